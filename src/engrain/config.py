@@ -1,0 +1,96 @@
+"""Settings: defaults < engrain.toml < ENGRAIN_* variables < arguments. Read once, at open."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from engrain.errors import ConfigError
+
+FILE = "engrain.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting, with its default. ``engrain.toml`` in the home has the same names; ENGRAIN_REDACT=false and so on."""
+
+    embedder: str = field(default="static", metadata={"help": "static, hash, onnx:PATH or openai:MODEL"})
+    redact: bool = field(default=True, metadata={"help": "cut secrets out of what is stored"})
+    echo_minutes: float = field(default=60.0, metadata={"help": "what was shown this lately is linked, not stored again"})
+    kinds: tuple[str, ...] = field(default=(), metadata={"help": "further kinds of memory for this project"})
+    synchronous: str = field(default="FULL", metadata={"help": "FULL (default) or NORMAL: may lose the last commits"})
+    busy_seconds: float = field(default=60.0, metadata={"help": "how long a write waits for other processes"})
+    cache_rows: int = field(default=500_000, metadata={"help": "passages kept in memory over all scopes"})
+    exploration: str = field(default="thompson", metadata={"help": "thompson, ucb or epsilon"})
+    explore_floor: float = field(default=0.02, metadata={"help": "ε: every option keeps at least ε/k of the probability"})
+
+
+def load(home: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Config:
+    """Merge the sources. Unknown names and values of the wrong type are ConfigError: a typo must not be a default."""
+    known = {f.name: f for f in fields(Config)}
+    values: dict[str, Any] = {}
+    path = home / FILE if home is not None else None
+    if path is not None and path.is_file():
+        try:
+            given = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise ConfigError(f"{path}: {error}.") from error
+        for name, value in given.items():
+            if name not in known:
+                raise ConfigError(f"{path} has {name!r}; known settings are {', '.join(sorted(known))}.")
+            values[name] = _checked(name, value, str(path))
+    for name in known:
+        text = environ.get(f"ENGRAIN_{name.upper()}")
+        if text is not None:
+            values[name] = _checked(name, _parse(name, text), f"ENGRAIN_{name.upper()}")
+    for name, value in overrides.items():
+        if name not in known:
+            raise ConfigError(f"open() has no setting {name!r}; known settings are {', '.join(sorted(known))}.")
+        if value is not None:
+            values[name] = _checked(name, value, "open()")
+    return Config(**values)
+
+
+_TYPES: dict[str, type] = {"embedder": str, "redact": bool, "echo_minutes": float, "kinds": tuple, "synchronous": str,
+                           "busy_seconds": float, "cache_rows": int, "exploration": str, "explore_floor": float}
+_CHOICES = {"synchronous": ("FULL", "NORMAL"), "exploration": ("thompson", "ucb", "epsilon")}
+_RANGES = {"echo_minutes": (0.0, 1e9), "busy_seconds": (0.0, 3600.0), "cache_rows": (1000, 10**9), "explore_floor": (0.0, 1.0)}
+
+
+def _parse(name: str, text: str) -> Any:
+    kind = _TYPES[name]
+    if kind is bool:
+        lowered = text.strip().lower()
+        return {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False,
+                "off": False}.get(lowered, text)
+    if kind is tuple:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _checked(name: str, value: Any, where: str) -> Any:
+    kind = _TYPES[name]
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if kind is tuple and isinstance(value, list):
+        value = tuple(value)
+    if name == "synchronous" and isinstance(value, str):
+        value = value.upper()
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise ConfigError(f"{where}: {name} must be {kind.__name__}, not {value!r}.")
+    if name in _CHOICES and value not in _CHOICES[name]:
+        raise ConfigError(f"{where}: {name} must be one of {', '.join(_CHOICES[name])}, not {value!r}.")
+    if name in _RANGES and not _RANGES[name][0] <= value <= _RANGES[name][1]:
+        raise ConfigError(f"{where}: {name} must lie in {_RANGES[name][0]}..{_RANGES[name][1]}, not {value!r}.")
+    if kind is tuple and not all(isinstance(part, str) and part for part in value):
+        raise ConfigError(f"{where}: {name} must be a list of names, not {value!r}.")
+    return value

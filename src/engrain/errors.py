@@ -1,0 +1,105 @@
+"""Every error that engrain raises, in one tree; a class's docstring is its message.
+
+EngrainError
+├── InvalidInput                  a value given by the caller was refused; nothing was changed
+│   ├── InvalidContent            content that is empty, too long or not text
+│   ├── InvalidField              any other field out of its range or of the wrong type
+│   ├── UnknownKind               a kind that is not registered
+│   └── ActionNotOffered          an action that was not among the options of the decision
+├── NotFound                      a named thing does not exist in this scope
+│   ├── UnknownItem
+│   └── UnknownDecision
+├── ConfigError                   a setting that cannot be understood
+└── StoreError                    the store could not do its work
+    ├── StoreUnavailable          cannot be reached or opened
+    ├── StoreReadOnly             may not be written
+    ├── StoreFull                 no room left
+    ├── StoreBusy                 another process held the lock for too long
+    ├── StoreCorrupt              the file is damaged
+    ├── SchemaTooNew              written by a newer engrain
+    ├── MigrationError            a migration file or its record is wrong
+    └── StoreClosed               used after close()
+"""
+
+from __future__ import annotations
+
+
+class EngrainError(Exception):
+    """engrain could not do what was asked."""
+
+    def __init__(self, detail: str = "") -> None:
+        summary = (type(self).__doc__ or "").strip().splitlines()[0]
+        super().__init__(f"{summary} {detail}".strip() if detail else summary)
+        self.detail = detail
+
+
+class InvalidInput(EngrainError):
+    """A value was refused and nothing was changed."""
+
+
+class InvalidContent(InvalidInput):
+    """The content cannot be remembered."""
+
+
+class InvalidField(InvalidInput):
+    """A field is out of its range or of the wrong type."""
+
+
+class UnknownKind(InvalidInput):
+    """The kind of memory is not known."""
+
+
+class ActionNotOffered(InvalidInput):
+    """The action was not among the options of the decision."""
+
+
+class NotFound(EngrainError):
+    """There is no such thing in this agent's scope."""
+
+
+class UnknownItem(NotFound):
+    """There is no such memory in this agent's scope."""
+
+
+class UnknownDecision(NotFound):
+    """There is no such decision in this agent's scope."""
+
+
+class ConfigError(EngrainError):
+    """A setting cannot be understood."""
+
+
+class StoreError(EngrainError):
+    """The store could not do its work."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached or opened."""
+
+
+class StoreReadOnly(StoreError):
+    """The store may not be written."""
+
+
+class StoreFull(StoreError):
+    """There is no room left for the store; what was acknowledged before is safe, this write was not made."""
+
+
+class StoreBusy(StoreError):
+    """Another process held the store's write lock for too long; this write was not made, try again."""
+
+
+class StoreCorrupt(StoreError):
+    """The store's file is damaged."""
+
+
+class SchemaTooNew(StoreError):
+    """The store was written by a newer engrain; upgrade engrain to open it."""
+
+
+class MigrationError(StoreError):
+    """The schema could not be brought to the version that this engrain needs."""
+
+
+class StoreClosed(StoreError):
+    """The memory was closed; open it again with engrain.open()."""

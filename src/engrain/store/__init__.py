@@ -1,0 +1,37 @@
+"""The hot store: one port, two engines, one shared text of SQL. Nobody outside this folder names an engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engrain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from engrain.config import Config
+    from engrain.store.port import Store
+
+SERVER_SCHEMES = ("postgresql://", "postgres://")
+
+
+def is_server(location: str) -> bool:
+    """Whether a location names a database server instead of a folder."""
+    return location.startswith(SERVER_SCHEMES)
+
+
+def open_store(location: str | Path, config: Config, home: Path | None = None) -> Store:
+    """Open the store at a folder or a server's URL, without migrating it.
+
+    Raises StoreUnavailable, StoreCorrupt or StoreReadOnly when it cannot be opened, ConfigError for another URL.
+    """
+    text = str(location)
+    if is_server(text):
+        from engrain.store.postgres import PostgresStore  # noqa: PLC0415 (psycopg is an extra and costs 0.1 s)
+
+        return PostgresStore(text, config)
+    if "://" in text:
+        scheme = text.split("://", 1)[0]
+        raise ConfigError(f"engrain.open() knows folders and postgresql:// URLs, not {scheme}://.")
+    from engrain.store.sqlite import SqliteStore  # noqa: PLC0415 (server users need no file engine)
+
+    return SqliteStore(Path(text) if home is None else home, config)

@@ -1,0 +1,31 @@
+"""Refuses homes on network file systems, whose locks do not hold between machines (https://sqlite.org/faq.html#q5)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engrain.errors import StoreUnavailable
+
+_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "glusterfs"}
+
+
+def refuse_network_folder(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> None:
+    """Raise StoreUnavailable when the folder lies on a network file system. Where the mounts cannot be read (macOS,
+    Windows) nothing is known, so nothing is refused."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return
+    path = str(folder.absolute())
+    best, kind = "", ""
+    for line in lines:
+        parts = line.split(" ")
+        point = parts[1].replace("\\040", " ")
+        inside = path == point or path.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, parts[2]
+    if kind in _NETWORK:
+        raise StoreUnavailable(
+            f"{folder} lies on a network file system ({kind}), where file locks are not safe. "
+            "Use a local folder, or a PostgreSQL URL to share a store."
+        )

@@ -1,0 +1,12 @@
+drop table home;
+drop table leases;
+drop table q_values;
+drop table experiences;
+drop table decisions;
+drop table kv;
+drop table signals;
+drop table echoes;
+drop table passages;
+drop table memories;
+drop table agents;
+drop table scopes;

@@ -1,0 +1,272 @@
+"""The embedded engine: one file in WAL mode, one writer at a time in each process, any number of processes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from engrain.errors import (
+    StoreBusy,
+    StoreClosed,
+    StoreCorrupt,
+    StoreError,
+    StoreFull,
+    StoreReadOnly,
+    StoreUnavailable,
+)
+from engrain.store.base import BaseStore
+from engrain.store.filesystem import refuse_network_folder
+from engrain.store.port import Params, Row
+from engrain.store.statements import Statement
+
+if TYPE_CHECKING:
+    from engrain.config import Config
+
+FILE = "engrain.db"
+
+_CLASSES: dict[int, type[StoreError]] = {
+    sqlite3.SQLITE_BUSY: StoreBusy,
+    sqlite3.SQLITE_LOCKED: StoreBusy,
+    sqlite3.SQLITE_PROTOCOL: StoreBusy,
+    sqlite3.SQLITE_READONLY: StoreReadOnly,
+    sqlite3.SQLITE_PERM: StoreReadOnly,
+    sqlite3.SQLITE_FULL: StoreFull,
+    sqlite3.SQLITE_IOERR_WRITE: StoreFull,
+    sqlite3.SQLITE_CORRUPT: StoreCorrupt,
+    sqlite3.SQLITE_NOTADB: StoreCorrupt,
+    sqlite3.SQLITE_CANTOPEN: StoreUnavailable,
+}
+
+
+class SqliteStore(BaseStore):
+    """A home's ``engrain.db``."""
+
+    engine = "sqlite"
+
+    def __init__(self, home: Path, config: Config) -> None:
+        super().__init__()
+        self._path = home / FILE
+        self._config = config
+        self._lock = threading.RLock()
+        self._writer: sqlite3.Connection | None = None
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
+        self._pid = os.getpid()
+        refuse_network_folder(home)
+        try:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"{home}: {error.strerror}.") from error
+        with self._translated():
+            self._idle.append(self._connect())
+
+    # -- connections ------------------------------------------------------------------------------------------------
+
+    def _connect(self) -> sqlite3.Connection:
+        """A connection in WAL mode. Turning a new file to WAL answers "locked" at once instead of waiting, so many
+        processes that start together try again here."""
+        deadline = time.monotonic() + self._config.busy_seconds
+        while True:
+            connection = sqlite3.connect(
+                self._path, timeout=self._config.busy_seconds, isolation_level=None, check_same_thread=False
+            )
+            try:
+                connection.row_factory = sqlite3.Row
+                connection.execute("pragma journal_mode = wal")
+                connection.execute(f"pragma synchronous = {self._config.synchronous}")
+                connection.execute("pragma foreign_keys = on")
+                connection.execute("pragma secure_delete = on")
+                connection.execute("pragma cache_size = -16384")
+                return connection
+            except sqlite3.Error as error:
+                connection.close()
+                busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
+                if not busy or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosed
+        if self._pid != os.getpid():
+            # A connection must not be used, nor closed, on the other side of a fork: start afresh and leave the
+            # parent's alone.
+            _ORPHANS.extend([*self._idle, *([self._writer] if self._writer else [])])
+            self._idle, self._writer, self._lock, self._pid = [], None, threading.RLock(), os.getpid()
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        self._check_open()
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connect()
+        try:
+            yield connection
+        finally:
+            if self._closed:
+                connection.close()
+            else:
+                self._idle.append(connection)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+
+    def _error(self, error: sqlite3.Error) -> StoreError:
+        code = getattr(error, "sqlite_errorcode", 0)
+        found = _CLASSES.get(code) or _CLASSES.get(code & 0xFF)
+        text = str(error)
+        if found is StoreCorrupt:
+            return StoreCorrupt(f"{self._path}: {text}. Restore a backup, or salvage with the sqlite3 shell's .recover.")
+        if found is StoreReadOnly:
+            return StoreReadOnly(f"{self._path}: {text}. Make the file and its folder writable for this user.")
+        if found is StoreUnavailable and self._path.parent.exists() and not os.access(self._path.parent, os.W_OK):
+            return StoreReadOnly(f"{self._path.parent} cannot be written by this user.")
+        if found is None and isinstance(error, sqlite3.ProgrammingError) and self._closed:
+            return StoreClosed()
+        return (found or StoreError)(f"{self._path}: {text}.")
+
+    # -- statements -------------------------------------------------------------------------------------------------
+
+    def read(self, name: str, params: Params = {}) -> list[Row]:  # noqa: B006
+        text, values = self._statement(name).spelled(params, "sqlite")
+        with self._reader() as connection:
+            try:
+                return cast("list[Row]", connection.execute(text, values).fetchall())
+            except sqlite3.Error as error:
+                raise self._error(error) from error
+
+    @contextmanager
+    def transaction(self, tenant: str) -> Iterator[SqliteTransaction]:
+        del tenant  # the predicates of the statements do the work here; there is no row-level security to tell
+        self._check_open()
+        with self._lock, self._translated():
+            self._check_open()
+            if self._writer is None:
+                self._writer = self._connect()
+            connection = self._writer
+            connection.execute("begin immediate")
+            try:
+                yield SqliteTransaction(connection, self._statement)
+                connection.execute("commit")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("rollback")
+                raise
+
+    # -- schema -----------------------------------------------------------------------------------------------------
+
+    def _has_schema(self) -> bool:
+        return bool(self._raw("select 1 from sqlite_master where type = 'table' and name = 'schema_migrations'"))
+
+    def _raw(self, text: str) -> list[Row]:
+        with self._reader() as connection, self._translated():
+            return cast("list[Row]", connection.execute(text).fetchall())
+
+    @contextmanager
+    def _schema_transaction(self) -> Iterator[Callable[[str, Sequence[Any]], list[Row]]]:
+        with self.transaction("*") as tx:
+            yield lambda text, values: cast("list[Row]", tx.connection.execute(text, values).fetchall())
+
+    def _record(self) -> str:
+        return "insert into schema_migrations (version, name, checksum, applied_at) values (?, ?, ?, datetime('now'))"
+
+    def _unrecord(self) -> str:
+        return "delete from schema_migrations where version = ?"
+
+    def _before_migration(self, version: int) -> None:
+        folder = self._path.parent / "backups"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self.backup(folder / f"before-migration-from-{version}-{os.getpid()}-{time.time_ns()}.db")
+
+    def explain(self, name: str) -> str:
+        statement = self._statement(name)
+        values = {parameter: None for parameter in statement.parameters}
+        text, _ = statement.spelled(values, "sqlite")
+        with self._reader() as connection, self._translated():
+            rows = connection.execute(f"explain query plan {text}", values).fetchall()
+        return "\n".join(str(row["detail"]) for row in rows)
+
+    # -- administration ---------------------------------------------------------------------------------------------
+
+    def check(self) -> list[str]:
+        problems = [str(row[0]) for row in self._raw("pragma integrity_check") if row[0] != "ok"]
+        dangling = self._raw("pragma foreign_key_check")
+        return problems + [f"{row[0]} row {row[1]} refers to a missing {row[2]}" for row in dangling]
+
+    def backup(self, path: Path) -> None:
+        if path.exists():
+            raise StoreError(f"{path} exists; a backup never overwrites. Choose another name.")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except OSError as error:
+            raise StoreError(f"The backup cannot be written: {path}: {error.strerror}.") from error
+        target = sqlite3.connect(path, isolation_level=None)
+        try:
+            with self._reader() as connection, self._translated():
+                connection.backup(target, pages=4096, sleep=0)
+            target.execute("pragma journal_mode = delete")
+            found = target.execute("pragma quick_check").fetchone()[0]
+        except BaseException:
+            target.close()
+            path.unlink(missing_ok=True)
+            raise
+        target.close()
+        if found != "ok":
+            path.unlink(missing_ok=True)
+            raise StoreCorrupt(f"The copy does not verify: {found}.")
+
+    def scrub(self) -> None:
+        """Deleted pages are zeroed by secure_delete; here the write-ahead log, which still holds them, is emptied. While
+        another process reads an old snapshot the log stays until the next scrub or checkpoint."""
+        self._raw("pragma wal_checkpoint(truncate)")
+
+    def describe(self) -> Mapping[str, Any]:
+        names = (self._path, *(self._path.with_name(self._path.name + end) for end in ("-wal", "-shm")))
+        size = sum(path.stat().st_size for path in names if path.exists())
+        return {"engine": f"SQLite {sqlite3.sqlite_version}", "location": str(self._path), "bytes": size}
+
+    def close(self) -> None:
+        if self._pid != os.getpid():
+            return
+        with self._lock:
+            self._closed = True
+            while self._idle:
+                self._idle.pop().close()
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+
+_ORPHANS: list[sqlite3.Connection] = []  # kept so that a forked child never closes its parent's connections
+
+
+class SqliteTransaction:
+    """Statements inside ``begin immediate``."""
+
+    def __init__(self, connection: sqlite3.Connection, find: Callable[[str], Statement]) -> None:
+        self.connection = connection
+        self._find = find
+
+    def read(self, name: str, params: Params = {}) -> list[Row]:  # noqa: B006
+        text, values = self._find(name).spelled(params, "sqlite")
+        return cast("list[Row]", self.connection.execute(text, values).fetchall())
+
+    def run(self, name: str, params: Params = {}) -> int:  # noqa: B006
+        text, values = self._find(name).spelled(params, "sqlite")
+        return self.connection.execute(text, values).rowcount
+
+    def run_many(self, name: str, many: Sequence[Params]) -> None:
+        if many:
+            self.connection.executemany(self._find(name).text, many)

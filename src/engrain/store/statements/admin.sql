@@ -1,0 +1,71 @@
+-- name: stat_memories
+-- scope: admin
+select tenant, agent, kind, state, count(*) as n, sum(length(content)) as characters from memories
+group by tenant, agent, kind, state order by tenant, agent, kind, state;
+
+-- name: stat_decisions
+-- scope: admin
+select tenant, agent, task_type, mode, count(*) as n from decisions
+group by tenant, agent, task_type, mode order by tenant, agent, task_type, mode;
+
+-- name: stat_experiences
+-- scope: admin
+select tenant, agent, task_type, evidence, count(*) as n,
+    sum(case when reward is null then 1 else 0 end) as unknown, sum(case when success = 1 then 1 else 0 end) as successes,
+    avg(reward) as mean_reward
+from experiences group by tenant, agent, task_type, evidence order by tenant, agent, task_type, evidence;
+
+-- name: stat_passages
+-- scope: admin
+select embedder, analyzer, count(*) as n from passages group by embedder, analyzer order by embedder, analyzer;
+
+-- name: orphan_passages
+-- scope: admin
+select count(*) as n from passages p where not exists (select 1 from memories m where m.id = p.memory_id);
+
+-- name: unindexed_memories
+-- scope: admin
+select count(*) as n from memories m
+where m.state = 'active' and not exists (select 1 from passages p where p.memory_id = m.id);
+
+-- name: orphan_experiences
+-- scope: admin
+select count(*) as n from experiences e where e.decision_id is not null
+  and not exists (select 1 from decisions d where d.id = e.decision_id);
+
+-- name: rebuild_batch
+-- scope: admin
+select id, tenant, agent, content from memories where state = 'active' and id > :after order by id limit :limit;
+
+-- name: tenant_list
+-- scope: admin
+select distinct tenant from scopes order by tenant;
+
+-- name: passage_replace
+insert into passages (memory_id, tenant, agent, number, length, terms, vector, scale, embedder, analyzer)
+values (:memory_id, :tenant, :agent, :number, :length, :terms, :vector, :scale, :embedder, :analyzer)
+on conflict (memory_id, number) do update set length = excluded.length, terms = excluded.terms,
+    vector = excluded.vector, scale = excluded.scale, embedder = excluded.embedder, analyzer = excluded.analyzer;
+
+-- name: memory_touch
+update memories set seq = :seq, shared_seq = case when shared_seq is null then null else cast(:shared_seq as bigint) end
+where id = :id and tenant = :tenant and agent = :agent;
+
+-- name: purge_echoes
+delete from echoes where tenant = :tenant;
+-- name: purge_signals
+delete from signals where tenant = :tenant;
+-- name: purge_passages
+delete from passages where tenant = :tenant;
+-- name: purge_memories
+delete from memories where tenant = :tenant;
+-- name: purge_kv
+delete from kv where tenant = :tenant;
+-- name: purge_decisions
+delete from decisions where tenant = :tenant;
+-- name: purge_experiences
+delete from experiences where tenant = :tenant;
+-- name: purge_agents
+delete from agents where tenant = :tenant;
+-- name: purge_scopes
+delete from scopes where tenant = :tenant;

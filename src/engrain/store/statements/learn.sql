@@ -1,0 +1,60 @@
+-- name: decision_insert
+insert into decisions (id, tenant, agent, task_type, state, options, action, propensity, distribution, value, low, high,
+    mode, policy, episode, created_at)
+values (:id, :tenant, :agent, :task_type, :state, :options, :action, :propensity, :distribution, :value, :low, :high,
+    :mode, :policy, :episode, :now);
+
+-- name: decision_find
+select * from decisions where id = :id and tenant = :tenant and agent = :agent;
+
+-- name: decision_list
+select * from decisions where tenant = :tenant and agent = :agent
+  and (cast(:task_type as text) is null or task_type = :task_type)
+order by created_at desc, id desc limit :limit;
+
+-- name: experience_insert
+insert into experiences (id, tenant, agent, decision_id, task_type, state, state_key, action, propensity, success,
+    evidence, outcome, reward, reward_version, weight, next_state, episode, task_id, revision, created_at, updated_at)
+values (:id, :tenant, :agent, :decision_id, :task_type, :state, :state_key, :action, :propensity, :success, :evidence,
+    :outcome, :reward, :reward_version, :weight, :next_state, :episode, :task_id, :revision, :created_at, :updated_at);
+
+-- name: experience_of_decision
+select * from experiences where tenant = :tenant and agent = :agent and decision_id = :decision_id;
+
+-- name: experience_revise
+update experiences set action = :action, propensity = :propensity, success = :success, evidence = :evidence,
+    outcome = :outcome, reward = :reward, reward_version = :reward_version, weight = :weight,
+    revision = revision + 1, updated_at = :now
+where id = :id and tenant = :tenant and agent = :agent;
+
+-- name: experience_list
+select * from experiences where tenant = :tenant and agent = :agent
+  and (cast(:task_type as text) is null or task_type = :task_type)
+order by created_at desc, id desc limit :limit;
+
+-- name: experience_recent_decisions
+select coalesce(decision_id, id) as id from experiences
+where tenant = :tenant and agent = :agent and task_type = :task_type and action = :action and reward is not null
+order by created_at desc, id desc limit :limit;
+
+-- name: experience_all
+select * from experiences where tenant = :tenant and reward is not null and id > :after order by id limit :limit;
+
+-- name: q_add
+insert into q_values (tenant, agent, task_type, state_key, action, state, visits, weight, total, squares, seq)
+values (:tenant, :agent, :task_type, :state_key, :action, :state, :visits, :weight, :total, :squares, :seq)
+on conflict (tenant, agent, task_type, state_key, action) do update set
+    visits = q_values.visits + excluded.visits, weight = q_values.weight + excluded.weight,
+    total = q_values.total + excluded.total, squares = q_values.squares + excluded.squares, seq = excluded.seq;
+
+-- name: q_changes
+select state_key, action, state, visits, weight, total, squares, seq from q_values
+where tenant = :tenant and agent = :agent and task_type = :task_type and seq > :seq order by seq, state_key, action;
+
+-- name: q_list
+select agent, task_type, state_key, action, state, visits, weight, total, squares from q_values
+where tenant = :tenant and agent = :agent and (cast(:task_type as text) is null or task_type = :task_type)
+order by task_type, state_key, action;
+
+-- name: q_clear
+delete from q_values where tenant = :tenant;

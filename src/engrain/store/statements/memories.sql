@@ -1,0 +1,129 @@
+-- name: memory_insert
+insert into memories (id, tenant, agent, kind, key, content, fingerprint, importance, tags, metadata, session, role,
+    occurred_at, created_at, updated_at, expires_at, decay_rate, visibility, pinned, source, state, superseded_by,
+    superseded_at, redacted, repeats, seq, shared_seq)
+values (:id, :tenant, :agent, :kind, :key, :content, :fingerprint, :importance, :tags, :metadata, :session, :role,
+    :occurred_at, :created_at, :updated_at, :expires_at, :decay_rate, :visibility, :pinned, :source, :state,
+    :superseded_by, :superseded_at, :redacted, :repeats, :seq, :shared_seq);
+
+-- name: passage_insert
+insert into passages (memory_id, tenant, agent, number, length, terms, vector, scale, embedder, analyzer)
+values (:memory_id, :tenant, :agent, :number, :length, :terms, :vector, :scale, :embedder, :analyzer);
+
+-- name: passage_delete
+delete from passages where memory_id = :id and tenant = :tenant and agent = :agent;
+
+-- Active, unexpired items with one of these fingerprints: candidates for being the same thing told again.
+-- name: memory_twins
+select id, kind, key, content, fingerprint, session, occurred_at from memories
+where tenant = :tenant and agent = :agent and state = 'active' and fingerprint in (:fingerprints)
+  and (expires_at is null or expires_at > :now)
+order by created_at, id;
+
+-- Items that this agent can see and was shown lately, with one of these fingerprints.
+-- name: memory_shown_lately
+select m.id, m.agent, m.kind, m.content, m.fingerprint from memories m
+join signals s on s.tenant = m.tenant and s.memory_id = m.id
+where m.tenant = :tenant and m.state = 'active' and m.fingerprint in (:fingerprints) and m.agent = :agent
+  and (m.expires_at is null or m.expires_at > :now) and s.last_shown_at >= :since
+order by m.created_at, m.id;
+
+-- name: memory_current
+select id, kind, key, created_at, expires_at, visibility from memories
+where tenant = :tenant and agent = :agent and state = 'active' and key in (:keys);
+
+-- name: memory_supersede
+update memories set state = 'superseded', superseded_by = :by, superseded_at = :now, updated_at = :now, seq = :seq,
+    shared_seq = case when shared_seq is null then null else cast(:shared_seq as bigint) end
+where id = :id and tenant = :tenant and agent = :agent and state = 'active';
+
+-- name: memory_repeat
+update memories set repeats = repeats + :times where id = :id and tenant = :tenant and agent = :agent;
+
+-- name: echo_insert
+insert into echoes (tenant, memory_id, agent, session, at) values (:tenant, :id, :agent, :session, :now)
+on conflict (tenant, memory_id, agent, at) do nothing;
+
+-- name: signals_carry
+insert into signals (tenant, memory_id, shown, read, applied, helpful, unhelpful, last_shown_at, last_used_at)
+select tenant, cast(:to_id as text), shown, read, applied, helpful, unhelpful, last_shown_at, last_used_at from signals
+where tenant = :tenant and memory_id = :from_id
+on conflict (tenant, memory_id) do nothing;
+
+-- What an agent may read by id: its own, its team's, its tenant's.
+-- name: memory_get
+select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at,
+    (select count(*) from echoes e where e.tenant = :tenant and e.memory_id = m.id) as echoes
+from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+where m.id = :id and m.tenant = :tenant and (m.expires_at is null or m.expires_at > :now)
+  and (m.agent = :agent or m.visibility = 'public'
+       or (m.visibility = 'team' and m.agent in (
+           select a.name from agents a where a.tenant = :tenant and a.team = cast(:team as text))));
+
+-- The same for many, of which expired ones were left out before.
+-- name: memory_get_many
+select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at, 0 as echoes
+from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+where m.id in (:ids) and m.tenant = :tenant
+  and (m.agent = :agent or m.visibility = 'public'
+       or (m.visibility = 'team' and m.agent in (
+           select a.name from agents a where a.tenant = :tenant and a.team = cast(:team as text))));
+
+-- name: memory_lookup
+select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at,
+    (select count(*) from echoes e where e.tenant = :tenant and e.memory_id = m.id) as echoes
+from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+where m.tenant = :tenant and m.agent = :agent and m.kind = :kind and m.key = :key and m.state = 'active'
+  and (m.expires_at is null or m.expires_at > :now);
+
+-- name: memory_history
+select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at, 0 as echoes
+from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+where m.tenant = :tenant and m.agent = :agent and m.kind = :kind and m.key = :key
+order by case when m.state = 'active' then 0 else 1 end, m.superseded_at desc, m.id desc;
+
+-- name: memory_list
+select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at, 0 as echoes
+from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and (m.expires_at is null or m.expires_at > :now)
+  and (cast(:kind as text) is null or m.kind = :kind)
+  and (cast(:after_id as text) is null or (m.created_at, m.id) > (cast(:after_at as bigint), :after_id))
+order by m.created_at, m.id limit :limit;
+
+-- name: memory_count
+select count(*) as n from memories
+where tenant = :tenant and agent = :agent and state = 'active' and (expires_at is null or expires_at > :now)
+  and (cast(:kind as text) is null or kind = :kind);
+
+-- name: memory_own
+select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at, 0 as echoes
+from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+where m.id = :id and m.tenant = :tenant and m.agent = :agent;
+
+-- name: memory_update
+update memories set kind = :kind, content = :content, fingerprint = :fingerprint, importance = :importance, tags = :tags,
+    metadata = :metadata, session = :session, role = :role, occurred_at = :occurred_at, updated_at = :updated_at,
+    expires_at = :expires_at, decay_rate = :decay_rate, visibility = :visibility, pinned = :pinned, source = :source,
+    redacted = :redacted, seq = :seq, shared_seq = :shared_seq
+where id = :id and tenant = :tenant and agent = :agent;
+
+-- name: memory_delete
+delete from memories where id = :id and tenant = :tenant and agent = :agent;
+
+-- name: memory_sweepable
+select id, kind, tags, visibility from memories
+where tenant = :tenant and agent = :agent
+  and (cast(:kind as text) is null or kind = :kind)
+  and (cast(:before as bigint) is null or coalesce(occurred_at, created_at) < :before);
+
+-- name: signal_add
+insert into signals (tenant, memory_id, shown, read, applied, helpful, unhelpful, last_shown_at, last_used_at)
+select m.tenant, m.id, cast(:shown as bigint), cast(:read as bigint), cast(:applied as bigint), cast(:helpful as bigint),
+    cast(:unhelpful as bigint), cast(:last_shown_at as bigint), cast(:last_used_at as bigint)
+from memories m where m.id = :id and m.tenant = :tenant
+on conflict (tenant, memory_id) do update set
+    shown = signals.shown + excluded.shown, read = signals.read + excluded.read,
+    applied = signals.applied + excluded.applied, helpful = signals.helpful + excluded.helpful,
+    unhelpful = signals.unhelpful + excluded.unhelpful,
+    last_shown_at = coalesce(excluded.last_shown_at, signals.last_shown_at),
+    last_used_at = coalesce(excluded.last_used_at, signals.last_used_at);

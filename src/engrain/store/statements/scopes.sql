@@ -1,0 +1,62 @@
+-- name: scope_bump
+insert into scopes (tenant, name, seq, purges) values (:tenant, :name, 1, :purges)
+on conflict (tenant, name) do update set seq = scopes.seq + 1, purges = scopes.purges + excluded.purges
+returning seq;
+
+-- name: scope_state
+select seq, purges from scopes where tenant = :tenant and name = :name;
+
+-- name: scope_states
+select name, seq, purges from scopes where tenant = :tenant and name in (:names);
+
+-- name: agent_register
+insert into agents (tenant, name, team, created_at) values (:tenant, :agent, cast(:team as text), :now)
+on conflict (tenant, name) do update set team = coalesce(excluded.team, agents.team);
+
+-- name: agent_find
+select name, team, created_at from agents where tenant = :tenant and name = :agent;
+
+-- name: agent_team
+select name from agents where tenant = :tenant and team = :team;
+
+-- name: agent_list
+-- scope: admin
+select a.tenant, a.name, a.team, a.created_at,
+    (select count(*) from memories m where m.tenant = a.tenant and m.agent = a.name and m.state = 'active'
+        and (m.expires_at is null or m.expires_at > :now)) as memories,
+    (select count(*) from experiences e where e.tenant = a.tenant and e.agent = a.name) as experiences
+from agents a order by a.tenant, a.name;
+
+-- name: lease_find
+-- scope: admin
+select name, holder, token, expires_at from leases where name = :name;
+
+-- name: lease_take
+-- scope: admin
+insert into leases (name, holder, token, expires_at) values (:name, :holder, 1, :expires_at)
+on conflict (name) do update set holder = excluded.holder, expires_at = excluded.expires_at,
+    token = case when leases.holder = excluded.holder and leases.expires_at > :now then leases.token
+            else leases.token + 1 end
+where leases.holder = excluded.holder or leases.expires_at <= :now
+returning token;
+
+-- name: lease_release
+-- scope: admin
+update leases set expires_at = 0 where name = :name and holder = :holder and token = :token and expires_at > 0;
+
+-- name: home_get
+-- scope: admin
+select value from home where name = :name;
+
+-- name: home_set
+-- scope: admin
+insert into home (name, value) values (:name, :value) on conflict (name) do update set value = excluded.value;
+
+-- name: home_claim
+-- scope: admin
+insert into home (name, value) values (:name, :value) on conflict (name) do nothing;
+
+-- name: home_count
+-- scope: admin
+insert into home (name, value) values (:name, '1')
+on conflict (name) do update set value = cast(cast(home.value as bigint) + 1 as text) returning value;
