@@ -52,20 +52,29 @@ update memories set seq = :seq, shared_seq = case when shared_seq is null then n
 where id = :id and tenant = :tenant and agent = :agent;
 
 -- name: purge_echoes
+-- scope: tenant
 delete from echoes where tenant = :tenant;
 -- name: purge_signals
+-- scope: tenant
 delete from signals where tenant = :tenant;
 -- name: purge_passages
+-- scope: tenant
 delete from passages where tenant = :tenant;
 -- name: purge_memories
+-- scope: tenant
 delete from memories where tenant = :tenant;
 -- name: purge_kv
+-- scope: tenant
 delete from kv where tenant = :tenant;
 -- name: purge_decisions
+-- scope: tenant
 delete from decisions where tenant = :tenant;
 -- name: purge_experiences
+-- scope: tenant
 delete from experiences where tenant = :tenant;
 -- name: purge_agents
+-- scope: tenant
 delete from agents where tenant = :tenant;
 -- name: purge_scopes
+-- scope: tenant
 delete from scopes where tenant = :tenant;

@@ -38,6 +38,7 @@ where tenant = :tenant and agent = :agent and task_type = :task_type and action 
 order by created_at desc, id desc limit :limit;
 
 -- name: experience_all
+-- scope: tenant
 select * from experiences where tenant = :tenant and reward is not null and id > :after order by id limit :limit;
 
 -- name: q_add
@@ -57,4 +58,5 @@ where tenant = :tenant and agent = :agent and (cast(:task_type as text) is null 
 order by task_type, state_key, action;
 
 -- name: q_clear
+-- scope: tenant
 delete from q_values where tenant = :tenant;

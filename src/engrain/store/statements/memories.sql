@@ -107,16 +107,22 @@ update memories set kind = :kind, content = :content, fingerprint = :fingerprint
     redacted = :redacted, seq = :seq, shared_seq = :shared_seq
 where id = :id and tenant = :tenant and agent = :agent;
 
--- name: memory_delete
-delete from memories where id = :id and tenant = :tenant and agent = :agent;
+-- Items and every older version that they superseded.
+-- name: memory_forget
+with recursive chain (id) as (
+    select id from memories where id in (:ids) and tenant = :tenant and agent = :agent
+    union
+    select m.id from memories m join chain c on m.superseded_by = c.id where m.tenant = :tenant and m.agent = :agent)
+delete from memories where tenant = :tenant and agent = :agent and id in (select id from chain);
 
 -- name: memory_sweepable
-select id, kind, tags, visibility from memories
+select id, tags, visibility, state from memories
 where tenant = :tenant and agent = :agent
   and (cast(:kind as text) is null or kind = :kind)
   and (cast(:before as bigint) is null or coalesce(occurred_at, created_at) < :before);
 
 -- name: signal_add
+-- scope: tenant
 insert into signals (tenant, memory_id, shown, read, applied, helpful, unhelpful, last_shown_at, last_used_at)
 select m.tenant, m.id, cast(:shown as bigint), cast(:read as bigint), cast(:applied as bigint), cast(:helpful as bigint),
     cast(:unhelpful as bigint), cast(:last_shown_at as bigint), cast(:last_used_at as bigint)
