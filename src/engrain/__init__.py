@@ -1,0 +1,32 @@
+"""engrain: persistent memory and self-learning for AI agents.
+
+>>> import engrain
+>>> with engrain.open(home) as memory:                       # doctest: +SKIP
+...     agent = memory.agent("fixer")
+...     agent.remember("Retry the upload once on 503")
+...     agent.recall("upload fails with 503")[0].item.content
+'Retry the upload once on 503'
+"""
+
+from __future__ import annotations
+
+from engrain.agent import Agent
+from engrain.errors import EngrainError
+from engrain.memory import Memory, open
+from engrain.model.decision import Advice, Evidence, Experience, Outcome
+from engrain.model.item import Hit, MemoryItem
+from engrain.version import __version__
+
+__all__ = [
+    "Advice",
+    "Agent",
+    "EngrainError",
+    "Evidence",
+    "Experience",
+    "Hit",
+    "Memory",
+    "MemoryItem",
+    "Outcome",
+    "__version__",
+    "open",
+]

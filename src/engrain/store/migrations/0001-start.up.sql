@@ -53,6 +53,7 @@ create index memories_fingerprint on memories (tenant, agent, fingerprint);
 create index memories_change on memories (tenant, agent, seq);
 create index memories_shared on memories (tenant, shared_seq) where shared_seq is not null;
 create index memories_list on memories (tenant, agent, state, created_at, id);
+create index memories_chain on memories (superseded_by) where superseded_by is not null;
 create index memories_history on memories (tenant, agent, kind, key, updated_at) where key is not null;
 
 -- Derived: words and vector of each passage of an active item, stamped with what made them.

@@ -1,3 +1,16 @@
+-- Text that is ordered or compared by range sorts by code point on a server too, whatever its locale.
+alter table scopes alter column name type text collate "C";
+alter table memories alter column id type text collate "C";
+alter table memories alter column key type text collate "C";
+alter table passages alter column memory_id type text collate "C";
+alter table echoes alter column memory_id type text collate "C";
+alter table signals alter column memory_id type text collate "C";
+alter table kv alter column key type text collate "C";
+alter table decisions alter column id type text collate "C";
+alter table experiences alter column id type text collate "C";
+alter table q_values alter column state_key type text collate "C";
+alter table q_values alter column action type text collate "C";
+
 -- Row-level security repeats the tenant predicate of every statement below the engine's own SQL. A connection that has
 -- not said its tenant sees nothing. `force` binds the owner of the tables too; a superuser is never bound: do not use one.
 alter table scopes enable row level security;

@@ -1,0 +1,289 @@
+"""One agent's scope: every verb that reads or writes goes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from engrain.errors import InvalidField, InvalidInput, UnknownItem
+from engrain.intake import validate
+from engrain.intake.redact import redact, redact_value
+from engrain.model.decision import Advice, Experience, Outcome
+from engrain.model.item import Hit, MemoryItem
+from engrain.model.scope import Scope
+
+if TYPE_CHECKING:
+    from engrain.intake.kv import KeyValue
+    from engrain.learn.qtable import QValue
+    from engrain.memory import Memory
+
+
+class Agent:
+    """What one agent remembers, recalls, decides and observes. Made by ``memory.agent(name, tenant=, team=)``."""
+
+    def __init__(self, memory: Memory, scope: Scope) -> None:
+        self._memory = memory
+        self.scope = scope
+
+    def __repr__(self) -> str:
+        return f"Agent({self.scope.agent!r}, tenant={self.scope.tenant!r}, team={self.scope.team!r})"
+
+    # -- memories -----------------------------------------------------------------------------------------------------
+
+    def remember(
+        self,
+        content: str,
+        kind: str = "context",
+        key: str | None = None,
+        importance: float = 5.0,
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        session: str | None = None,
+        role: str | None = None,
+        occurred_at: datetime | None = None,
+        expires_in: timedelta | str | None = None,
+        decay_rate: float | None = None,
+        visibility: str = "private",
+        pinned: bool = False,
+        source: str | None = None,
+    ) -> MemoryItem:
+        """Keep something: durable when this returns. Content is text up to 1 MiB; importance is 1–10; ``expires_in`` is
+        a timedelta or "30d". The same thing told again returns the existing item. With a ``key``, new content replaces
+        the old, which stays reachable as superseded. Raises InvalidInput and stores nothing when a field is refused."""
+        row = {
+            "content": content,
+            "kind": kind,
+            "key": key,
+            "importance": importance,
+            "tags": tags,
+            "metadata": metadata,
+            "session": session,
+            "role": role,
+            "occurred_at": occurred_at,
+            "expires_in": expires_in,
+            "decay_rate": decay_rate,
+            "visibility": visibility,
+            "pinned": pinned,
+            "source": source,
+        }
+        self._memory._check_open()
+        return self._memory.writer.remember(self.scope, [validate.draft(row, self._memory.kinds)])[0]
+
+    def remember_many(self, rows: Iterable[Mapping[str, Any]]) -> list[MemoryItem]:
+        """Keep many in one transaction: all or none, one item per row, in order. Rows have the fields of ``remember``."""
+        self._memory._check_open()
+        drafts = []
+        for number, row in enumerate(rows):
+            try:
+                drafts.append(validate.draft(row, self._memory.kinds))
+            except InvalidInput as error:
+                raise type(error)(f"Row {number}: {error.detail}") from error
+        return self._memory.writer.remember(self.scope, drafts)
+
+    def recall(
+        self,
+        query: str,
+        limit: int = 10,
+        kinds: Sequence[str] | None = None,
+        tags: Sequence[str] | None = None,
+        session: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        min_score: float | None = None,
+    ) -> list[Hit]:
+        """The items that answer a question best, with their scores (0–1) and why. ``kinds``: any of; ``tags``: all of;
+        ``since`` inclusive and ``until`` exclusive, by when it happened, else when it was told. Showing is not using."""
+        self._memory._check_open()
+        hits = self._memory.recaller.recall(
+            self.scope,
+            validate.content(query),
+            limit=validate.whole("limit", limit, 1, 1000),
+            kinds=None if kinds is None else self._kinds(kinds),
+            tags=None if tags is None else validate.tags(tags),
+            session=self._optional("session", session),
+            since=validate.moment("since", since),
+            until=validate.moment("until", until),
+            min_score=None if min_score is None else validate.number("min_score", min_score, 0.0, 1.0),
+        )
+        self._memory.signals.shown(self.scope.tenant, [hit.item.id for hit in hits])
+        return hits
+
+    def context(self, query: str, max_tokens: int = 800) -> str:
+        """What is known about a question as one block of text for a prompt, never above ``max_tokens``; "" if nothing."""
+        self._memory._check_open()
+        block, ids = self._memory.recaller.context(
+            self.scope, validate.content(query), max_tokens=validate.whole("max_tokens", max_tokens, 1, 1_000_000)
+        )
+        self._memory.signals.shown(self.scope.tenant, list(ids))
+        return block
+
+    def get(self, id: str) -> MemoryItem | None:
+        """An item by id: one's own, or one that a team mate or the tenant shares. Counts as use."""
+        self._memory._check_open()
+        item = self._memory.items.get(self.scope, validate.text("id", id, validate.FIELD_CHARACTERS))
+        if item is None:
+            return None
+        self._memory.signals.used(self.scope.tenant, item.id, read=1)
+        return self._memory.signals.merged(item)
+
+    def lookup(self, kind: str, key: str) -> MemoryItem | None:
+        """One's own current item under a key, or None."""
+        self._memory._check_open()
+        kind = validate.kind_name(kind, self._memory.kinds)
+        found = self._memory.items.lookup(self.scope, kind, validate.text("key", key, validate.FIELD_CHARACTERS))
+        return None if found is None else self._memory.signals.merged(found)
+
+    def history(self, kind: str, key: str) -> list[MemoryItem]:
+        """All versions under a key, the current one first."""
+        self._memory._check_open()
+        kind = validate.kind_name(kind, self._memory.kinds)
+        return self._memory.items.history(self.scope, kind, validate.text("key", key, validate.FIELD_CHARACTERS))
+
+    def update(self, id: str, **change: Any) -> MemoryItem:
+        """Change fields of one's own item (not kind or key). Raises UnknownItem when there is no such active item."""
+        self._memory._check_open()
+        id = validate.text("id", id, validate.FIELD_CHARACTERS)
+        return self._memory.reviser.update(self.scope, id, validate.change(change, self._memory.kinds))
+
+    def list(self, kind: str | None = None, limit: int = 100, after: MemoryItem | str | None = None) -> list[MemoryItem]:
+        """One's own active items, oldest first; ``after`` the last item of the page before (or its id)."""
+        self._memory._check_open()
+        kind = None if kind is None else validate.kind_name(kind, self._memory.kinds)
+        return self._memory.items.list(self.scope, kind, validate.whole("limit", limit, 1, 10_000), after)
+
+    def count(self, kind: str | None = None) -> int:
+        """How many active items one has."""
+        self._memory._check_open()
+        return self._memory.items.count(self.scope, None if kind is None else validate.kind_name(kind, self._memory.kinds))
+
+    def forget(self, id: str) -> bool:
+        """Delete one's own item, its older versions, words and vectors for good. True if it was there."""
+        self._memory._check_open()
+        return self._memory.reviser.forget(self.scope, [validate.text("id", id, validate.FIELD_CHARACTERS)]) > 0
+
+    def forget_where(
+        self, kind: str | None = None, tags: Sequence[str] | None = None, before: datetime | None = None
+    ) -> int:
+        """Delete one's own items of a kind, with all of some tags, from before a moment; at least one must be given."""
+        self._memory._check_open()
+        return self._memory.reviser.forget_where(
+            self.scope,
+            kind=None if kind is None else validate.kind_name(kind, self._memory.kinds),
+            tags=None if tags is None else validate.tags(tags),
+            before=validate.moment("before", before),
+        )
+
+    def helpful(self, id: str, helpful: bool = True) -> None:
+        """Say whether a recalled item helped. This, not showing, is evidence. Raises UnknownItem."""
+        self._memory._check_open()
+        if not isinstance(helpful, bool):
+            raise InvalidField(f"helpful must be True or False, not {helpful!r}.")
+        item = self._memory.items.get(self.scope, validate.text("id", id, validate.FIELD_CHARACTERS))
+        if item is None:
+            raise UnknownItem(f"{id!r} is not an item that agent {self.scope.agent!r} can see.")
+        self._memory.signals.used(self.scope.tenant, item.id, helpful=helpful)
+
+    def applied(self, id: str) -> None:
+        """Say that a recalled item was acted upon. Raises UnknownItem."""
+        self._memory._check_open()
+        item = self._memory.items.get(self.scope, validate.text("id", id, validate.FIELD_CHARACTERS))
+        if item is None:
+            raise UnknownItem(f"{id!r} is not an item that agent {self.scope.agent!r} can see.")
+        self._memory.signals.used(self.scope.tenant, item.id, applied=1)
+
+    def kv(self, namespace: str = "default") -> KeyValue:
+        """A key-value namespace of this agent: set, get, has, search, delete, with time to live."""
+        from engrain.intake.kv import KeyValue
+
+        self._memory._check_open()
+        return KeyValue(self._memory.store, self._memory.world, self.scope, namespace)
+
+    # -- decisions ----------------------------------------------------------------------------------------------------
+
+    def advise(
+        self,
+        task_type: str,
+        state: Mapping[str, Any] | None = None,
+        options: Sequence[str] | None = None,
+        episode: str | None = None,
+    ) -> Advice:
+        """What to do next, with value, interval and evidence. The decision is logged with its propensity before this
+        returns. With options and no evidence it explores; with neither it abstains."""
+        self._memory._check_open()
+        return self._memory.learner.advise(self.scope, task_type, state=_clean(state), options=options, episode=episode)
+
+    def observe(self, advice: Advice | str, outcome: Outcome, action: str | None = None) -> Experience:
+        """What came of an advice (or of a decision id); ``action`` when another was taken. Observing again revises."""
+        self._memory._check_open()
+        return self._memory.learner.observe(self.scope, advice, _redacted(outcome), action=action)
+
+    def observe_step(
+        self,
+        task_type: str,
+        state: Mapping[str, Any] | None = None,
+        action: str | None = None,
+        outcome: Outcome | None = None,
+        next_state: Mapping[str, Any] | None = None,
+        propensity: float | None = None,
+        episode: str | None = None,
+        task_id: str | None = None,
+    ) -> Experience:
+        """An experience that no advice stood behind."""
+        row = {
+            "task_type": task_type,
+            "state": state,
+            "action": action,
+            "outcome": outcome,
+            "next_state": next_state,
+            "propensity": propensity,
+            "episode": episode,
+            "task_id": task_id,
+        }
+        return self.observe_many([row])[0]
+
+    def observe_many(self, rows: Iterable[Mapping[str, Any]]) -> list[Experience]:
+        """Many experiences in one transaction: all or none. Rows have the fields of ``observe_step``."""
+        self._memory._check_open()
+        cleaned = []
+        for number, row in enumerate(rows):
+            if not isinstance(row, Mapping):
+                raise InvalidField(f"Row {number} must be a dict of the arguments of observe_step().")
+            changed = {name: _clean(row[name]) for name in ("state", "next_state") if name in row}
+            if isinstance(row.get("outcome"), Outcome):
+                changed["outcome"] = _redacted(row["outcome"])
+            cleaned.append({**row, **changed})
+        return self._memory.learner.observe_many(self.scope, cleaned)
+
+    def experiences(self, task_type: str | None = None, limit: int = 100) -> list[Experience]:
+        """What this agent has observed, newest first."""
+        self._memory._check_open()
+        return self._memory.learner.experiences(self.scope, task_type, validate.whole("limit", limit, 1, 10_000))
+
+    def q_values(self, task_type: str | None = None) -> list[QValue]:
+        """What this agent has learned: visits, mean and spread by task type, state and action."""
+        self._memory._check_open()
+        return self._memory.learner.q_values(self.scope, task_type)
+
+    # -- checks -------------------------------------------------------------------------------------------------------
+
+    def _kinds(self, kinds: Sequence[str]) -> tuple[str, ...]:
+        if isinstance(kinds, str) or not isinstance(kinds, Sequence | set | frozenset):
+            raise InvalidField(f"kinds must be a list of kinds, not {kinds!r}.")
+        return tuple(validate.kind_name(kind, self._memory.kinds) for kind in kinds)
+
+    @staticmethod
+    def _optional(name: str, value: str | None) -> str | None:
+        return None if value is None else validate.text(name, value, validate.FIELD_CHARACTERS)
+
+
+def _clean(state: Any) -> Any:
+    """A state without secrets; whatever is not a mapping goes on to be refused where states are checked."""
+    return redact_value(state)[0] if isinstance(state, Mapping) else state
+
+
+def _redacted(outcome: Outcome) -> Outcome:
+    if isinstance(outcome, Outcome) and isinstance(outcome.error, str):
+        return replace(outcome, error=redact(outcome.error).text)
+    return outcome

@@ -1,0 +1,106 @@
+"""Changing and forgetting what an agent owns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from engrain.errors import InvalidField, UnknownItem
+from engrain.intake.validate import Draft
+from engrain.intake.writer import (
+    CHUNK,
+    SHARED,
+    Indexer,
+    Writer,
+    agent_scope,
+    bump,
+    fingerprint,
+    passage_values,
+)
+from engrain.model.item import MemoryItem
+from engrain.model.scope import Scope
+from engrain.store.port import Store
+from engrain.store.rows import item_from_row, to_json
+from engrain.world import World
+
+
+class Reviser:
+    """Updates and forgets, within one agent's own items."""
+
+    def __init__(self, store: Store, world: World, writer: Writer, index: Indexer) -> None:
+        self._store = store
+        self._world = world
+        self._writer = writer
+        self._index = index
+
+    def update(self, scope: Scope, id_: str, change: Mapping[str, Any]) -> MemoryItem:
+        """Change fields of an item. Changed content keeps the id; the old content stays as a superseded version."""
+        names = {f.name for f in fields(Draft)}
+        probe, rules = self._writer.clean(Draft(**{"content": "-", **{k: v for k, v in change.items() if k in names}}))
+        change = {name: getattr(probe, name) for name in change}
+        passages = self._index([change["content"]])[0] if "content" in change else None
+        base = {"tenant": scope.tenant, "agent": scope.agent, "id": id_}
+        with self._store.transaction(scope.tenant) as tx:
+            seq = bump(tx, scope.tenant, agent_scope(scope.agent))
+            rows = tx.read("memory_own", base)
+            now = self._world.now()
+            if not rows or rows[0]["state"] != "active" or (rows[0]["expires_at"] or now + 1) <= now:
+                raise UnknownItem(f"{id_!r} is not an active item of agent {scope.agent!r}.")
+            old = {name: rows[0][name] for name in rows[0].keys()}  # noqa: SIM118
+            values = old | self._columns(change, now) | {"seq": seq, "updated_at": now}
+            if rules:
+                values["redacted"] = to_json(list(dict.fromkeys([*json.loads(old["redacted"]), *rules])))
+            if old["shared_seq"] is not None or values["visibility"] != "private":
+                values["shared_seq"] = bump(tx, scope.tenant, SHARED)
+            if values["content"] != old["content"]:
+                keep = {"id": self._world.new_id(), "state": "superseded", "superseded_by": id_, "superseded_at": now}
+                tx.run("memory_insert", old | keep | {"seq": seq})
+                tx.run("passage_delete", base)
+                tx.run_many("passage_insert", passage_values(scope, id_, passages or []))
+            tx.run("memory_update", values)
+            return item_from_row(tx.read("memory_own", base)[0])
+
+    @staticmethod
+    def _columns(change: Mapping[str, Any], now: int) -> dict[str, Any]:
+        values = dict(change)
+        for name in ("tags", "metadata"):
+            if name in values:
+                values[name] = to_json(list(values[name]) if name == "tags" else dict(values[name]))
+        if "content" in values:
+            values["fingerprint"] = fingerprint(values["content"])
+        if "pinned" in values:
+            values["pinned"] = int(values["pinned"])
+        if "expires_in" in values:
+            span = values.pop("expires_in")
+            values["expires_at"] = None if span is None else now + span
+        return values
+
+    def forget(self, scope: Scope, ids: Sequence[str]) -> int:
+        """Delete own items with their older versions, words, vectors, signals. How many rows went."""
+        gone = 0
+        with self._store.transaction(scope.tenant) as tx:
+            for start in range(0, len(ids), CHUNK):
+                base = {"tenant": scope.tenant, "agent": scope.agent, "ids": list(ids[start : start + CHUNK])}
+                gone += tx.run("memory_forget", base)
+            if gone:
+                bump(tx, scope.tenant, agent_scope(scope.agent), purges=1)
+                bump(tx, scope.tenant, SHARED, purges=1)
+        if gone:
+            self._store.scrub()
+        return gone
+
+    def forget_where(
+        self, scope: Scope, *, kind: str | None = None, tags: Sequence[str] | None = None, before: int | None = None
+    ) -> int:
+        """Forget every own item of a kind, with all of some tags, from before a time. How many active items went."""
+        if kind is None and not tags and before is None:
+            raise InvalidField("forget_where() needs at least one of kind, tags, before; it never forgets everything.")
+        wanted = set(tags or ())
+        query = {"tenant": scope.tenant, "agent": scope.agent, "kind": kind, "before": before}
+        rows = [
+            row for row in self._store.read("memory_sweepable", query) if wanted.issubset(json.loads(row["tags"]))
+        ]
+        self.forget(scope, [row["id"] for row in rows])
+        return sum(row["state"] == "active" for row in rows)

@@ -1,0 +1,146 @@
+"""Signals of use, gathered and written together: shown, read, applied, helpful. They are not part of what is
+acknowledged, so a recall never waits for the disk; at most a second of them can be lost by a crash."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, replace
+
+from engrain.errors import StoreClosed, StoreError
+from engrain.model.item import MemoryItem
+from engrain.store.port import Store, Transaction
+from engrain.world import World, from_micros
+
+SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Counts:
+    shown: int = 0
+    read: int = 0
+    applied: int = 0
+    helpful: int = 0
+    unhelpful: int = 0
+    last_shown_at: int | None = None
+    last_used_at: int | None = None
+
+
+class Signals:
+    """The buffer of one process, flushed within a second, at close, and inside any write of the same tenant."""
+
+    def __init__(self, store: Store, world: World) -> None:
+        self._store = store
+        self._world = world
+        self._lock = threading.Lock()
+        self._pending: dict[str, dict[str, _Counts]] = {}
+        self._timer: threading.Timer | None = None
+        self._closed = False
+
+    def shown(self, tenant: str, ids: list[str]) -> None:
+        """These were among the hits of a recall. No evidence of use."""
+        now = self._world.now()
+        with self._lock:
+            for id_ in ids:
+                counts = self._counts(tenant, id_)
+                counts.shown += 1
+                counts.last_shown_at = now
+            self._schedule()
+
+    def used(self, tenant: str, id_: str, *, read: int = 0, applied: int = 0, helpful: bool | None = None) -> None:
+        """This was read, applied, or judged."""
+        with self._lock:
+            counts = self._counts(tenant, id_)
+            counts.read += read
+            counts.applied += applied
+            counts.helpful += helpful is True
+            counts.unhelpful += helpful is False
+            counts.last_used_at = self._world.now()
+            self._schedule()
+
+    def merged(self, item: MemoryItem) -> MemoryItem:
+        """The item with what is still in the buffer counted in."""
+        counts = self._pending.get(item.tenant, {}).get(item.id)
+        if counts is None:
+            return item
+        used = counts.last_used_at
+        return replace(
+            item,
+            shown=item.shown + counts.shown,
+            read=item.read + counts.read,
+            applied=item.applied + counts.applied,
+            helpful=item.helpful + counts.helpful,
+            unhelpful=item.unhelpful + counts.unhelpful,
+            last_used_at=item.last_used_at if used is None else from_micros(used),
+        )
+
+    def drain(self, tenant: str, tx: Transaction) -> dict[str, _Counts]:
+        """Write one tenant's signals inside a transaction; give the result to ``restore`` if that fails."""
+        with self._lock:
+            pending = self._pending.pop(tenant, {})
+        for id_, counts in sorted(pending.items()):
+            tx.run(
+                "signal_add",
+                {
+                    "tenant": tenant,
+                    "id": id_,
+                    "shown": counts.shown,
+                    "read": counts.read,
+                    "applied": counts.applied,
+                    "helpful": counts.helpful,
+                    "unhelpful": counts.unhelpful,
+                    "last_shown_at": counts.last_shown_at,
+                    "last_used_at": counts.last_used_at,
+                },
+            )
+        return pending
+
+    def restore(self, tenant: str, drained: dict[str, _Counts]) -> None:
+        """Put back what a failed transaction did not keep."""
+        with self._lock:
+            for id_, counts in drained.items():
+                mine = self._counts(tenant, id_)
+                for name in ("shown", "read", "applied", "helpful", "unhelpful"):
+                    setattr(mine, name, getattr(mine, name) + getattr(counts, name))
+                mine.last_shown_at = mine.last_shown_at or counts.last_shown_at
+                mine.last_used_at = mine.last_used_at or counts.last_used_at
+
+    def flush(self) -> None:
+        """Write everything that is pending now. Raises StoreError; nothing is lost then."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            tenants = [tenant for tenant, pending in self._pending.items() if pending]
+        for tenant in tenants:
+            drained: dict[str, _Counts] = {}
+            try:
+                with self._store.transaction(tenant) as tx:
+                    drained = self.drain(tenant, tx)
+            except BaseException:
+                self.restore(tenant, drained)
+                raise
+
+    def close(self) -> None:
+        """Flush and stop."""
+        self._closed = True
+        self.flush()
+
+    def _counts(self, tenant: str, id_: str) -> _Counts:
+        return self._pending.setdefault(tenant, {}).setdefault(id_, _Counts())
+
+    def _schedule(self) -> None:
+        if self._timer is None and not self._closed:
+            self._timer = threading.Timer(SECONDS, self._tick)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _tick(self) -> None:
+        try:
+            self.flush()
+        except StoreClosed:
+            return  # close() has flushed, or says why it could not
+        except StoreError as error:
+            _log.warning("signals of use could not be written and are kept for later: %s", error)

@@ -1,0 +1,243 @@
+"""Checks every field before anything is stored. Each refusal names the field, what was wrong and what to do."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from engrain.errors import InvalidContent, InvalidField, UnknownKind
+from engrain.model.item import VISIBILITIES
+from engrain.world import to_micros
+
+CONTENT_BYTES = 1 << 20
+METADATA_BYTES = 64 << 10
+NAME_CHARACTERS = 128
+FIELD_CHARACTERS = 512
+TAGS = 64
+DEPTH = 32
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*")
+_FAR = 10**6 * 86400 * 365 * 5000  # µs: five thousand years, well inside what datetime can show
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A valid row on its way in. Times in µs; ``expires_in`` a span in µs."""
+
+    content: str
+    kind: str = "context"
+    key: str | None = None
+    importance: float = 5.0
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] | None = None
+    session: str | None = None
+    role: str | None = None
+    occurred_at: int | None = None
+    expires_in: int | None = None
+    decay_rate: float | None = None
+    visibility: str = "private"
+    pinned: bool = False
+    source: str | None = None
+
+
+FIELDS = tuple(f.name for f in fields(Draft))
+
+
+def draft(row: Mapping[str, Any], kinds: Collection[str]) -> Draft:
+    """A Draft from the keyword arguments of ``remember``."""
+    if not isinstance(row, Mapping):
+        raise InvalidField(f"A row must be a dict of the arguments of remember(), not {type(row).__name__}.")
+    unknown = [name for name in row if name not in FIELDS]
+    if unknown:
+        raise InvalidField(f"There is no field {unknown[0]!r}; the fields are {', '.join(FIELDS)}.")
+    if "content" not in row:
+        raise InvalidContent("A row needs its content.")
+    return Draft(**{name: _field(name, value, kinds) for name, value in row.items()})
+
+
+def change(given: Mapping[str, Any], kinds: Collection[str]) -> dict[str, Any]:
+    """Valid values for ``update``; the kind and key of an item are fixed."""
+    allowed = [name for name in FIELDS if name not in ("kind", "key")]
+    unknown = [name for name in given if name not in allowed]
+    if unknown:
+        raise InvalidField(f"update() cannot change {unknown[0]!r}; it can change {', '.join(allowed)}.")
+    if not given:
+        raise InvalidField(f"update() was given nothing to change; it can change {', '.join(allowed)}.")
+    return {name: _field(name, value, kinds) for name, value in given.items()}
+
+
+def _field(name: str, value: Any, kinds: Collection[str]) -> Any:
+    if name == "content":
+        return content(value)
+    if name == "kind":
+        return kind_name(value, kinds)
+    if name == "importance":
+        return number(name, value, 1.0, 10.0)
+    if name == "tags":
+        return tags(value)
+    if name == "metadata":
+        return metadata(value)
+    if name == "occurred_at":
+        return moment(name, value)
+    if name == "expires_in":
+        return span(name, value)
+    if name == "decay_rate":
+        return None if value is None else number(name, value, 0.0, 10.0)
+    if name == "visibility":
+        if value not in VISIBILITIES:
+            raise InvalidField(f"visibility must be one of {', '.join(VISIBILITIES)}, not {value!r}.")
+        return value
+    if name == "pinned":
+        if not isinstance(value, bool):
+            raise InvalidField(f"pinned must be True or False, not {value!r}.")
+        return value
+    return None if value is None else text(name, value, FIELD_CHARACTERS)
+
+
+def content(value: Any) -> str:
+    """Text of at most 1 MiB of UTF-8, not blank."""
+    if not isinstance(value, str):
+        hint = " Decode bytes first." if isinstance(value, (bytes, bytearray)) else ""
+        raise InvalidContent(f"It must be text (str), not {type(value).__name__}.{hint}")
+    if not value.strip():
+        raise InvalidContent("It is empty; remember something with words in it.")
+    size = len(_encoded("content", value, InvalidContent))
+    if size > CONTENT_BYTES:
+        raise InvalidContent(f"It has {size:,} bytes and the limit is {CONTENT_BYTES:,}; store a summary or split it.")
+    return value
+
+
+def text(name: str, value: Any, limit: int) -> str:
+    """Text of at most ``limit`` characters, not blank, without NUL."""
+    if not isinstance(value, str):
+        raise InvalidField(f"{name} must be text (str), not {type(value).__name__}.")
+    if not value.strip():
+        raise InvalidField(f"{name} is empty; leave it out or give it a value.")
+    if len(value) > limit:
+        raise InvalidField(f"{name} has {len(value)} characters and the limit is {limit}.")
+    _encoded(name, value, InvalidField)
+    return value
+
+
+def _encoded(name: str, value: str, error: type[InvalidContent] | type[InvalidField]) -> bytes:
+    try:
+        encoded = value.encode("utf-8")
+    except UnicodeEncodeError as bad:
+        raise error(
+            f"{name} is not valid Unicode: a lone surrogate at position {bad.start}. "
+            "Decode the source with the right encoding or errors='replace'."
+        ) from bad
+    if "\0" in value:
+        raise error(f"{name} holds a NUL character at position {value.index(chr(0))}; take it out.")
+    return encoded
+
+
+def kind_name(value: Any, kinds: Collection[str]) -> str:
+    """One of the registered kinds."""
+    if not isinstance(value, str) or value not in kinds:
+        raise UnknownKind(
+            f"{value!r} is none of {', '.join(sorted(kinds))}. Register more with kinds = [...] in engrain.toml."
+        )
+    return value
+
+
+def number(name: str, value: Any, low: float, high: float) -> float:
+    """A finite number in low..high."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise InvalidField(f"{name} must be a finite number, not {value!r}.")
+    if not low <= value <= high:
+        raise InvalidField(f"{name} must lie in {low:g}..{high:g}, not {value!r}.")
+    return float(value)
+
+
+def whole(name: str, value: Any, low: int, high: int) -> int:
+    """A whole number in low..high."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidField(f"{name} must be a whole number, not {value!r}.")
+    if not low <= value <= high:
+        raise InvalidField(f"{name} must lie in {low}..{high}, not {value}.")
+    return value
+
+
+def tags(value: Any) -> tuple[str, ...]:
+    """At most 64 tags, each once, in the order given."""
+    if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
+        raise InvalidField(f"tags must be a list of words, not {value!r}.")
+    ordered = sorted(value, key=str) if isinstance(value, set | frozenset) else value
+    found = tuple(dict.fromkeys(text("a tag", tag, NAME_CHARACTERS) for tag in ordered))
+    if len(found) > TAGS:
+        raise InvalidField(f"There are {len(found)} tags and the limit is {TAGS}.")
+    return found
+
+
+def metadata(value: Any) -> Mapping[str, Any]:
+    """A JSON object of at most 64 KiB: text keys; text, finite numbers, booleans, None, lists and objects."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InvalidField(f"metadata must be a dict, not {type(value).__name__}.")
+    plain = json_value("metadata", value, 0)
+    size = len(repr(plain))
+    if size > METADATA_BYTES:
+        raise InvalidField(f"metadata has about {size:,} bytes and the limit is {METADATA_BYTES:,}.")
+    return plain  # type: ignore[no-any-return]
+
+
+def json_value(path: str, value: Any, depth: int) -> Any:
+    """The value as plain JSON types; refuses what would not come back as it went in."""
+    if depth > DEPTH:
+        raise InvalidField(f"{path} is nested deeper than {DEPTH} levels.")
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidField(f"{path} is {value!r}, which JSON cannot hold.")
+        return value
+    if isinstance(value, str):
+        _encoded(path, value, InvalidField)
+        return value
+    if isinstance(value, Mapping):
+        plain = {}
+        for key, part in value.items():
+            if not isinstance(key, str):
+                raise InvalidField(f"{path} has the key {key!r}; keys must be text.")
+            _encoded(f"a key of {path}", key, InvalidField)
+            plain[key] = json_value(f"{path}.{key}", part, depth + 1)
+        return plain
+    if isinstance(value, (list, tuple)):
+        return [json_value(f"{path}[{i}]", part, depth + 1) for i, part in enumerate(value)]
+    raise InvalidField(f"{path} is a {type(value).__name__}, which JSON cannot hold; convert it to text first.")
+
+
+def moment(name: str, value: Any) -> int | None:
+    """Microseconds UTC of a timezone-aware datetime."""
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        raise InvalidField(f"{name} must be a datetime, not {type(value).__name__}.")
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise InvalidField(f"{name} has no time zone; write e.g. datetime(2026, 1, 1, tzinfo=UTC).")
+    return to_micros(value)
+
+
+def span(name: str, value: Any) -> int | None:
+    """Microseconds of a timedelta or of text such as "30d", "12h", "90s"; more than nothing."""
+    if value is None:
+        return None
+    if isinstance(value, timedelta):
+        found = value // timedelta(microseconds=1)
+    elif isinstance(value, str) and (match := _SPAN.fullmatch(value)):
+        amount = float(match[1]) * _UNITS[match[2]] * 1e6
+        found = int(amount) if amount < _FAR else _FAR + 1
+    else:
+        raise InvalidField(f'{name} must be a timedelta or text such as "30d", "12h", "45m", not {value!r}.')
+    if found <= 0:
+        raise InvalidField(f"{name} must be longer than nothing, not {value!r}.")
+    if found > _FAR:
+        raise InvalidField(f"{name} is longer than 5,000 years; leave it out to keep the item.")
+    return found

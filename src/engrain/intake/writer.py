@@ -1,0 +1,259 @@
+"""The write path: drafts become items in one transaction, and what is already known is recognised inside it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from engrain.errors import InvalidField
+from engrain.intake.redact import redact, redact_value
+from engrain.intake.signals import Signals
+from engrain.intake.validate import Draft
+from engrain.model.item import MemoryItem
+from engrain.model.scope import Scope
+from engrain.store.port import Store, Transaction
+from engrain.store.rows import item_from_row, to_json
+from engrain.world import World
+
+CHUNK = 400
+ECHO_WORDS = 4  # shorter things ("yes", "thank you so much") are said again and again and are no echo
+
+Indexer = Callable[[Sequence[str]], "list[list[Any]]"]
+"""Texts to the passages of each: objects with number, length, terms, vector, scale, embedder, analyzer."""
+
+
+def fingerprint(content: str) -> str:
+    """128 bits of BLAKE2b over the content, blind to case and white space."""
+    return hashlib.blake2b(" ".join(content.casefold().split()).encode(), digest_size=16).hexdigest()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction is about to write."""
+
+    seq: int
+    now: int
+    shared_seq: int | None = None
+    inserts: list[dict[str, Any]] = field(default_factory=list)
+    passages: list[dict[str, Any]] = field(default_factory=list)
+    repeats: dict[str, int] = field(default_factory=dict)
+    superseded: list[tuple[str, str]] = field(default_factory=list)
+    twins: dict[tuple[Any, ...], list[tuple[str, str | None]]] = field(default_factory=dict)
+    currents: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    echoes: dict[tuple[str, str], str] = field(default_factory=dict)
+    new: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class Writer:
+    """Remembers. ``index`` makes the words and vectors of texts; it runs before the store is locked."""
+
+    def __init__(self, store: Store, world: World, signals: Signals, index: Indexer, *, redacts: bool, echo: int) -> None:
+        self._store = store
+        self._world = world
+        self._signals = signals
+        self._index = index
+        self._redacts = redacts
+        self._echo = echo  # µs
+
+    def remember(self, scope: Scope, drafts: Sequence[Draft]) -> list[MemoryItem]:
+        """One item per draft, in order: a new one, or the existing one when the same was told before."""
+        if not drafts:
+            return []
+        cleaned = [self.clean(one) for one in drafts]
+        indexed = self._index([one.content for one, _ in cleaned])
+        drained: dict[str, Any] = {}
+        try:
+            with self._store.transaction(scope.tenant) as tx:
+                batch = _Batch(bump(tx, scope.tenant, agent_scope(scope.agent)), self._world.now())
+                tx.run("agent_register", {"tenant": scope.tenant, "agent": scope.agent, "team": None, "now": batch.now})
+                drained = self._signals.drain(scope.tenant, tx)
+                self._look_up(tx, scope, [one for one, _ in cleaned], batch)
+                ids = [
+                    self._place(tx, scope, one, redacted, passages, batch)
+                    for (one, redacted), passages in zip(cleaned, indexed, strict=True)
+                ]
+                self._apply(tx, scope, batch)
+                return self._items(tx, scope, ids, batch)
+        except BaseException:
+            self._signals.restore(scope.tenant, drained)
+            raise
+
+    def clean(self, one: Draft) -> tuple[Draft, tuple[str, ...]]:
+        """The draft without secrets, and the rules that found some. A secret in a name is refused: cutting it out
+        would change what the caller looks up by."""
+        if not self._redacts:
+            return one, ()
+        for name in ("key", "session", "role", "source"):
+            value = getattr(one, name)
+            if value and redact(value).rules:
+                raise InvalidField(f"{name} holds what looks like a secret ({redact(value).rules[0]}); use another name.")
+        for tag in one.tags:
+            if redact(tag).rules:
+                raise InvalidField(f"a tag holds what looks like a secret ({redact(tag).rules[0]}); use another tag.")
+        found = redact(one.content)
+        metadata, rules = redact_value(one.metadata) if one.metadata else (one.metadata, ())
+        both = tuple(dict.fromkeys((*found.rules, *rules)))
+        return (replace(one, content=found.text, metadata=metadata), both) if both else (one, ())
+
+    def _look_up(self, tx: Transaction, scope: Scope, drafts: Sequence[Draft], batch: _Batch) -> None:
+        base = {"tenant": scope.tenant, "agent": scope.agent, "now": batch.now}
+        prints = list(dict.fromkeys(fingerprint(one.content) for one in drafts))
+        for start in range(0, len(prints), CHUNK):
+            for row in tx.read("memory_twins", {**base, "fingerprints": prints[start : start + CHUNK]}):
+                identity = (row["kind"], row["content"], row["session"], row["occurred_at"])
+                batch.twins.setdefault(identity, []).append((row["id"], row["key"]))
+        keys = list(dict.fromkeys(one.key for one in drafts if one.key is not None))
+        for start in range(0, len(keys), CHUNK):
+            for row in tx.read("memory_current", {**base, "keys": keys[start : start + CHUNK]}):
+                batch.currents[(row["kind"], row["key"])] = {name: row[name] for name in row.keys()}  # noqa: SIM118
+        echoing = list(dict.fromkeys(fingerprint(one.content) for one in drafts if self._may_echo(one)))
+        for start in range(0, len(echoing) if self._echo else 0, CHUNK):
+            some = {"fingerprints": echoing[start : start + CHUNK], "since": batch.now - self._echo}
+            for row in tx.read("memory_shown_lately", {**base, **some}):
+                batch.echoes.setdefault((row["kind"], row["fingerprint"]), row["id"])
+
+    @staticmethod
+    def _may_echo(one: Draft) -> bool:
+        """A dated or keyed item says itself which event or name it belongs to; everything else may be an echo."""
+        return one.key is None and one.occurred_at is None and len(one.content.split()) >= ECHO_WORDS
+
+    def _place(
+        self, tx: Transaction, scope: Scope, one: Draft, redacted: tuple[str, ...], passages: Sequence[Any], batch: _Batch
+    ) -> str:
+        """The id that a draft ends up under."""
+        identity = (one.kind, one.content, one.session, one.occurred_at)
+        for id_, key in batch.twins.get(identity, ()):
+            if one.key is None or one.key == key:
+                batch.repeats[id_] = batch.repeats.get(id_, 0) + 1
+                return id_
+        if self._may_echo(one):
+            known = batch.echoes.get((one.kind, fingerprint(one.content)))
+            if known is not None:
+                when = batch.now + batch.repeats.get(known, 0)
+                echo = {"tenant": scope.tenant, "id": known, "agent": scope.agent, "session": one.session, "now": when}
+                tx.run("echo_insert", echo)
+                batch.repeats[known] = batch.repeats.get(known, 0) + 1
+                return known
+        return self._insert(tx, scope, one, redacted, passages, batch)
+
+    def _insert(
+        self, tx: Transaction, scope: Scope, one: Draft, redacted: tuple[str, ...], passages: Sequence[Any], batch: _Batch
+    ) -> str:
+        now = batch.now + len(batch.inserts)  # rows of one batch keep their order
+        current = batch.currents.get((one.kind, one.key)) if one.key is not None else None
+        shares = one.visibility != "private" or (current is not None and current["visibility"] != "private")
+        if shares and batch.shared_seq is None:
+            batch.shared_seq = bump(tx, scope.tenant, SHARED)
+        values = row_values(scope, one, redacted, self._world.new_id(), now)
+        values |= {"seq": batch.seq, "shared_seq": batch.shared_seq if one.visibility != "private" else None}
+        if current is not None:
+            expired = current["expires_at"] is not None and current["expires_at"] <= batch.now
+            values["created_at"] = now if expired else current["created_at"]
+            self._supersede(current, values, batch)
+        identity = (one.kind, one.content, one.session, one.occurred_at)
+        batch.twins.setdefault(identity, []).append((values["id"], one.key))
+        if one.key is not None:
+            batch.currents[(one.kind, one.key)] = values
+        batch.inserts.append(values)
+        batch.new[values["id"]] = values
+        batch.passages.extend(passage_values(scope, values["id"], passages))
+        return str(values["id"])
+
+    @staticmethod
+    def _supersede(current: dict[str, Any], by: dict[str, Any], batch: _Batch) -> None:
+        identity_key = current["key"]
+        for twins in batch.twins.values():
+            twins[:] = [(id_, key) for id_, key in twins if id_ != current["id"] or key != identity_key]
+        if current["id"] in batch.new:
+            current |= {"state": "superseded", "superseded_by": by["id"], "superseded_at": batch.now}
+            batch.passages[:] = [row for row in batch.passages if row["memory_id"] != current["id"]]
+        batch.superseded.append((current["id"], by["id"]))
+
+    def _apply(self, tx: Transaction, scope: Scope, batch: _Batch) -> None:
+        base = {"tenant": scope.tenant, "agent": scope.agent}
+        for old, by in batch.superseded:
+            if old not in batch.new:
+                change = {"by": by, "now": batch.now, "seq": batch.seq, "shared_seq": batch.shared_seq}
+                tx.run("memory_supersede", {**base, "id": old, **change})
+                tx.run("passage_delete", {**base, "id": old})
+        tx.run_many("memory_insert", batch.inserts)
+        tx.run_many("passage_insert", batch.passages)
+        for old, by in batch.superseded:
+            tx.run("signals_carry", {"tenant": scope.tenant, "from_id": old, "to_id": by})
+        for id_, times in batch.repeats.items():
+            tx.run("memory_repeat", {**base, "id": id_, "times": times})
+
+    def _items(self, tx: Transaction, scope: Scope, ids: Sequence[str], batch: _Batch) -> list[MemoryItem]:
+        plain = {"shown": 0, "read": 0, "applied": 0, "helpful": 0, "unhelpful": 0, "last_used_at": None, "echoes": 0}
+        carried = {by for _, by in batch.superseded}
+        stored = list(dict.fromkeys(id_ for id_ in ids if id_ not in batch.new or id_ in batch.repeats or id_ in carried))
+        found = {id_: item_from_row(values | plain) for id_, values in batch.new.items()}  # type: ignore[arg-type]
+        for start in range(0, len(stored), CHUNK):
+            some = {"ids": stored[start : start + CHUNK], "tenant": scope.tenant, "agent": scope.agent, "team": None}
+            found |= {row["id"]: item_from_row(row) for row in tx.read("memory_get_many", some)}
+        return [found[id_] for id_ in ids]
+
+
+SHARED = "shared"
+
+
+def agent_scope(agent: str) -> str:
+    """The name of an agent's own change sequence."""
+    return f"agent:{agent}"
+
+
+def bump(tx: Transaction, tenant: str, name: str, purges: int = 0) -> int:
+    """The next change number of a scope; its row stays locked until the transaction ends."""
+    return int(tx.read("scope_bump", {"tenant": tenant, "name": name, "purges": purges})[0]["seq"])
+
+
+def row_values(scope: Scope, one: Draft, redacted: tuple[str, ...], id_: str, now: int) -> dict[str, Any]:
+    """The columns of a new item."""
+    return {
+        "id": id_,
+        "tenant": scope.tenant,
+        "agent": scope.agent,
+        "kind": one.kind,
+        "key": one.key,
+        "content": one.content,
+        "fingerprint": fingerprint(one.content),
+        "importance": one.importance,
+        "tags": to_json(list(one.tags)),
+        "metadata": to_json(dict(one.metadata or {})),
+        "session": one.session,
+        "role": one.role,
+        "occurred_at": one.occurred_at,
+        "created_at": now,
+        "updated_at": now,
+        "expires_at": None if one.expires_in is None else now + one.expires_in,
+        "decay_rate": one.decay_rate,
+        "visibility": one.visibility,
+        "pinned": int(one.pinned),
+        "source": one.source,
+        "state": "active",
+        "superseded_by": None,
+        "superseded_at": None,
+        "redacted": to_json(list(redacted)),
+        "repeats": 0,
+    }
+
+
+def passage_values(scope: Scope, id_: str, passages: Sequence[Any]) -> list[dict[str, Any]]:
+    """The columns of an item's passages."""
+    return [
+        {
+            "memory_id": id_,
+            "tenant": scope.tenant,
+            "agent": scope.agent,
+            "number": passage.number,
+            "length": passage.length,
+            "terms": passage.terms,
+            "vector": passage.vector,
+            "scale": passage.scale,
+            "embedder": passage.embedder,
+            "analyzer": passage.analyzer,
+        }
+        for passage in passages
+    ]

@@ -1,0 +1,231 @@
+"""The facade: the only place that wires the parts together."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import weakref
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from engrain import upkeep
+from engrain.agent import Agent
+from engrain.config import Config, load
+from engrain.errors import ConfigError, EngrainError, InvalidField, StoreClosed
+from engrain.intake.signals import Signals
+from engrain.intake.validate import NAME_CHARACTERS, text
+from engrain.model.item import KINDS
+from engrain.model.report import AgentInfo, Report
+from engrain.model.scope import Scope
+from engrain.recall.items import Items
+from engrain.store import is_server, open_store
+from engrain.world import RealWorld, World, from_micros
+
+if TYPE_CHECKING:
+    from engrain.intake.revise import Reviser
+    from engrain.intake.writer import Indexer, Writer
+    from engrain.learn.learner import Learner
+    from engrain.recall.embed import Embedder
+    from engrain.recall.recaller import Recaller
+
+HOME = ".engrain"
+
+
+def open(  # noqa: A001 (the contract's name: engrain.open)
+    location: str | os.PathLike[str] | None = None,
+    *,
+    home: str | os.PathLike[str] | None = None,
+    embedder: str | Embedder | None = None,
+    world: World | None = None,
+    **settings: Any,
+) -> Memory:
+    """Open the memory at a folder or a ``postgresql://`` URL, creating and migrating it as needed.
+
+    ``location`` None means ``$ENGRAIN_HOME``, else ``./.engrain``. With a server's URL, configuration and caches live
+    in ``home``. ``embedder`` is a name (static, hash, onnx:PATH, openai:MODEL) or an object with ``name``, ``dim`` and
+    ``embed(list[str]) -> float32[n, dim]``. Other settings are those of ``engrain.toml``. Raises ConfigError or a
+    StoreError that says what to do.
+    """
+    given = os.fspath(location) if location is not None else os.environ.get("ENGRAIN_HOME") or HOME
+    if isinstance(given, bytes):
+        raise ConfigError("The location must be text, not bytes.")
+    if is_server(given):
+        folder = Path(home if home is not None else os.environ.get("ENGRAIN_HOME") or HOME)
+    elif home is not None and Path(home) != Path(given):
+        raise ConfigError("home= goes with a server's URL; a folder is its own home.")
+    else:
+        folder = Path(given)
+    named = embedder if isinstance(embedder, str) else None
+    config = load(folder, {**settings, "embedder": named})
+    return Memory(given, folder, config, world or RealWorld(), None if isinstance(embedder, str) else embedder)
+
+
+class Memory:
+    """The engine of one home: administration, and the door to agents. A context manager; threads may share it."""
+
+    def __init__(self, location: str, home: Path, config: Config, world: World, embedder: Embedder | None) -> None:
+        self.home = home
+        self.config = config
+        self.world = world
+        self.kinds = frozenset((*KINDS, *config.kinds))
+        self._location = location
+        self._given_embedder = embedder
+        self.store = open_store(location, config, None if is_server(location) else home)
+        self._open = True
+        try:
+            if self.store.schema()[0] < self.store.schema()[1]:
+                upkeep.prepare(self.store, world, self.embedder_name)
+            world.enter(lambda: upkeep.count_opening(self.store))
+        except BaseException:
+            self.store.close()
+            raise
+        self.signals = Signals(self.store, world)
+        self.items = Items(self.store, world)
+        reference = weakref.ref(self)
+        self._at_exit = lambda: _close(reference)
+        atexit.register(self._at_exit)
+
+    # -- parts, made when first needed: a hook that only looks a key up must not pay for numpy ------------------------
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedder in use, loaded on first use."""
+        if self._given_embedder is not None:
+            return self._given_embedder
+        from engrain.recall.embed import load_embedder
+
+        return load_embedder(self.config.embedder)
+
+    @property
+    def embedder_name(self) -> str:
+        """The identity that vectors are stamped with."""
+        return self.embedder.name
+
+    @cached_property
+    def index(self) -> Indexer:
+        """Texts to their passages: words and vectors."""
+        from engrain.recall.index import index
+
+        return lambda texts: index(texts, self.embedder)
+
+    @cached_property
+    def writer(self) -> Writer:
+        from engrain.intake.writer import Writer
+
+        echo = int(self.config.echo_minutes * 60e6)
+        return Writer(self.store, self.world, self.signals, self.index, redacts=self.config.redact, echo=echo)
+
+    @cached_property
+    def reviser(self) -> Reviser:
+        from engrain.intake.revise import Reviser
+
+        return Reviser(self.store, self.world, self.writer, self.index)
+
+    @cached_property
+    def recaller(self) -> Recaller:
+        from engrain.recall.recaller import Recaller
+
+        return Recaller(self.store, self.world, lambda: self.embedder, self.config)
+
+    @cached_property
+    def learner(self) -> Learner:
+        from engrain.learn.learner import Learner
+
+        return Learner(self.store, self.world, self.config)
+
+    # -- the surface --------------------------------------------------------------------------------------------------
+
+    def agent(self, name: str, tenant: str = "default", team: str | None = None) -> Agent:
+        """The scope of one agent. A team is remembered; without one the agent keeps the team it had."""
+        self._check_open()
+        for field, value in (("agent", name), ("tenant", tenant), ("team", team)):
+            if value is not None:
+                text(field, value, NAME_CHARACTERS)
+        if tenant == "*":
+            raise InvalidField("tenant must not be '*', which stands for administration.")
+        known = self.store.read("agent_find", {"tenant": tenant, "agent": name})
+        before = known[0]["team"] if known else None
+        if team is not None and team != before:
+            upkeep.join_team(self.store, tenant, name, team, self.world.now())
+        return Agent(self, Scope(tenant, name, team or before))
+
+    def agents(self) -> list[AgentInfo]:
+        """Every agent that has written, of every tenant, with what it has."""
+        self._check_open()
+        return [
+            AgentInfo(
+                row["tenant"], row["name"], row["team"], from_micros(row["created_at"]), row["memories"], row["experiences"]
+            )
+            for row in self.store.read("agent_list")
+        ]
+
+    def stats(self) -> dict[str, Any]:
+        """Counts of what is in the home, as plain JSON values."""
+        self._check_open()
+        self.signals.flush()
+        return upkeep.stats(self.store, self.home, self.config)
+
+    def doctor(self, canary: bool = False) -> Report:
+        """Examine the home: integrity, schema, embedder identity, orphans, stale derived state. With ``canary`` also
+        prove, in a throw-away tenant, that a recorded outcome changes a later decision after a restart."""
+        self._check_open()
+        self.signals.flush()
+        report = upkeep.examine(self.store, self.embedder_name)
+        return Report((*report.checks, *upkeep.canary(self._again))) if canary else report
+
+    def rebuild(self, progress: Any = None) -> dict[str, int]:
+        """Make all derived state anew from what is canonical: words, vectors, Q-values. ``progress(done)`` is called
+        as items are done."""
+        self._check_open()
+        return upkeep.rebuild(self.store, self.world, self.index, self.learner, self.embedder_name, progress)
+
+    def backup(self, path: str | os.PathLike[str]) -> Path:
+        """A verified copy of an embedded home's store, made while others work. Never overwrites."""
+        self._check_open()
+        self.signals.flush()
+        target = Path(path)
+        self.store.backup(target)
+        return target
+
+    def close(self) -> None:
+        """Write buffered signals and let the store go. Closing twice is harmless."""
+        if self._open:
+            self._open = False
+            atexit.unregister(self._at_exit)
+            try:
+                self.signals.close()
+            finally:
+                self.store.close()
+
+    def __enter__(self) -> Memory:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _again(self) -> Memory:
+        """The same home, opened anew: nothing of this process's caches carries over."""
+        return Memory(self._location, self.home, self.config, self.world, self._given_embedder)
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise StoreClosed
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings in force."""
+        return {name: getattr(self.config, name) for name in self.config.__dataclass_fields__}
+
+
+def _close(reference: weakref.ref[Memory]) -> None:
+    memory = reference()
+    if memory is not None:
+        try:
+            memory.close()
+        except EngrainError as error:
+            import logging
+
+            logging.getLogger(__name__).warning("the memory could not be closed cleanly: %s", error)

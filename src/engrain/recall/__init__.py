@@ -1,0 +1,1 @@
+"""Finding again: words, vectors and episode context, fused, ranked and explained."""

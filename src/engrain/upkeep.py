@@ -1,0 +1,208 @@
+"""Looking after a home: first set-up, counts, examination, the canary, and making derived state anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engrain.config import Config
+from engrain.errors import EngrainError
+from engrain.intake.writer import SHARED, Indexer, agent_scope, bump, passage_values
+from engrain.model.decision import Outcome
+from engrain.model.report import Check, Report
+from engrain.model.scope import Scope
+from engrain.store.port import Store
+from engrain.world import World
+
+if TYPE_CHECKING:
+    from engrain.learn.learner import Learner
+    from engrain.memory import Memory
+
+BATCH = 256
+
+_PURGES = ("echoes", "signals", "passages", "memories", "kv", "decisions", "experiences", "q_values", "agents", "scopes")
+
+
+def prepare(store: Store, world: World, embedder: str) -> None:
+    """Migrate, and note in a new home what made it. A home that engrain creates has its lifecycle on; one upgraded from
+    before the switch existed keeps it off until asked."""
+    created = store.schema()[0] == 0
+    store.migrate()
+    facts = {"created_at": str(world.now()), "embedder": embedder, "lifecycle": "on" if created else "off"}
+    store.write([("home_claim", {"name": name, "value": value}) for name, value in facts.items()])
+
+
+def count_opening(store: Store) -> int:
+    """How often the home was opened by worlds that must not repeat themselves."""
+    with store.transaction("*") as tx:
+        return int(tx.read("home_count", {"name": "openings"})[0]["value"])
+
+
+def join_team(store: Store, tenant: str, agent: str, team: str, now: int) -> None:
+    """Put an agent in a team. What it shares with its team moves along, so the tenant's shared scope has changed."""
+    with store.transaction(tenant) as tx:
+        tx.run("agent_register", {"tenant": tenant, "agent": agent, "team": team, "now": now})
+        bump(tx, tenant, SHARED)
+
+
+def stats(store: Store, home: Path, config: Config) -> dict[str, Any]:
+    """Counts as plain JSON values."""
+    memories = [_plain(row) for row in store.read("stat_memories")]
+    experiences = [_plain(row) for row in store.read("stat_experiences")]
+    decisions = [_plain(row) for row in store.read("stat_decisions")]
+    kinds: dict[str, int] = {}
+    for row in memories:
+        if row["state"] == "active":
+            kinds[row["kind"]] = kinds.get(row["kind"], 0) + row["n"]
+    return {
+        "home": str(home),
+        "store": dict(store.describe()),
+        "schema": store.schema()[0],
+        "embedder": config.embedder,
+        "agents": len({(row["tenant"], row["agent"]) for row in (*memories, *experiences, *decisions)}),
+        "memories": {
+            "active": sum(row["n"] for row in memories if row["state"] == "active"),
+            "superseded": sum(row["n"] for row in memories if row["state"] == "superseded"),
+            "characters": sum(row["characters"] or 0 for row in memories),
+            "by_kind": kinds,
+        },
+        "decisions": {
+            "total": sum(row["n"] for row in decisions),
+            **{
+                mode: sum(row["n"] for row in decisions if row["mode"] == mode)
+                for mode in ("advised", "explored", "abstained")
+            },
+        },
+        "experiences": {
+            "total": sum(row["n"] for row in experiences),
+            "unknown": sum(row["unknown"] for row in experiences),
+            **{
+                tier: sum(row["n"] for row in experiences if row["evidence"] == tier)
+                for tier in ("claimed", "executed", "verified")
+            },
+        },
+        "task_types": experiences,
+    }
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    values = {name: row[name] for name in row.keys()}  # noqa: SIM118 (rows are not dicts)
+    return {name: int(v) if name in ("n", "unknown", "successes", "characters") and v is not None else v
+            for name, v in values.items()}
+
+
+def examine(store: Store, embedder: str) -> Report:
+    """Everything that can be checked without changing anything."""
+    checks = []
+    have, need = store.schema()
+    checks.append(Check("schema", have == need, f"version {have}, this engrain needs {need}"))
+    problems = store.check()
+    checks.append(Check("integrity", not problems, "; ".join(problems[:5]) or "no damage found"))
+    for name, statement, advice in (
+        ("orphan passages", "orphan_passages", "run engrain rebuild"),
+        ("unindexed memories", "unindexed_memories", "run engrain rebuild"),
+        ("experiences without their decision", "orphan_experiences", "their outcomes still teach"),
+    ):
+        found = int(store.read(statement)[0]["n"])
+        checks.append(Check(name, found == 0, f"{found}: {advice}" if found else "none"))
+    from engrain.recall.analyze import ANALYZER
+
+    rows = store.read("stat_passages")
+    stale = sum(row["n"] for row in rows if row["analyzer"] != ANALYZER)
+    foreign = sum(row["n"] for row in rows if row["embedder"] != embedder)
+    detail = f"{foreign} passages have vectors of another embedder than {embedder}: run engrain rebuild"
+    checks.append(Check("embedder", foreign == 0, detail if foreign else f"every vector is of {embedder}"))
+    detail = f"{stale} passages were analysed by another version than {ANALYZER}: run engrain rebuild"
+    checks.append(Check("words", stale == 0, detail if stale else f"every passage was analysed by {ANALYZER}"))
+    return Report(tuple(checks))
+
+
+def canary(again: Callable[[], Memory]) -> tuple[Check, ...]:
+    """Does the loop live? In a throw-away tenant of the real store: something told is found, and outcomes recorded
+    change a later decision, each after the store was closed and opened again."""
+    options, state = ["canary-a", "canary-b"], {"canary": True}
+    tenant = ""
+    try:
+        with again() as first:
+            tenant = f"canary-{first.world.new_id()}"
+            agent = first.agent("canary", tenant=tenant)
+            phrase = "the canary sings when the upload of quarterly figures is retried"
+            item = agent.remember(phrase)
+            before = agent.advise("canary", state=state, options=options).distribution
+            for action, success in (("canary-a", False), ("canary-b", True)) * 8:
+                agent.observe_step("canary", state, action, Outcome(success=success, evidence="verified"))
+        with again() as second:
+            agent = second.agent("canary", tenant=tenant)
+            hits = agent.recall("retry the upload of figures", limit=1)
+            advice = agent.advise("canary", state=state, options=options)
+        found = bool(hits) and hits[0].item.id == item.id
+        shift = advice.distribution["canary-b"] - before["canary-b"]
+        learned = shift > 0.1 and advice.visits > 0
+        return (
+            Check("canary: memory", found, "what was told is found after a restart" if found else "what was told is lost"),
+            Check(
+                "canary: learning",
+                learned,
+                f"outcomes moved the better option from {before['canary-b']:.2f} to {advice.distribution['canary-b']:.2f}",
+            ),
+        )
+    except EngrainError as error:
+        return (Check("canary", False, f"the loop broke: {error}"),)
+    finally:
+        if tenant:
+            with again() as last:
+                purge_tenant(last.store, tenant)
+
+
+def purge_tenant(store: Store, tenant: str) -> None:
+    """Delete every row of a tenant."""
+    with store.transaction(tenant) as tx:
+        for table in _PURGES:
+            tx.run("q_clear" if table == "q_values" else f"purge_{table}", {"tenant": tenant})
+    store.scrub()
+
+
+def rebuild(
+    store: Store, world: World, index: Indexer, learner: Learner, embedder: str, progress: Callable[[int], Any] | None
+) -> dict[str, int]:
+    """Make words, vectors and Q-values anew, in short transactions, while others work. An item that changes meanwhile
+    is indexed by whoever changed it."""
+    del world
+    done, after = 0, ""
+    while rows := store.read("rebuild_batch", {"after": after, "limit": BATCH}):
+        after = rows[-1]["id"]
+        indexed = index([row["content"] for row in rows])
+        groups: dict[tuple[str, str], list[tuple[Any, list[Any]]]] = {}
+        for row, passages in zip(rows, indexed, strict=True):
+            groups.setdefault((row["tenant"], row["agent"]), []).append((row, passages))
+        for (tenant, agent), members in groups.items():
+            _reindex(store, Scope(tenant, agent), members)
+        done += len(rows)
+        if progress is not None:
+            progress(done)
+    tenants = [row["tenant"] for row in store.read("tenant_list")]
+    for tenant in tenants:
+        learner.rebuild(tenant)
+    store.write([("home_set", {"name": "embedder", "value": embedder})])
+    return {"memories": done, "tenants": len(tenants)}
+
+
+def _reindex(store: Store, scope: Scope, members: list[tuple[Any, list[Any]]]) -> None:
+    with store.transaction(scope.tenant) as tx:
+        base = {"tenant": scope.tenant, "agent": scope.agent}
+        seq = bump(tx, scope.tenant, agent_scope(scope.agent))
+        shared_seq = bump(tx, scope.tenant, SHARED)
+        for row, passages in members:
+            own = tx.read("memory_own", {**base, "id": row["id"]})
+            if not own or own[0]["state"] != "active" or own[0]["content"] != row["content"]:
+                continue
+            tx.run("passage_delete", {**base, "id": row["id"]})
+            tx.run_many("passage_insert", passage_values(scope, row["id"], passages))
+            tx.run("memory_touch", {**base, "id": row["id"], "seq": seq, "shared_seq": shared_seq})
+
+
+def report_dict(report: Report) -> dict[str, Any]:
+    """A report as plain JSON values."""
+    return {"ok": report.ok, "checks": [asdict(check) for check in report.checks]}
