@@ -10,6 +10,7 @@ EngrainError
 │   ├── UnknownItem
 │   └── UnknownDecision
 ├── ConfigError                   a setting that cannot be understood
+├── EmbedderError                 the embedder that was chosen could not do its work
 └── StoreError                    the store could not do its work
     ├── StoreUnavailable          cannot be reached or opened
     ├── StoreReadOnly             may not be written
@@ -67,6 +68,10 @@ class UnknownDecision(NotFound):
 
 class ConfigError(EngrainError):
     """A setting cannot be understood."""
+
+
+class EmbedderError(EngrainError):
+    """The embedder could not turn text into vectors; nothing stands in for it."""
 
 
 class StoreError(EngrainError):

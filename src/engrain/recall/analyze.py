@@ -1,0 +1,110 @@
+"""Text to terms: words are found, folded, stemmed and hashed to 32 bits, the same in every process.
+
+Words keep their identity where code and logs need it: ``snake_case``, ``camelCase``, paths, error codes, numbers with
+separators and dates give the whole and its parts. Scripts without spaces give their pairs of characters. Stemmer:
+Snowball English (Porter 2), of PyStemmer.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+import zlib
+from collections.abc import Iterator
+from itertools import chain
+
+import Stemmer
+
+ANALYZER = "words/1"  # names this file's behaviour: a change of behaviour changes the name
+
+# Words of grammar and of asking. "May" with a capital is a month and stays.
+_STOP = frozenset(
+    "a an the and or but if of at by for with about to from in on is are was were be been being do does did has have had"
+    " having i me my mine you your yours he him his she her hers it its they them their theirs our ours us we this that"
+    " these those what which who whom whose when where why how can could would should will shall may might must not no so"
+    " as than then there here just also into out up down over under again during before after any some such only own same"
+    " too very s t d ll m re ve get got tell give".split())
+
+_WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)|\w+(?:[-./:@\\'’+#&]+\w+)*")
+_NOT = re.compile(r"n['’]t$", re.IGNORECASE)
+_JOIN = re.compile(r"[\W_]+")
+_CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+_NO_SPACES = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_LONG = 64  # longer tokens are rarely seen twice: not worth a place in the cache
+_ROOM = 200_000
+
+_stemmer = Stemmer.Stemmer("english")
+_stemming = threading.Lock()  # a Stemmer is not safe to share between threads
+
+class _Known(dict[str, tuple[int, ...]]):
+    """Tokens seen before and the hashes of their terms."""
+
+    def __missing__(self, token: str) -> tuple[int, ...]:
+        hashes = tuple(zlib.crc32(term.encode("utf-8", "surrogatepass")) for term in terms(token))
+        if len(token) <= _LONG:
+            if len(self) >= _ROOM:
+                self.clear()
+            self[token] = hashes
+        return hashes
+
+
+_known = _Known()
+
+
+def analyze(text: str) -> list[int]:
+    """The terms of a text as 32-bit hashes, in order, with repetition."""
+    return list(chain.from_iterable(map(_known.__getitem__, _tokens(text))))
+
+
+def words(text: str) -> Iterator[str]:
+    """The folded words and identifiers of a text, whole, without stop words, unstemmed."""
+    for token in _tokens(text):
+        folded = _fold(token)
+        if folded not in _STOP:
+            yield folded
+
+
+def spans(text: str) -> list[tuple[int, int]]:
+    """Where the words of a text begin and end, in characters."""
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def _tokens(text: str) -> list[str]:
+    return _WORD.findall(text if text.isascii() else unicodedata.normalize("NFKC", text))
+
+
+def _fold(token: str) -> str:
+    return token.lower() if token.isascii() else unicodedata.normalize("NFKC", token.casefold())
+
+
+def terms(token: str) -> list[str]:
+    """The terms of one token: its stemmed parts and, of a compound, the whole as well. Empty for a stop word."""
+    if token == "May":
+        return ["may"]
+    if "'" in token or "’" in token:  # don't, Caroline's, O'Brien: parts only; n't, 's and 'll are stop words
+        return [term for part in re.split("['’]", _NOT.sub("", token)) if part for term in terms(part)]
+    pieces = [piece for piece in _JOIN.split(token) if piece]
+    parts = [part for piece in pieces for part in _parts(piece)]
+    folded = [_fold(part) for part in parts]
+    found = [term for part in folded for term in _stems(part) if part not in _STOP]
+    whole = _fold(token.replace(",", ""))  # 1,000 is 1000
+    if whole != token.lower() and len(pieces) > 1 and whole.replace(".", "").isdigit():
+        return [whole]
+    return [*found, whole] if len(parts) > 1 else found
+
+
+def _parts(piece: str) -> list[str]:
+    """camelCase and HTTPServer2 in their parts; a word in one case is one part."""
+    if piece.islower() or piece.isdigit() or (piece[0].isupper() and piece[1:].islower()) or not piece.isascii():
+        return [piece]
+    return _CAMEL.findall(piece) or [piece]
+
+
+def _stems(part: str) -> list[str]:
+    if _NO_SPACES.search(part):
+        return [part[i : i + 2] for i in range(len(part) - 1)] or [part]
+    if part.isdigit():
+        return [part.lstrip("0") or "0"]
+    with _stemming:
+        return [_stemmer.stemWord(part)]

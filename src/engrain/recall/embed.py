@@ -1,0 +1,195 @@
+"""Embedders: text to unit vectors. The packaged static one is the default; nothing ever falls back silently to another.
+
+``static``: a table of 29,525 word pieces × 256 int8 numbers, distilled from sentence-transformers/all-MiniLM-L6-v2
+(Apache-2.0) with model2vec; a text's vector is the mean of its pieces' rows (algorithm: Tulkens and van Dongen,
+Model2Vec, 2024). Read by hand because importing model2vec costs 0.3 s; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import zlib
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from engrain.errors import ConfigError
+
+Floats = npt.NDArray[np.float32]
+MODEL = Path(__file__).with_name("model")
+_ROOM = 200_000
+_ASCII = re.compile(r"[a-z0-9]+|[^\sa-z0-9]")
+# Control signs, which the tokenizer drops joining what they part, and its own special words.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\[(?:UNK|PAD|CLS|SEP|MASK)\]")
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Anything that turns texts into vectors."""
+
+    @property
+    def name(self) -> str:
+        """Identity of what it computes: vectors of two names are never compared."""
+        ...
+
+    @property
+    def dim(self) -> int: ...
+
+    def embed(self, texts: list[str], /) -> Floats:
+        """float32[len(texts), dim], rows of length 1; a row of zeros for a text in which nothing is known."""
+        ...
+
+
+def load_embedder(spec: str) -> Embedder:
+    """The embedder that a setting names: ``static``, ``hash``, ``onnx:PATH`` or ``openai:MODEL``.
+
+    Raises ConfigError for any other name and, at first use or here, when what the name needs is missing.
+    """
+    kind, _, rest = spec.partition(":")
+    if spec == "static":
+        return StaticEmbedder()
+    if spec == "hash":
+        return HashEmbedder()
+    if kind in ("onnx", "openai") and rest:
+        from engrain.recall import embed_models
+
+        return embed_models.OnnxEmbedder(Path(rest)) if kind == "onnx" else embed_models.OpenAIEmbedder(rest)
+    raise ConfigError(f"embedder must be static, hash, onnx:PATH or openai:MODEL, not {spec!r}.")
+
+
+def unit(vectors: npt.NDArray[Any]) -> Floats:
+    """Rows scaled to length 1 in float32; rows of zeros (or of no finite length) become zeros."""
+    wide = np.asarray(vectors, dtype=np.float64)
+    norm = np.sqrt((wide * wide).sum(axis=1, keepdims=True))
+    good = np.isfinite(norm) & (norm > 0)
+    return np.where(good, wide / np.where(good, norm, 1.0), 0.0).astype(np.float32)
+
+
+class _Pieces(dict[str, list[int]]):
+    """Known words and their word pieces. BERT's tokenizer cuts every word by itself, so a word is looked up once."""
+
+    def __init__(self, tokenizer: Any, unknown: int) -> None:
+        super().__init__()
+        self._tokenizer, self._unknown = tokenizer, unknown
+
+    def __missing__(self, word: str) -> list[int]:
+        ids = [piece for piece in self._tokenizer.encode(word, add_special_tokens=False).ids if piece != self._unknown]
+        if len(word) <= 64:
+            if len(self) >= _ROOM:
+                self.clear()
+            self[word] = ids
+        return ids
+
+
+class _Model:
+    """What is read from the model's folder at first use."""
+
+    def __init__(self, folder: Path, dim: int) -> None:
+        self.table = _safetensors_rows(folder / "model.safetensors", dim)
+        self.tokenizer = load_tokenizer(folder / "tokenizer.json")
+        self.most = int(json.loads((folder / "config.json").read_text(encoding="utf-8"))["max_length"])
+        unknown = self.tokenizer.token_to_id("[UNK]")
+        self.unknown = -1 if unknown is None else int(unknown)
+        self.characters = self.most * int(np.median([len(piece) for piece in self.tokenizer.get_vocab()]))
+        self.pieces = _Pieces(self.tokenizer, self.unknown)
+
+    def ids(self, text: str) -> list[int]:
+        """Known word pieces of the first ``most``. ASCII text takes the short way, which splits as BERT does: runs of
+        letters and digits, each other sign alone (3 to 5 times faster than the tokenizer; equality is tested)."""
+        text = text[: self.characters]
+        if text.isascii() and not _CONTROL.search(text):
+            found = list(chain.from_iterable(map(self.pieces.__getitem__, _ASCII.findall(text.lower()))))
+            if len(found) <= self.most:
+                return found
+        cut = self.tokenizer.encode(text, add_special_tokens=False).ids[: self.most]
+        return [piece for piece in cut if piece != self.unknown]  # model2vec truncates first and drops unknown after
+
+
+class StaticEmbedder:
+    """The packaged model. Nothing is read before the first text; safe to share between threads."""
+
+    name = "static:all-MiniLM-L6-v2/256/int8/1"
+    dim = 256
+
+    def __init__(self, folder: Path = MODEL) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._loaded: _Model | None = None
+
+    def _model(self) -> _Model:
+        with self._lock:
+            if self._loaded is None:
+                try:
+                    self._loaded = _Model(self._folder, self.dim)
+                except Exception as error:  # tokenizers raises a bare Exception for a file that it cannot read
+                    raise ConfigError(f"The packaged model in {self._folder} cannot be read ({error}); "
+                                      "reinstall engrain, or set embedder to hash.") from error
+            return self._loaded
+
+    def embed(self, texts: list[str], /) -> Floats:
+        """float32[n, 256]. Of a text only the first 512 pieces count, as in model2vec."""
+        model = self._loaded or self._model()
+        out = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for row, text in enumerate(texts):
+            ids = model.ids(text)
+            if ids:  # sums of integers are exact in float32, so a vector does not depend on the order of its words
+                out[row] = model.table.take(ids, axis=0).sum(axis=0, dtype=np.int32)
+        return unit(out)
+
+    def count(self, text: str) -> int:
+        """How many pieces the text has: the measure of a context's budget."""
+        return len((self._loaded or self._model()).tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def load_tokenizer(path: Path) -> Any:
+    """A tokenizer file, without padding and truncation. Imported here: it costs 30 ms that a store without text saves."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _safetensors_rows(path: Path, dim: int) -> npt.NDArray[np.int8]:
+    """The tensor ``embeddings`` of a safetensors file, mapped, not read: 8 bytes of header length, JSON, then the rows."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))["embeddings"]
+    if header["dtype"] != "I8" or header["shape"][1] != dim:
+        raise ValueError(f"expected int8 rows of {dim}, found {header['dtype']} {header['shape']}")
+    return np.memmap(path, dtype=np.int8, mode="r", offset=8 + length + header["data_offsets"][0],
+                     shape=tuple(header["shape"]))
+
+
+class HashEmbedder:
+    """No model: hashed words and their character 3- to 5-grams, signed (feature hashing, Weinberger et al. 2009)."""
+
+    name = "hash:word+char3-5/512/1"
+    dim = 512
+
+    def embed(self, texts: list[str], /) -> Floats:
+        """float32[n, 512]. Near for texts that share words or parts of words; knows no meaning."""
+        from engrain.recall.analyze import words
+
+        out = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in words(text):
+                places, signs = _hashed(word)
+                np.add.at(out[row], places, signs)
+        return unit(out)
+
+
+@lru_cache(maxsize=65536)
+def _hashed(word: str) -> tuple[npt.NDArray[np.int64], Floats]:
+    framed = f" {word[:64]} "
+    grams = [framed[i : i + n] for n in (3, 4, 5) for i in range(len(framed) - n + 1)]
+    hashes = np.array([zlib.crc32(part.encode("utf-8", "surrogatepass")) for part in [word, *grams]], dtype=np.int64)
+    weights = np.array([1.0] + [0.6 / max(1.0, len(grams) ** 0.5)] * len(grams), dtype=np.float32)
+    return hashes % HashEmbedder.dim, np.where(hashes >> 31 & 1, weights, -weights).astype(np.float32)
