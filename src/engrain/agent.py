@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -71,8 +72,8 @@ class Agent:
         self._memory._check_open()
         return self._memory.writer.remember(self.scope, [validate.draft(row, self._memory.kinds)])[0]
 
-    def remember_many(self, rows: Iterable[Mapping[str, Any]]) -> list[MemoryItem]:
-        """Keep many in one transaction: all or none, one item per row, in order. Rows have the fields of ``remember``."""
+    def remember_many(self, rows: Iterable[Mapping[str, Any]]) -> builtins.list[MemoryItem]:
+        """Keep many in one transaction: all or none, one item per row, in order. Rows have ``remember``'s fields."""
         self._memory._check_open()
         drafts = []
         for number, row in enumerate(rows):
@@ -92,9 +93,9 @@ class Agent:
         since: datetime | None = None,
         until: datetime | None = None,
         min_score: float | None = None,
-    ) -> list[Hit]:
+    ) -> builtins.list[Hit]:
         """The items that answer a question best, with their scores (0–1) and why. ``kinds``: any of; ``tags``: all of;
-        ``since`` inclusive and ``until`` exclusive, by when it happened, else when it was told. Showing is not using."""
+        ``since`` inclusive, ``until`` exclusive, by when it happened, else when it was told. Showing is not using."""
         self._memory._check_open()
         hits = self._memory.recaller.recall(
             self.scope,
@@ -111,7 +112,7 @@ class Agent:
         return hits
 
     def context(self, query: str, max_tokens: int = 800) -> str:
-        """What is known about a question as one block of text for a prompt, never above ``max_tokens``; "" if nothing."""
+        """What is known about a question as one block for a prompt, never above ``max_tokens``; "" if nothing."""
         self._memory._check_open()
         block, ids = self._memory.recaller.context(
             self.scope, validate.content(query), max_tokens=validate.whole("max_tokens", max_tokens, 1, 1_000_000)
@@ -135,7 +136,7 @@ class Agent:
         found = self._memory.items.lookup(self.scope, kind, validate.text("key", key, validate.FIELD_CHARACTERS))
         return None if found is None else self._memory.signals.merged(found)
 
-    def history(self, kind: str, key: str) -> list[MemoryItem]:
+    def history(self, kind: str, key: str) -> builtins.list[MemoryItem]:
         """All versions under a key, the current one first."""
         self._memory._check_open()
         kind = validate.kind_name(kind, self._memory.kinds)
@@ -144,10 +145,12 @@ class Agent:
     def update(self, id: str, **change: Any) -> MemoryItem:
         """Change fields of one's own item (not kind or key). Raises UnknownItem when there is no such active item."""
         self._memory._check_open()
-        id = validate.text("id", id, validate.FIELD_CHARACTERS)
-        return self._memory.reviser.update(self.scope, id, validate.change(change, self._memory.kinds))
+        changed = validate.change(change, self._memory.kinds)
+        return self._memory.reviser.update(self.scope, validate.text("id", id, validate.FIELD_CHARACTERS), changed)
 
-    def list(self, kind: str | None = None, limit: int = 100, after: MemoryItem | str | None = None) -> list[MemoryItem]:
+    def list(
+        self, kind: str | None = None, limit: int = 100, after: MemoryItem | str | None = None
+    ) -> builtins.list[MemoryItem]:
         """One's own active items, oldest first; ``after`` the last item of the page before (or its id)."""
         self._memory._check_open()
         kind = None if kind is None else validate.kind_name(kind, self._memory.kinds)
@@ -156,7 +159,9 @@ class Agent:
     def count(self, kind: str | None = None) -> int:
         """How many active items one has."""
         self._memory._check_open()
-        return self._memory.items.count(self.scope, None if kind is None else validate.kind_name(kind, self._memory.kinds))
+        return self._memory.items.count(
+            self.scope, None if kind is None else validate.kind_name(kind, self._memory.kinds)
+        )
 
     def forget(self, id: str) -> bool:
         """Delete one's own item, its older versions, words and vectors for good. True if it was there."""
@@ -243,7 +248,7 @@ class Agent:
         }
         return self.observe_many([row])[0]
 
-    def observe_many(self, rows: Iterable[Mapping[str, Any]]) -> list[Experience]:
+    def observe_many(self, rows: Iterable[Mapping[str, Any]]) -> builtins.list[Experience]:
         """Many experiences in one transaction: all or none. Rows have the fields of ``observe_step``."""
         self._memory._check_open()
         cleaned = []
@@ -256,12 +261,12 @@ class Agent:
             cleaned.append({**row, **changed})
         return self._memory.learner.observe_many(self.scope, cleaned)
 
-    def experiences(self, task_type: str | None = None, limit: int = 100) -> list[Experience]:
+    def experiences(self, task_type: str | None = None, limit: int = 100) -> builtins.list[Experience]:
         """What this agent has observed, newest first."""
         self._memory._check_open()
         return self._memory.learner.experiences(self.scope, task_type, validate.whole("limit", limit, 1, 10_000))
 
-    def q_values(self, task_type: str | None = None) -> list[QValue]:
+    def q_values(self, task_type: str | None = None) -> builtins.list[QValue]:
         """What this agent has learned: visits, mean and spread by task type, state and action."""
         self._memory._check_open()
         return self._memory.learner.q_values(self.scope, task_type)

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from engrain.errors import ConfigError
 
@@ -16,17 +16,21 @@ FILE = "engrain.toml"
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Every setting, with its default. ``engrain.toml`` in the home has the same names; ENGRAIN_REDACT=false and so on."""
+    """Every setting with its default. ``engrain.toml`` in the home has the same names; so has ENGRAIN_REDACT=false."""
 
     embedder: str = field(default="static", metadata={"help": "static, hash, onnx:PATH or openai:MODEL"})
     redact: bool = field(default=True, metadata={"help": "cut secrets out of what is stored"})
-    echo_minutes: float = field(default=60.0, metadata={"help": "what was shown this lately is linked, not stored again"})
+    echo_minutes: float = field(
+        default=60.0, metadata={"help": "what was shown this lately is linked, not stored again"}
+    )
     kinds: tuple[str, ...] = field(default=(), metadata={"help": "further kinds of memory for this project"})
     synchronous: str = field(default="FULL", metadata={"help": "FULL (default) or NORMAL: may lose the last commits"})
     busy_seconds: float = field(default=60.0, metadata={"help": "how long a write waits for other processes"})
     cache_rows: int = field(default=500_000, metadata={"help": "passages kept in memory over all scopes"})
     exploration: str = field(default="thompson", metadata={"help": "thompson, ucb or epsilon"})
-    explore_floor: float = field(default=0.02, metadata={"help": "ε: every option keeps at least ε/k of the probability"})
+    explore_floor: float = field(
+        default=0.02, metadata={"help": "ε: every option keeps at least ε/k of the probability"}
+    )
 
 
 def load(home: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Config:
@@ -55,18 +59,43 @@ def load(home: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, 
     return Config(**values)
 
 
-_TYPES: dict[str, type] = {"embedder": str, "redact": bool, "echo_minutes": float, "kinds": tuple, "synchronous": str,
-                           "busy_seconds": float, "cache_rows": int, "exploration": str, "explore_floor": float}
-_CHOICES = {"synchronous": ("FULL", "NORMAL"), "exploration": ("thompson", "ucb", "epsilon")}
-_RANGES = {"echo_minutes": (0.0, 1e9), "busy_seconds": (0.0, 3600.0), "cache_rows": (1000, 10**9), "explore_floor": (0.0, 1.0)}
+_TYPES: dict[str, type] = {
+    "embedder": str,
+    "redact": bool,
+    "echo_minutes": float,
+    "kinds": tuple,
+    "synchronous": str,
+    "busy_seconds": float,
+    "cache_rows": int,
+    "exploration": str,
+    "explore_floor": float,
+}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "synchronous": ("FULL", "NORMAL"),
+    "exploration": ("thompson", "ucb", "epsilon"),
+}
+_RANGES = {
+    "echo_minutes": (0.0, 1e9),
+    "busy_seconds": (0.0, 3600.0),
+    "cache_rows": (1000, 10**9),
+    "explore_floor": (0.0, 1.0),
+}
 
 
 def _parse(name: str, text: str) -> Any:
     kind = _TYPES[name]
     if kind is bool:
         lowered = text.strip().lower()
-        return {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False,
-                "off": False}.get(lowered, text)
+        return {
+            "1": True,
+            "true": True,
+            "yes": True,
+            "on": True,
+            "0": False,
+            "false": False,
+            "no": False,
+            "off": False,
+        }.get(lowered, text)
     if kind is tuple:
         return [part.strip() for part in text.split(",") if part.strip()]
     if kind in (int, float):
@@ -77,8 +106,8 @@ def _parse(name: str, text: str) -> Any:
     return text
 
 
-def _checked(name: str, value: Any, where: str) -> Any:
-    kind = _TYPES[name]
+def _checked(name: str, given: Any, where: str) -> Any:
+    kind, value = _TYPES[name], cast("Any", given)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if kind is tuple and isinstance(value, list):
@@ -91,6 +120,6 @@ def _checked(name: str, value: Any, where: str) -> Any:
         raise ConfigError(f"{where}: {name} must be one of {', '.join(_CHOICES[name])}, not {value!r}.")
     if name in _RANGES and not _RANGES[name][0] <= value <= _RANGES[name][1]:
         raise ConfigError(f"{where}: {name} must lie in {_RANGES[name][0]}..{_RANGES[name][1]}, not {value!r}.")
-    if kind is tuple and not all(isinstance(part, str) and part for part in value):
+    if isinstance(value, tuple) and not all(isinstance(part, str) and part for part in value):
         raise ConfigError(f"{where}: {name} must be a list of names, not {value!r}.")
     return value

@@ -50,8 +50,6 @@ def open(  # noqa: A001 (the contract's name: engrain.open)
     StoreError that says what to do.
     """
     given = os.fspath(location) if location is not None else os.environ.get("ENGRAIN_HOME") or HOME
-    if isinstance(given, bytes):
-        raise ConfigError("The location must be text, not bytes.")
     if is_server(given):
         folder = Path(home if home is not None else os.environ.get("ENGRAIN_HOME") or HOME)
     elif home is not None and Path(home) != Path(given):
@@ -157,7 +155,12 @@ class Memory:
         self._check_open()
         return [
             AgentInfo(
-                row["tenant"], row["name"], row["team"], from_micros(row["created_at"]), row["memories"], row["experiences"]
+                row["tenant"],
+                row["name"],
+                row["team"],
+                from_micros(row["created_at"]),
+                row["memories"],
+                row["experiences"],
             )
             for row in self.store.read("agent_list")
         ]
@@ -180,7 +183,7 @@ class Memory:
         """Make all derived state anew from what is canonical: words, vectors, Q-values. ``progress(done)`` is called
         as items are done."""
         self._check_open()
-        return upkeep.rebuild(self.store, self.world, self.index, self.learner, self.embedder_name, progress)
+        return upkeep.rebuild(self.store, self.index, self.learner, self.embedder_name, progress)
 
     def backup(self, path: str | os.PathLike[str]) -> Path:
         """A verified copy of an embedded home's store, made while others work. Never overwrites."""
@@ -203,7 +206,9 @@ class Memory:
     def __enter__(self) -> Memory:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _again(self) -> Memory:

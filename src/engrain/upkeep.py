@@ -22,7 +22,18 @@ if TYPE_CHECKING:
 
 BATCH = 256
 
-_PURGES = ("echoes", "signals", "passages", "memories", "kv", "decisions", "experiences", "q_values", "agents", "scopes")
+_PURGES = (
+    "echoes",
+    "signals",
+    "passages",
+    "memories",
+    "kv",
+    "decisions",
+    "experiences",
+    "q_values",
+    "agents",
+    "scopes",
+)
 
 
 def prepare(store: Store, world: World, embedder: str) -> None:
@@ -89,8 +100,10 @@ def stats(store: Store, home: Path, config: Config) -> dict[str, Any]:
 
 def _plain(row: Any) -> dict[str, Any]:
     values = {name: row[name] for name in row.keys()}  # noqa: SIM118 (rows are not dicts)
-    return {name: int(v) if name in ("n", "unknown", "successes", "characters") and v is not None else v
-            for name, v in values.items()}
+    return {
+        name: int(v) if name in ("n", "unknown", "successes", "characters") and v is not None else v
+        for name, v in values.items()
+    }
 
 
 def examine(store: Store, embedder: str) -> Report:
@@ -141,11 +154,11 @@ def canary(again: Callable[[], Memory]) -> tuple[Check, ...]:
         shift = advice.distribution["canary-b"] - before["canary-b"]
         learned = shift > 0.1 and advice.visits > 0
         return (
-            Check("canary: memory", found, "what was told is found after a restart" if found else "what was told is lost"),
+            Check("canary: memory", found, f"what was told is {'found' if found else 'lost'} after a restart"),
             Check(
                 "canary: learning",
                 learned,
-                f"outcomes moved the better option from {before['canary-b']:.2f} to {advice.distribution['canary-b']:.2f}",
+                f"outcomes moved the better option from {before['canary-b']:.2f} to {before['canary-b'] + shift:.2f}",
             ),
         )
     except EngrainError as error:
@@ -165,11 +178,10 @@ def purge_tenant(store: Store, tenant: str) -> None:
 
 
 def rebuild(
-    store: Store, world: World, index: Indexer, learner: Learner, embedder: str, progress: Callable[[int], Any] | None
+    store: Store, index: Indexer, learner: Learner, embedder: str, progress: Callable[[int], Any] | None
 ) -> dict[str, int]:
     """Make words, vectors and Q-values anew, in short transactions, while others work. An item that changes meanwhile
     is indexed by whoever changed it."""
-    del world
     done, after = 0, ""
     while rows := store.read("rebuild_batch", {"after": after, "limit": BATCH}):
         after = rows[-1]["id"]

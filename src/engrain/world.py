@@ -63,7 +63,7 @@ class World(Protocol):
         ...
 
     def enter(self, next_epoch: Callable[[], int]) -> None:
-        """Called once by open(). ``next_epoch`` counts the openings of the home, for worlds whose ids are not random."""
+        """Called once by open(); ``next_epoch`` counts the home's openings, for worlds whose ids are not random."""
         ...
 
 
@@ -99,7 +99,7 @@ class SimulatedWorld:
         self._seed = seed
         self._entered = 0
         self._ids = _Monotonic()
-        self.rng: random.Random = random.Random(f"{seed}")
+        self.rng: random.Random = random.Random(f"{seed}")  # noqa: S311 (a simulation is replayed by its seed)
 
     def now(self) -> int:
         return self._now
@@ -116,5 +116,5 @@ class SimulatedWorld:
 
     def enter(self, next_epoch: Callable[[], int]) -> None:
         self._entered += 1
-        self.rng = random.Random(f"{self._seed}:{next_epoch()}:{self._entered}")
+        self.rng = random.Random(f"{self._seed}:{next_epoch()}:{self._entered}")  # noqa: S311
         self._ids = _Monotonic()

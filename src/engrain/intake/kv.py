@@ -39,12 +39,16 @@ class KeyValue:
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value, or ``default``."""
-        rows = self._store.read("kv_get", {**self._base, "key": text("key", key, FIELD_CHARACTERS), "now": self._world.now()})
+        rows = self._store.read(
+            "kv_get", {**self._base, "key": text("key", key, FIELD_CHARACTERS), "now": self._world.now()}
+        )
         return json.loads(rows[0]["value"]) if rows else default
 
     def has(self, key: str) -> bool:
         """Whether the key is there."""
-        rows = self._store.read("kv_get", {**self._base, "key": text("key", key, FIELD_CHARACTERS), "now": self._world.now()})
+        rows = self._store.read(
+            "kv_get", {**self._base, "key": text("key", key, FIELD_CHARACTERS), "now": self._world.now()}
+        )
         return bool(rows)
 
     def search(self, prefix: str = "", limit: int = 100) -> dict[str, Any]:

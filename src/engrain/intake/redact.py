@@ -5,6 +5,7 @@ keywords occurs, and compiled when first tried, so ordinary text costs a few sub
 looked for in words as long as a token. What a rule finds must then look like a secret: enough entropy (Shannon, bits
 per character), enough digits, no placeholder, no expression.
 """
+
 from __future__ import annotations
 
 import json

@@ -99,8 +99,6 @@ class Reviser:
             raise InvalidField("forget_where() needs at least one of kind, tags, before; it never forgets everything.")
         wanted = set(tags or ())
         query = {"tenant": scope.tenant, "agent": scope.agent, "kind": kind, "before": before}
-        rows = [
-            row for row in self._store.read("memory_sweepable", query) if wanted.issubset(json.loads(row["tags"]))
-        ]
+        rows = [row for row in self._store.read("memory_sweepable", query) if wanted.issubset(json.loads(row["tags"]))]
         self.forget(scope, [row["id"] for row in rows])
         return sum(row["state"] == "active" for row in rows)

@@ -49,7 +49,9 @@ class _Batch:
 class Writer:
     """Remembers. ``index`` makes the words and vectors of texts; it runs before the store is locked."""
 
-    def __init__(self, store: Store, world: World, signals: Signals, index: Indexer, *, redacts: bool, echo: int) -> None:
+    def __init__(
+        self, store: Store, world: World, signals: Signals, index: Indexer, *, redacts: bool, echo: int
+    ) -> None:
         self._store = store
         self._world = world
         self._signals = signals
@@ -88,7 +90,9 @@ class Writer:
         for name in ("key", "session", "role", "source"):
             value = getattr(one, name)
             if value and redact(value).rules:
-                raise InvalidField(f"{name} holds what looks like a secret ({redact(value).rules[0]}); use another name.")
+                raise InvalidField(
+                    f"{name} holds what looks like a secret ({redact(value).rules[0]}); use another name."
+                )
         for tag in one.tags:
             if redact(tag).rules:
                 raise InvalidField(f"a tag holds what looks like a secret ({redact(tag).rules[0]}); use another tag.")
@@ -120,7 +124,13 @@ class Writer:
         return one.key is None and one.occurred_at is None and len(one.content.split()) >= ECHO_WORDS
 
     def _place(
-        self, tx: Transaction, scope: Scope, one: Draft, redacted: tuple[str, ...], passages: Sequence[Any], batch: _Batch
+        self,
+        tx: Transaction,
+        scope: Scope,
+        one: Draft,
+        redacted: tuple[str, ...],
+        passages: Sequence[Any],
+        batch: _Batch,
     ) -> str:
         """The id that a draft ends up under."""
         identity = (one.kind, one.content, one.session, one.occurred_at)
@@ -139,7 +149,13 @@ class Writer:
         return self._insert(tx, scope, one, redacted, passages, batch)
 
     def _insert(
-        self, tx: Transaction, scope: Scope, one: Draft, redacted: tuple[str, ...], passages: Sequence[Any], batch: _Batch
+        self,
+        tx: Transaction,
+        scope: Scope,
+        one: Draft,
+        redacted: tuple[str, ...],
+        passages: Sequence[Any],
+        batch: _Batch,
     ) -> str:
         now = batch.now + len(batch.inserts)  # rows of one batch keep their order
         current = batch.currents.get((one.kind, one.key)) if one.key is not None else None
@@ -188,7 +204,9 @@ class Writer:
     def _items(self, tx: Transaction, scope: Scope, ids: Sequence[str], batch: _Batch) -> list[MemoryItem]:
         plain = {"shown": 0, "read": 0, "applied": 0, "helpful": 0, "unhelpful": 0, "last_used_at": None, "echoes": 0}
         carried = {by for _, by in batch.superseded}
-        stored = list(dict.fromkeys(id_ for id_ in ids if id_ not in batch.new or id_ in batch.repeats or id_ in carried))
+        stored = list(
+            dict.fromkeys(id_ for id_ in ids if id_ not in batch.new or id_ in batch.repeats or id_ in carried)
+        )
         found = {id_: item_from_row(values | plain) for id_, values in batch.new.items()}  # type: ignore[arg-type]
         for start in range(0, len(stored), CHUNK):
             some = {"ids": stored[start : start + CHUNK], "tenant": scope.tenant, "agent": scope.agent, "team": None}

@@ -33,7 +33,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One source that an advice rests on: how many outcomes of which level spoke for the action, and their mean reward."""
+    """One source that an advice rests on: how many outcomes of which level spoke for the action, and their mean."""
 
     level: str  # "state", "nearest", "task", "tenant"
     visits: float  # outcomes, weighted by their evidence tier and nearness

@@ -26,12 +26,12 @@ def open_store(location: str | Path, config: Config, home: Path | None = None) -
     """
     text = str(location)
     if is_server(text):
-        from engrain.store.postgres import PostgresStore  # noqa: PLC0415 (psycopg is an extra and costs 0.1 s)
+        from engrain.store.postgres import PostgresStore
 
         return PostgresStore(text, config)
     if "://" in text:
         scheme = text.split("://", 1)[0]
         raise ConfigError(f"engrain.open() knows folders and postgresql:// URLs, not {scheme}://.")
-    from engrain.store.sqlite import SqliteStore  # noqa: PLC0415 (server users need no file engine)
+    from engrain.store.sqlite import SqliteStore
 
     return SqliteStore(Path(text) if home is None else home, config)

@@ -118,5 +118,3 @@ class BaseStore:
 
     @abstractmethod
     def _unrecord(self) -> str: ...
-
-

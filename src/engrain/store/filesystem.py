@@ -6,7 +6,19 @@ from pathlib import Path
 
 from engrain.errors import StoreUnavailable
 
-_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "glusterfs"}
+_NETWORK = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "afs",
+    "ncpfs",
+    "fuse.sshfs",
+    "fuse.s3fs",
+    "fuse.rclone",
+    "glusterfs",
+}
 
 
 def refuse_network_folder(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> None:

@@ -9,8 +9,8 @@ from engrain.store.port import Store
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A right held by ``holder`` until ``expires_at`` (µs UTC). ``token`` rises with every change of holder, so that work
-    done under an old lease can be told from work done under the present one."""
+    """A right held by ``holder`` until ``expires_at`` (µs UTC). ``token`` rises with every change of holder, so that
+    work done under an old lease can be told from work done under the present one."""
 
     name: str
     holder: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, LiteralString, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from engrain.errors import ConfigError, StoreBusy, StoreClosed, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
 from engrain.store.base import BaseStore
@@ -124,7 +124,8 @@ class PostgresStore(BaseStore):
     def _error(self, error: psycopg.Error) -> StoreError:
         found = _CLASSES.get(error.sqlstate or "")
         if found is None and (
-            isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate[:2] in ("08", "57"))
+            isinstance(error, psycopg.OperationalError)
+            and (error.sqlstate is None or error.sqlstate[:2] in ("08", "57"))
         ):
             found = StoreUnavailable
         return (found or StoreError)(f"{self._place()}: {str(error).strip()}.")
@@ -138,7 +139,7 @@ class PostgresStore(BaseStore):
         opening = sql.SQL("select set_config('engrain.tenant', {}, false)").format(sql.Literal(tenant))
         try:
             with self._begun(opening) as connection:
-                return cast("list[Row]", connection.execute(cast("LiteralString", text), values).fetchall())
+                return cast("list[Row]", connection.execute(text, values).fetchall())
         except psycopg.Error as error:
             raise self._error(error) from error
 
@@ -165,7 +166,7 @@ class PostgresStore(BaseStore):
     def _raw(self, text: str) -> list[Row]:
         try:
             with self._begun(sql.Composed([sql.SQL("select 1")])) as connection:
-                return cast("list[Row]", connection.execute(cast("LiteralString", text)).fetchall())
+                return cast("list[Row]", connection.execute(text).fetchall())
         except psycopg.Error as error:
             raise self._error(error) from error
 
@@ -175,7 +176,7 @@ class PostgresStore(BaseStore):
             tx.connection.execute("select pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
 
             def execute(text: str, values: Sequence[Any]) -> list[Row]:
-                cursor = tx.connection.execute(cast("LiteralString", text), values or None)
+                cursor = tx.connection.execute(text, values or None)
                 return cast("list[Row]", cursor.fetchall() if cursor.description else [])
 
             yield execute
@@ -195,7 +196,7 @@ class PostgresStore(BaseStore):
         values = dict.fromkeys(statement.parameters)
         try:
             with self._begun(sql.Composed([sql.SQL("select set_config('engrain.tenant', '*', false)")])) as connection:
-                rows = connection.execute(cast("LiteralString", f"explain {text}"), values).fetchall()
+                rows = connection.execute(f"explain {text}", values).fetchall()
         except psycopg.Error as error:
             raise self._error(error) from error
         return "\n".join(str(row[0]) for row in rows)
@@ -211,7 +212,9 @@ class PostgresStore(BaseStore):
         return [f"index {row['name']} is not valid: reindex it" for row in rows]
 
     def backup(self, path: Path) -> None:
-        raise StoreError(f"{path} was not written: back a PostgreSQL store up with pg_dump, which copies it consistently.")
+        raise StoreError(
+            f"{path} was not written: back a PostgreSQL store up with pg_dump, which copies it consistently."
+        )
 
     def scrub(self) -> None:
         """Nothing: dead rows leave a server's files with its own vacuum, its log with its own archiving."""
@@ -239,14 +242,14 @@ class PostgresTransaction:
 
     def read(self, name: str, params: Params = {}) -> list[Row]:  # noqa: B006
         text, values = self._find(name).spelled(params, "postgres")
-        return cast("list[Row]", self.connection.execute(cast("LiteralString", text), values).fetchall())
+        return cast("list[Row]", self.connection.execute(text, values).fetchall())
 
     def run(self, name: str, params: Params = {}) -> int:  # noqa: B006
         text, values = self._find(name).spelled(params, "postgres")
-        return self.connection.execute(cast("LiteralString", text), values).rowcount
+        return self.connection.execute(text, values).rowcount
 
     def run_many(self, name: str, many: Sequence[Params]) -> None:
         if many:
             text, _ = self._find(name).spelled(many[0], "postgres")
             with self.connection.cursor() as cursor:
-                cursor.executemany(cast("LiteralString", text), many)
+                cursor.executemany(text, many)

@@ -127,7 +127,9 @@ class SqliteStore(BaseStore):
         found = _CLASSES.get(code) or _CLASSES.get(code & 0xFF)
         text = str(error)
         if found is StoreCorrupt:
-            return StoreCorrupt(f"{self._path}: {text}. Restore a backup, or salvage with the sqlite3 shell's .recover.")
+            return StoreCorrupt(
+                f"{self._path}: {text}. Restore a backup, or salvage with the sqlite3 shell's .recover."
+            )
         if found is StoreReadOnly:
             return StoreReadOnly(f"{self._path}: {text}. Make the file and its folder writable for this user.")
         if found is StoreUnavailable and self._path.parent.exists() and not os.access(self._path.parent, os.W_OK):
@@ -191,7 +193,7 @@ class SqliteStore(BaseStore):
 
     def explain(self, name: str) -> str:
         statement = self._statement(name)
-        values = {parameter: None for parameter in statement.parameters}
+        values = dict.fromkeys(statement.parameters)
         text, _ = statement.spelled(values, "sqlite")
         with self._reader() as connection, self._translated():
             rows = connection.execute(f"explain query plan {text}", values).fetchall()
@@ -228,8 +230,8 @@ class SqliteStore(BaseStore):
             raise StoreCorrupt(f"The copy does not verify: {found}.")
 
     def scrub(self) -> None:
-        """Deleted pages are zeroed by secure_delete; here the write-ahead log, which still holds them, is emptied. While
-        another process reads an old snapshot the log stays until the next scrub or checkpoint."""
+        """Deleted pages are zeroed by secure_delete; here the write-ahead log, which still holds them, is emptied.
+        While another process reads an old snapshot the log stays until the next scrub or checkpoint."""
         self._raw("pragma wal_checkpoint(truncate)")
 
     def describe(self) -> Mapping[str, Any]:
