@@ -1,4 +1,4 @@
-"""The rules of the house for one Python file. Each yields its complaints; test_rules.py shows that each can complain."""
+"""The rules of the house for one Python file. Each yields its complaints; test_rules.py shows that each can."""
 
 from __future__ import annotations
 
@@ -173,8 +173,9 @@ def tests_can_fail(source: Source) -> Iterator[str]:
             yield f"line {node.lineno}: unittest.mock: run the real part"
         if isinstance(node, ast.Assert) and isinstance(node.test, ast.Constant) and node.test.value:
             yield f"line {node.lineno}: asserts a constant"
-        is_test = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
-        if is_test and not any(map(_checks, ast.walk(node))):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith("test_"):
+            continue
+        if not any(map(_checks, ast.walk(node))):
             yield f"line {node.lineno}: {node.name} asserts nothing"
 
 
@@ -184,7 +185,10 @@ def _checks(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
     called = _dotted(node.func) or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
-    return re.search(r"(^|\.)(raises|warns|fail|_?check\w*|_?assert\w*|_?expect\w*|run_state_machine\w*)$", called) is not None
+    return (
+        re.search(r"(^|\.)(raises|warns|fail|_?check\w*|_?assert\w*|_?expect\w*|run_state_machine\w*)$", called)
+        is not None
+    )
 
 
 ALL: list[Rule] = [

@@ -1,4 +1,4 @@
-"""Reads the named statements as the tidy rules see them: which scoped tables a statement touches and what binds each."""
+"""The named statements as the tidy rules see them: which scoped tables each touches and what binds them."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ def statements(path: Path) -> Iterator[Statement]:
         scope = _SCOPE.search(text)
         engine = _ENGINE.search(text)
         plain = " ".join(_COMMENT.sub(" ", text).lower().split())
-        yield Statement(
-            path.name, name, scope.group(1) if scope else "agent", engine.group(1) if engine else "", plain
-        )
+        yield Statement(path.name, name, scope.group(1) if scope else "agent", engine.group(1) if engine else "", plain)
 
 
 def tables(migrations: list[Path]) -> dict[str, set[str]]:
@@ -51,7 +49,7 @@ def tables(migrations: list[Path]) -> dict[str, set[str]]:
 
 
 def unscoped(statement: Statement, columns: dict[str, set[str]]) -> list[str]:
-    """What a statement reads or writes without being bound to the caller's tenant, and to its agent where it has one."""
+    """What a statement touches without being bound to the caller's tenant, and to its agent where it has one."""
     if statement.scope == "admin":
         return []
     complaints = _loopholes(statement.text)
@@ -85,7 +83,7 @@ def _optional(text: str) -> bool:
 
 
 def _references(text: str) -> list[tuple[str, str]]:
-    """(table, alias) of every table that is read, updated or deleted from; the alias is the table's name if it has none."""
+    """(table, alias) of every table that is read, updated or deleted from; without an alias the table's name."""
     found = re.findall(r"\b(?:from|join|update(?! set))\s+(\w+)(?:\s+(?:as\s+)?(\w+))?", text)
     return [(table, alias if alias and alias not in _KEYWORDS else table) for table, alias in found]
 

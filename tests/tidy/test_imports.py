@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import grimp
@@ -44,7 +44,14 @@ def import_time_links(source: Path, package: str) -> dict[str, set[str]]:
             base = ".".join([*home[: len(home) - node.level + 1], *(node.module or "").split(".")]).strip(".")
             base = base if node.level else str(node.module)
             links[module] |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    links = {module: _without_parents(names, links.keys()) for module, names in links.items()}
     return {module: {name for name in names if name in links and name != module} for module, names in links.items()}
+
+
+def _without_parents(names: set[str], modules: Collection[str]) -> set[str]:
+    """`from package import module` wants the module: its package is loaded anyway, as every parent is."""
+    wanted = {name for name in names if name in modules}
+    return {name for name in wanted if not any(other.rpartition(".")[0] == name for other in wanted)}
 
 
 def _at_import(body: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -84,9 +91,7 @@ def dead(graph: grimp.ImportGraph, entries: set[str], mentioned: set[str]) -> li
         return public or module in mentioned or bool(graph.find_modules_that_directly_import(module))
 
     return sorted(
-        module
-        for module in graph.modules
-        if not alive(module) and not any(map(alive, graph.find_descendants(module)))
+        module for module in graph.modules if not alive(module) and not any(map(alive, graph.find_descendants(module)))
     )
 
 
@@ -153,6 +158,8 @@ def test_a_broken_layer_is_seen(tmp_path: Path) -> None:
         "[importlinter:contract:1]\nname = down\ntype = layers\nlayers =\n    sample.upper\n    sample.lower\n"
     )
     linter = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run([linter, "--no-logo", "--no-cache"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [linter, "--no-logo", "--no-cache"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1
     assert "sample.lower is not allowed to import sample.upper" in done.stdout

@@ -18,7 +18,12 @@ CASES = [
     (rules.future_annotations, "src/engrain/a.py", "def f(): ...\n", HEADER + "def f(): ...\n"),
     (rules.module_docstring, "src/engrain/a.py", "x = 1\n", HEADER),
     (rules.engine_names, "src/engrain/a.py", "import sqlite3\n", '"""Works on SQLite."""\n'),
-    (rules.engine_names, "src/engrain/a.py", "from engrain.store import postgres\n", "from engrain.store import port\n"),
+    (
+        rules.engine_names,
+        "src/engrain/a.py",
+        "from engrain.store import postgres\n",
+        "from engrain.store import port\n",
+    ),
     (rules.engine_names, "src/engrain/a.py", "if url.startswith('postgresql://'): pass\n", "# SQLite\n"),
     (rules.engine_names, "src/engrain/a.py", "def open_sqlite(): ...\n", "def open_store(): ...\n"),
     (rules.engine_names, "src/engrain/a.py", "error = driver.PsycopgError\n", "error = StoreError\n"),
@@ -61,7 +66,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "path", "bad", "good"), CASES, ids=[f"{n}-{c[0].__name__}" for n, c in enumerate(CASES)])
+@pytest.mark.parametrize(
+    ("rule", "path", "bad", "good"), CASES, ids=[f"{n}-{c[0].__name__}" for n, c in enumerate(CASES)]
+)
 def test_the_rule_complains_of_the_bad_and_not_of_the_good(
     rule: rules.Rule, path: str, bad: str, good: str | None
 ) -> None:

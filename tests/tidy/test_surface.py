@@ -17,6 +17,10 @@ from tests.tidy.tree import PACKAGE, ROOT
 PUBLIC_NAMES = 15
 PORT_METHODS = 12
 SECTIONS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+# Distribution → the modules it brings, where they are called otherwise.
+MODULES = {"PyStemmer": {"Stemmer"}, "psycopg": {"psycopg", "psycopg_pool"}}
+# engrain.testing ships suites for pytest and hypothesis; whoever runs them has those.
+TEST_TOOLS = {"pytest"}
 OWN = sys.stdlib_module_names | {"engrain"}
 RELEASE = re.compile(r"## (Unreleased|\d+\.\d+\.\d+ — \d{4}-\d{2}-\d{2})")
 
@@ -58,7 +62,11 @@ def test_a_public_thing_and_its_methods_are_explained(name: str) -> None:
     if not callable(thing):  # a constant, or a type alias
         return
     assert inspect.getdoc(thing)
-    methods = {key: value for key, value in vars(thing).items() if inspect.isfunction(value)} if inspect.isclass(thing) else {}
+    methods = (
+        {key: value for key, value in vars(thing).items() if inspect.isfunction(value)}
+        if inspect.isclass(thing)
+        else {}
+    )
     silent = [key for key, method in methods.items() if not key.startswith("_") and not method.__doc__]
     assert silent == [], f"{name} has methods without a docstring"
 
@@ -94,15 +102,15 @@ def test_a_changelog_out_of_shape_is_refused(text: str) -> None:
     assert list(changelog_complaints("# Changelog\n## 1.0.0 — 2026-02-01\n### Added\n- x\n", "1.0.0")) == []
 
 
-def test_every_runtime_dependency_is_imported_and_every_import_is_declared() -> None:
+def test_every_dependency_is_imported_and_every_import_is_declared() -> None:
     """A dependency nobody imports is dropped; an import nobody declared breaks on another machine."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["postgres"] + project["optional-dependencies"]["demo"]
-    declared = {re.split(r"[\[<>=]", one)[0].lower() for one in wanted}
-    module_of = {"pystemmer": "Stemmer"}
+    extras = [one for extra, wanted in project["optional-dependencies"].items() if extra != "dev" for one in wanted]
+    names = {re.split(r"[\[<>=]", one)[0] for one in (*project["dependencies"], *extras)} - {"engrain"}
+    declared = {module for name in names for module in MODULES.get(name, {name})}
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))]
     imported = {name.split(".")[0] for tree in trees for name in imports(tree)}
-    assert {module_of.get(name, name) for name in declared} == imported
+    assert imported - TEST_TOOLS == declared
 
 
 def imports(tree: ast.Module) -> Iterator[str]:

@@ -52,5 +52,6 @@ def prose_sources() -> Iterator[Source]:
     roots = [path for path in ROOT.iterdir() if path.is_file() and path.suffix in PROSE_SUFFIXES]
     trees = [path for folder in (*CODE, "docs", ".ci") for path in (ROOT / folder).rglob("*") if path.is_file()]
     for path in sorted(roots + trees):
-        if path.suffix in PROSE_SUFFIXES and "__pycache__" not in path.parts and path.stat().st_size < 300_000:
+        hidden = any(part.startswith((".", "__pycache__")) for part in path.relative_to(ROOT).parts[1:])  # caches
+        if path.suffix in PROSE_SUFFIXES and not hidden and path.stat().st_size < 300_000:
             yield read(path)
