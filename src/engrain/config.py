@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from engrain.errors import ConfigError
 
@@ -107,19 +107,20 @@ def _parse(name: str, text: str) -> Any:
 
 
 def _checked(name: str, given: Any, where: str) -> Any:
-    kind, value = _TYPES[name], cast("Any", given)
+    kind = _TYPES[name]
+    value: Any = given
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if kind is tuple and isinstance(value, list):
         value = tuple(value)
     if name == "synchronous" and isinstance(value, str):
         value = value.upper()
-    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+    if kind is not type(value):
         raise ConfigError(f"{where}: {name} must be {kind.__name__}, not {value!r}.")
     if name in _CHOICES and value not in _CHOICES[name]:
         raise ConfigError(f"{where}: {name} must be one of {', '.join(_CHOICES[name])}, not {value!r}.")
     if name in _RANGES and not _RANGES[name][0] <= value <= _RANGES[name][1]:
         raise ConfigError(f"{where}: {name} must lie in {_RANGES[name][0]}..{_RANGES[name][1]}, not {value!r}.")
-    if isinstance(value, tuple) and not all(isinstance(part, str) and part for part in value):
+    if kind is tuple and not all(isinstance(part, str) and part for part in value):
         raise ConfigError(f"{where}: {name} must be a list of names, not {value!r}.")
     return value
