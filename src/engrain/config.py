@@ -59,7 +59,7 @@ def load(home: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, 
     return Config(**values)
 
 
-_TYPES: dict[str, type] = {
+_TYPES: dict[str, Any] = {
     "embedder": str,
     "redact": bool,
     "echo_minutes": float,
