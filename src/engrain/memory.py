@@ -162,7 +162,7 @@ class Memory:
                 row["memories"],
                 row["experiences"],
             )
-            for row in self.store.read("agent_list")
+            for row in self.store.read("agent_list", {"now": self.world.now()})
         ]
 
     def stats(self) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class Reviser:
         with self._store.transaction(scope.tenant) as tx:
             for start in range(0, len(ids), CHUNK):
                 base = {"tenant": scope.tenant, "agent": scope.agent, "ids": list(ids[start : start + CHUNK])}
-                gone += tx.run("memory_forget", base)
+                gone += len(tx.read("memory_forget", base))
             if gone:
                 bump(tx, scope.tenant, agent_scope(scope.agent), purges=1)
                 bump(tx, scope.tenant, SHARED, purges=1)

@@ -35,6 +35,7 @@ order by created_at desc, id desc limit :limit;
 -- name: experience_recent_decisions
 select coalesce(decision_id, id) as id from experiences
 where tenant = :tenant and agent = :agent and task_type = :task_type and action = :action and reward is not null
+  and (cast(:state_key as text) is null or state_key = :state_key)
 order by created_at desc, id desc limit :limit;
 
 -- name: experience_all
@@ -50,13 +51,26 @@ on conflict (tenant, agent, task_type, state_key, action) do update set
 
 -- name: q_changes
 select state_key, action, state, visits, weight, total, squares, seq from q_values
-where tenant = :tenant and agent = :agent and task_type = :task_type and seq > :seq order by seq, state_key, action;
+where tenant = :tenant and agent = :agent and task_type = :task_type and seq > :seq
+order by seq desc, state_key, action limit :limit;
+
+-- name: q_task
+select state_key, action, state, visits, weight, total, squares, seq from q_values
+where tenant = :tenant and agent = :agent and task_type = :task_type and state_key = '' order by action;
 
 -- name: q_list
 select agent, task_type, state_key, action, state, visits, weight, total, squares from q_values
-where tenant = :tenant and agent = :agent and (cast(:task_type as text) is null or task_type = :task_type)
+where tenant = :tenant and agent = :agent and (cast(:task_type as text) is null or task_type = :task_type) and visits > 0
 order by task_type, state_key, action;
 
 -- name: q_clear
 -- scope: tenant
 delete from q_values where tenant = :tenant;
+
+-- name: q_scopes
+-- scope: tenant
+select distinct agent, task_type from q_values where tenant = :tenant
+union select distinct agent, task_type from experiences where tenant = :tenant;
+
+-- name: q_forget
+delete from q_values where tenant = :tenant and agent = :agent and task_type = :task_type;

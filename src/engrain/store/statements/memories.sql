@@ -113,7 +113,7 @@ with recursive chain (id) as (
     select id from memories where id in (:ids) and tenant = :tenant and agent = :agent
     union
     select m.id from memories m join chain c on m.superseded_by = c.id where m.tenant = :tenant and m.agent = :agent)
-delete from memories where tenant = :tenant and agent = :agent and id in (select id from chain);
+delete from memories where tenant = :tenant and agent = :agent and id in (select id from chain) returning id;
 
 -- name: memory_sweepable
 select id, tags, visibility, state from memories
