@@ -127,14 +127,13 @@ class Agent:
         if item is None:
             return None
         self._memory.signals.used(self.scope.tenant, item.id, read=1)
-        return self._memory.signals.merged(item)
+        return item
 
     def lookup(self, kind: str, key: str) -> MemoryItem | None:
         """One's own current item under a key, or None."""
         self._memory._check_open()
         kind = validate.kind_name(kind, self._memory.kinds)
-        found = self._memory.items.lookup(self.scope, kind, validate.text("key", key, validate.FIELD_CHARACTERS))
-        return None if found is None else self._memory.signals.merged(found)
+        return self._memory.items.lookup(self.scope, kind, validate.text("key", key, validate.FIELD_CHARACTERS))
 
     def history(self, kind: str, key: str) -> builtins.list[MemoryItem]:
         """All versions under a key, the current one first."""

@@ -81,7 +81,7 @@ class Memory:
             self.store.close()
             raise
         self.signals = Signals(self.store, world)
-        self.items = Items(self.store, world)
+        self.items = Items(self.store, world, self.signals.pending)
         reference = weakref.ref(self)
         self._at_exit = lambda: _close(reference)
         atexit.register(self._at_exit)

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engrain.errors import StoreClosed, StoreError
-from engrain.model.item import MemoryItem
 from engrain.store.port import Store, Transaction
-from engrain.world import World, from_micros
+from engrain.world import World
 
 SECONDS = 1.0
 
@@ -18,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Counts:
+class Counts:
     shown: int = 0
     read: int = 0
     applied: int = 0
@@ -35,7 +34,7 @@ class Signals:
         self._store = store
         self._world = world
         self._lock = threading.Lock()
-        self._pending: dict[str, dict[str, _Counts]] = {}
+        self._pending: dict[str, dict[str, Counts]] = {}
         self._timer: threading.Timer | None = None
         self._closed = False
 
@@ -44,7 +43,7 @@ class Signals:
         now = self._world.now()
         with self._lock:
             for id_ in ids:
-                counts = self._counts(tenant, id_)
+                counts = self._slot(tenant, id_)
                 counts.shown += 1
                 counts.last_shown_at = now
             self._schedule()
@@ -52,7 +51,7 @@ class Signals:
     def used(self, tenant: str, id_: str, *, read: int = 0, applied: int = 0, helpful: bool | None = None) -> None:
         """This was read, applied, or judged."""
         with self._lock:
-            counts = self._counts(tenant, id_)
+            counts = self._slot(tenant, id_)
             counts.read += read
             counts.applied += applied
             counts.helpful += helpful is True
@@ -60,23 +59,11 @@ class Signals:
             counts.last_used_at = self._world.now()
             self._schedule()
 
-    def merged(self, item: MemoryItem) -> MemoryItem:
-        """The item with what is still in the buffer counted in."""
-        counts = self._pending.get(item.tenant, {}).get(item.id)
-        if counts is None:
-            return item
-        used = counts.last_used_at
-        return replace(
-            item,
-            shown=item.shown + counts.shown,
-            read=item.read + counts.read,
-            applied=item.applied + counts.applied,
-            helpful=item.helpful + counts.helpful,
-            unhelpful=item.unhelpful + counts.unhelpful,
-            last_used_at=item.last_used_at if used is None else from_micros(used),
-        )
+    def pending(self, tenant: str, id_: str) -> Counts | None:
+        """What of one item is not written yet."""
+        return self._pending.get(tenant, {}).get(id_)
 
-    def drain(self, tenant: str, tx: Transaction) -> dict[str, _Counts]:
+    def drain(self, tenant: str, tx: Transaction) -> dict[str, Counts]:
         """Write one tenant's signals inside a transaction; give the result to ``restore`` if that fails."""
         with self._lock:
             pending = self._pending.pop(tenant, {})
@@ -97,11 +84,11 @@ class Signals:
             )
         return pending
 
-    def restore(self, tenant: str, drained: dict[str, _Counts]) -> None:
+    def restore(self, tenant: str, drained: dict[str, Counts]) -> None:
         """Put back what a failed transaction did not keep."""
         with self._lock:
             for id_, counts in drained.items():
-                mine = self._counts(tenant, id_)
+                mine = self._slot(tenant, id_)
                 for name in ("shown", "read", "applied", "helpful", "unhelpful"):
                     setattr(mine, name, getattr(mine, name) + getattr(counts, name))
                 mine.last_shown_at = mine.last_shown_at or counts.last_shown_at
@@ -115,7 +102,7 @@ class Signals:
                 self._timer = None
             tenants = [tenant for tenant, pending in self._pending.items() if pending]
         for tenant in tenants:
-            drained: dict[str, _Counts] = {}
+            drained: dict[str, Counts] = {}
             try:
                 with self._store.transaction(tenant) as tx:
                     drained = self.drain(tenant, tx)
@@ -128,8 +115,8 @@ class Signals:
         self._closed = True
         self.flush()
 
-    def _counts(self, tenant: str, id_: str) -> _Counts:
-        return self._pending.setdefault(tenant, {}).setdefault(id_, _Counts())
+    def _slot(self, tenant: str, id_: str) -> Counts:
+        return self._pending.setdefault(tenant, {}).setdefault(id_, Counts())
 
     def _schedule(self) -> None:
         if self._timer is None and not self._closed:

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engrain.errors import UnknownItem
 from engrain.model.item import MemoryItem
 from engrain.model.scope import Scope
 from engrain.store.port import Store
-from engrain.store.rows import item_from_row
+from engrain.store.rows import Counts, item_from_row
 from engrain.world import World, to_micros
 
 
 class Items:
     """What a scope may read. ``get`` sees shared items of others; the rest sees the agent's own."""
 
-    def __init__(self, store: Store, world: World) -> None:
+    def __init__(self, store: Store, world: World, pending: Callable[[str, str], Counts | None]) -> None:
+        self._pending = pending
         self._store = store
         self._world = world
 
     def get(self, scope: Scope, id_: str) -> MemoryItem | None:
         query = {"id": id_, "tenant": scope.tenant, "agent": scope.agent, "team": scope.team, "now": self._world.now()}
         rows = self._store.read("memory_get", query)
-        return item_from_row(rows[0]) if rows else None
+        return item_from_row(rows[0], self._pending(scope.tenant, id_)) if rows else None
 
     def lookup(self, scope: Scope, kind: str, key: str) -> MemoryItem | None:
         query = {"tenant": scope.tenant, "agent": scope.agent, "kind": kind, "key": key, "now": self._world.now()}
         rows = self._store.read("memory_lookup", query)
-        return item_from_row(rows[0]) if rows else None
+        return item_from_row(rows[0], self._pending(scope.tenant, rows[0]["id"])) if rows else None
 
     def history(self, scope: Scope, kind: str, key: str) -> list[MemoryItem]:
         query = {"tenant": scope.tenant, "agent": scope.agent, "kind": kind, "key": key}

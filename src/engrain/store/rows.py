@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from engrain.model.item import MemoryItem
 from engrain.store.port import Row
 from engrain.world import from_micros, to_micros
 
 
-def item_from_row(row: Row) -> MemoryItem:
-    """A MemoryItem from a row of memories joined with its signals."""
+class Counts(Protocol):
+    """Signals of use that are not written yet."""
+
+    shown: int
+    read: int
+    applied: int
+    helpful: int
+    unhelpful: int
+    last_used_at: int | None
+
+
+def item_from_row(row: Row, pending: Counts | None = None) -> MemoryItem:
+    """A MemoryItem from a row of memories joined with its signals, with what is still to be written counted in."""
+    shown, read, applied = row["shown"] or 0, row["read"] or 0, row["applied"] or 0
+    helpful, unhelpful, used = row["helpful"] or 0, row["unhelpful"] or 0, row["last_used_at"]
+    if pending is not None:
+        shown, read, applied = shown + pending.shown, read + pending.read, applied + pending.applied
+        helpful, unhelpful = helpful + pending.helpful, unhelpful + pending.unhelpful
+        used = pending.last_used_at or used
+    tags, metadata, redacted = row["tags"], row["metadata"], row["redacted"]
     return MemoryItem(
         id=row["id"],
         tenant=row["tenant"],
@@ -21,8 +39,8 @@ def item_from_row(row: Row) -> MemoryItem:
         key=row["key"],
         content=row["content"],
         importance=row["importance"],
-        tags=tuple(json.loads(row["tags"])),
-        metadata=json.loads(row["metadata"]),
+        tags=() if tags == "[]" else tuple(json.loads(tags)),
+        metadata={} if metadata == "{}" else json.loads(metadata),
         session=row["session"],
         role=row["role"],
         occurred_at=_moment(row["occurred_at"]),
@@ -36,15 +54,15 @@ def item_from_row(row: Row) -> MemoryItem:
         state=row["state"],
         superseded_by=row["superseded_by"],
         superseded_at=_moment(row["superseded_at"]),
-        redacted=tuple(json.loads(row["redacted"])),
+        redacted=() if redacted == "[]" else tuple(json.loads(redacted)),
         repeats=row["repeats"],
         echoes=row["echoes"],
-        shown=row["shown"] or 0,
-        read=row["read"] or 0,
-        applied=row["applied"] or 0,
-        helpful=row["helpful"] or 0,
-        unhelpful=row["unhelpful"] or 0,
-        last_used_at=_moment(row["last_used_at"]),
+        shown=shown,
+        read=read,
+        applied=applied,
+        helpful=helpful,
+        unhelpful=unhelpful,
+        last_used_at=_moment(used),
     )
 
 
