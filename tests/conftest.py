@@ -7,7 +7,9 @@ from collections.abc import Generator
 
 import pytest
 
-CPU_BUDGET_SECONDS = 5.0
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini("cpu_budget_seconds", "processor time of one test that is not marked slow", default="5")
 
 
 def cpu_seconds() -> float:
@@ -24,8 +26,6 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     before = cpu_seconds()
     yield
     spent = cpu_seconds() - before
-    if spent > CPU_BUDGET_SECONDS and item.get_closest_marker("slow") is None:
-        pytest.fail(
-            f"{spent:.1f} s of processor time; a test that needs more than {CPU_BUDGET_SECONDS:g} s is marked slow",
-            pytrace=False,
-        )
+    budget = float(item.config.getini("cpu_budget_seconds"))
+    if spent > budget and item.get_closest_marker("slow") is None:
+        pytest.fail(f"{spent:.1f} s of processor time; above {budget:g} s a test is marked slow", pytrace=False)
