@@ -1,0 +1,80 @@
+"""Exploration: from what is believed of each action to the probability of taking it.
+
+Each kind gives a distribution over the actions. It is mixed with a floor (every action keeps at least floor / k) and
+the action is sampled from exactly the mixture, so that the logged propensity is the true one and every later policy can
+be judged off-policy.
+
+- ``thompson`` (Thompson 1933; Russo et al. 2018): an action is taken with the probability that it is the best one under
+  the posterior. The shares that infinitely many posterior draws would give are computed by integration: no noise of a
+  finite number of draws, and the same evidence gives the same distribution in every process.
+- ``ucb`` (Auer, Cesa-Bianchi and Fischer 2002): the action with the highest mean + sqrt(2 ln n) standard errors; ties
+  are shared.
+- ``epsilon`` (ibid., the falling schedule): the action of the highest mean, others with k / (k + n) shared evenly.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_GRID = np.linspace(-8.0, 8.0, 4097)
+_CDF = np.array([0.5 * math.erfc(-z / math.sqrt(2.0)) for z in _GRID])
+
+
+def distribution(kind: str, mean: Floats, spread: Floats, visits: float, floor: float) -> Floats:
+    """Probabilities [k] that sum to 1, each at least ``floor`` / k.
+
+    ``mean`` and ``spread`` [k] are the posterior of each action's reward (standard deviations above 0), ``visits`` the
+    effective number of outcomes behind them, ``floor`` in 0..1.
+    """
+    k = len(mean)
+    if kind == "thompson":
+        best = _share_of_wins(mean, spread)
+    elif kind == "ucb":
+        best = _shared(mean + spread * math.sqrt(2.0 * math.log(max(visits, 1.0) + 1.0)))
+    else:
+        rate = k / (k + max(visits, 0.0))
+        best = (1.0 - rate) * _shared(mean) + rate / k
+    mixed = (1.0 - floor) * best + floor / k
+    return np.asarray(mixed / mixed.sum(), dtype=np.float64)
+
+
+def draw(probabilities: Floats, rng: random.Random) -> int:
+    """The index of one action, drawn from exactly these probabilities."""
+    point, reached = rng.random(), 0.0
+    for index, probability in enumerate(probabilities.tolist()):
+        reached += probability
+        if point < reached:
+            return index
+    return int(np.flatnonzero(probabilities > 0.0)[-1])  # the sum fell short of 1 by rounding
+
+
+def _shared(score: Floats) -> Floats:
+    top = score >= score.max() - 1e-12
+    return np.asarray(top / top.sum(), dtype=np.float64)
+
+
+def _share_of_wins(mean: Floats, spread: Floats) -> Floats:
+    """P(action i has the highest draw) for independent normals: the integral of prod_{j != i} F_j dF_i.
+
+    The grid is made of quantiles of every action (fewer each when there are many actions); the step of F_i is exact,
+    the product is averaged over each step. Error below 0.01 at k = 2 and falling with the size of the grid.
+    """
+    k = len(mean)
+    if k == 1:
+        return np.ones(1)
+    count = max(1, min(64, 1024 // k))
+    each = np.interp((np.arange(count) + 0.5) / count, _CDF, _GRID)
+    points = np.unique((mean[:, None] + spread[:, None] * each).ravel())
+    edges = np.concatenate([[points[0] - 20.0], points, [points[-1] + 20.0]])
+    cdf = np.interp((edges - mean[:, None]) / spread[:, None], _GRID, _CDF)
+    logs = np.log(np.maximum(cdf, 1e-300))
+    others = np.exp(logs.sum(axis=0) - logs)
+    steps = np.diff(cdf, axis=1)
+    wins = np.asarray((steps * (others[:, 1:] + others[:, :-1]) / 2.0).sum(axis=1))
+    return np.asarray(wins / wins.sum(), dtype=np.float64)

@@ -1,0 +1,134 @@
+"""States as vectors: standardised numbers, one-hot text, booleans and tags; what is missing is a value of its own.
+
+Numbers are compressed (sign(x) log(1 + |x|)), standardised over the states seen and clipped to three deviations, so
+that one huge value cannot make all others look alike. A number that is missing sits at the mean and carries a mark, in
+every feature that some state lacks. Text, booleans and tags are one-hot; beyond ``MAX_TOKENS`` different ones they share
+columns by hash. Two states that differ in one category are as far apart as two that differ by a typical step in one
+number (squared distance 2).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engrain.learn.state import Value
+
+Matrix = NDArray[np.float32]
+
+MAX_TOKENS = 1_024
+_CLIP = 3.0
+
+
+class Space:
+    """The states of one task type: ``add`` them, then ``matrix`` [n, d] and ``vector`` [d] are comparable."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._tokens: dict[str, int] = {}
+        self._raw = _Rows(np.nan)
+        self._hot = _Rows(0.0)
+        self.size = 0
+        self._scale: tuple[Matrix, Matrix, NDArray[np.bool_]] | None = None
+        self._matrix: Matrix | None = None
+
+    def add(self, values: Mapping[str, Value]) -> None:
+        """Append a state as row ``size``."""
+        numbers, tokens = self._split(values, learn=True)
+        self._raw.append(self.size, numbers, len(self._numbers))
+        self._hot.append(self.size, dict.fromkeys(tokens, 1.0), min(len(self._tokens), MAX_TOKENS))
+        self.size += 1
+        self._matrix = None
+
+    @property
+    def matrix(self) -> Matrix:
+        """All states [n, d], standardised over these states."""
+        if self._matrix is None:
+            raw, hot = self._raw.view(self.size), self._hot.view(self.size)
+            gaps = np.isnan(raw)
+            known = np.maximum((~gaps).sum(axis=0), 1).astype(np.float32)
+            mean = np.where(gaps, 0.0, raw).sum(axis=0, dtype=np.float64) / known
+            off = np.where(gaps, 0.0, raw - mean)
+            spread = np.sqrt((off * off).sum(axis=0) / known)
+            spread = np.maximum(spread, 1e-6 * np.maximum(np.abs(mean), 1.0))
+            lacking: NDArray[np.bool_] = np.asarray(gaps.any(axis=0))
+            self._scale = (mean.astype(np.float32), spread.astype(np.float32), lacking)
+            self._matrix = self._standard(raw, hot)
+        return self._matrix
+
+    def vector(self, values: Mapping[str, Value]) -> Matrix:
+        """One state [d] in the coordinates of ``matrix``; a category never seen is in none of its columns."""
+        _ = self.matrix
+        numbers, tokens = self._split(values, learn=False)
+        raw = np.full((1, self._raw.width), np.nan, dtype=np.float32)
+        hot = np.zeros((1, self._hot.width), dtype=np.float32)
+        for column, value in numbers.items():
+            raw[0, column] = value
+        for column in tokens:
+            hot[0, column] = 1.0
+        return self._standard(raw, hot).reshape(-1)
+
+    def _standard(self, raw: Matrix, hot: Matrix) -> Matrix:
+        assert self._scale is not None  # noqa: S101 (set by ``matrix``, which both callers go through)
+        mean, spread, lacking = self._scale
+        gaps = np.isnan(raw)
+        numbers = np.where(gaps, np.float32(0.0), np.clip((raw - mean) / spread, -_CLIP, _CLIP))
+        return np.asarray(np.hstack([numbers, gaps[:, lacking], hot]), dtype=np.float32)
+
+    def _split(self, values: Mapping[str, Value], learn: bool) -> tuple[dict[int, float], list[int]]:
+        numbers: dict[int, float] = {}
+        tokens: list[int] = []
+        for name, value in values.items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                column = self._numbers.setdefault(name, len(self._numbers)) if learn else self._numbers.get(name)
+                if column is not None:
+                    numbers[column] = _compressed(value)
+            else:
+                for token in _tokens_of(name, value):
+                    index = self._tokens.setdefault(token, len(self._tokens)) if learn else self._tokens.get(token)
+                    if index is not None:
+                        tokens.append(index if index < MAX_TOKENS else zlib.crc32(token.encode()) % MAX_TOKENS)
+        return numbers, tokens
+
+
+def _compressed(value: float) -> float:
+    return float(np.sign(value) * np.log1p(abs(float(value))))
+
+
+def _tokens_of(name: str, value: Value) -> Iterator[str]:
+    if isinstance(value, list):
+        yield from (f"{name}\x00{tag}" for tag in value)
+    elif value is not None:
+        yield f"{name}\x00{value!r}"
+
+
+class _Rows:
+    """A matrix that grows in both directions."""
+
+    def __init__(self, empty: float) -> None:
+        self._empty = empty
+        self._data: Matrix = np.full((16, 8), empty, dtype=np.float32)
+        self.width = 0
+
+    def append(self, row: int, cells: Mapping[int, float], width: int) -> None:
+        self.width = max(self.width, width)
+        rows, columns = self._data.shape
+        if row >= rows or self.width > columns:
+            shape = (max(rows, 2 * row if row >= rows else rows), max(columns, 2 * self.width))
+            grown = np.full(shape, self._empty, dtype=np.float32)
+            grown[:rows, :columns] = self._data
+            self._data = grown
+        for column, value in cells.items():
+            self._data[row, column] = value
+
+    def view(self, rows: int) -> Matrix:
+        return self._data[:rows, : self.width]
+
+
+def squared_distances(matrix: Matrix, vector: Matrix) -> NDArray[np.float64]:
+    """[n] squared Euclidean distances of the rows of ``matrix`` [n, d] to ``vector`` [d]."""
+    off = matrix - vector
+    return np.asarray(np.einsum("nd,nd->n", off, off), dtype=np.float64)

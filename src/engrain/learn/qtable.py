@@ -1,0 +1,145 @@
+"""Q-values of one agent and task type, kept per process and caught up when another process learned something.
+
+The store holds additive sums per state and action (see ``credit``). A table caches them as arrays. Before each use it
+compares the change numbers of its two scopes (the agent's and the tenant's) and reads only the rows that changed since:
+the outcomes of another process are seen by the next advice at the cost of one small read.
+
+Bounded: the sums of the whole task type are exact for ever; of single states, the ``MAX_ROWS`` most recently changed
+(state, action) rows are kept in memory, and ``MAX_TABLES`` tables, those used last.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engrain.learn.credit import TASK, TENANT, Sums, scope_name
+from engrain.learn.features import Space
+from engrain.model.scope import Scope
+from engrain.store.port import Row, Store
+
+MAX_ROWS = 4_096
+MAX_TABLES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class QValue:
+    """What was learned of one action in one state (``state`` None: over the whole task type).
+
+    ``visits`` counts outcomes, ``weight`` their evidence; ``mean`` is the weighted mean reward, ``spread`` its standard
+    deviation from outcome to outcome.
+    """
+
+    task_type: str
+    state: Mapping[str, Any] | None
+    action: str
+    visits: int
+    weight: float
+    mean: float
+    spread: float
+
+    @classmethod
+    def from_row(cls, row: Row) -> QValue:
+        """From a row of ``q_values`` with at least one visit."""
+        sums = sums_of(row)
+        mean = sums.total / sums.weight
+        state = None if row["state_key"] == TASK else json.loads(row["state"])
+        spread = math.sqrt(max(0.0, sums.squares / sums.weight - mean * mean))
+        return cls(row["task_type"], state, row["action"], sums.visits, sums.weight, mean, spread)
+
+
+def sums_of(row: Row) -> Sums:
+    """The sums in a row of ``q_values``."""
+    return Sums(row["visits"], row["weight"], row["total"], row["squares"])
+
+
+class QTable:
+    """The sums of one agent and task type. Not thread-safe: ``Tables`` holds the lock."""
+
+    def __init__(self) -> None:
+        self.actions: dict[str, int] = {}
+        self.own: dict[str, Sums] = {}  # the whole task type, by action
+        self.tenant: dict[str, Sums] = {}  # the same of all agents of the tenant, this one included
+        self.states: dict[str, int] = {}
+        self.space = Space()
+        self._rows: dict[tuple[int, int], int] = {}
+        self._cells = np.zeros((5, 64))  # state, action, weight, total, squares
+        self._seqs = np.zeros(64, dtype=np.int64)
+        self.marks: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))  # (seq, purges) of agent and tenant
+
+    def put(self, row: Row) -> None:
+        """Take over a row of this agent."""
+        if row["state_key"] == TASK:
+            self.own[row["action"]] = sums_of(row)
+            return
+        if row["state_key"] not in self.states:
+            self.states[row["state_key"]] = len(self.states)
+            self.space.add(json.loads(row["state"]))
+        pair = (self.states[row["state_key"]], self.actions.setdefault(row["action"], len(self.actions)))
+        index = self._rows.setdefault(pair, len(self._rows))
+        if index == len(self._seqs):
+            self._cells = np.hstack([self._cells, np.zeros_like(self._cells)])
+            self._seqs = np.concatenate([self._seqs, np.zeros_like(self._seqs)])
+        self._cells[:, index] = (*pair, row["weight"], row["total"], row["squares"])
+        self._seqs[index] = row["seq"]
+
+    @property
+    def full(self) -> bool:
+        """Whether so many rows have gathered that the old ones should be dropped by reading the table anew."""
+        return len(self._rows) >= 2 * MAX_ROWS
+
+    def rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """State index [n], action index [n], and weight, total, squares [3, n] of the most recent rows."""
+        n = len(self._rows)
+        cells = self._cells[:, :n]
+        if n > MAX_ROWS:
+            oldest = np.partition(self._seqs[:n], n - MAX_ROWS)[n - MAX_ROWS]
+            cells = cells[:, self._seqs[:n] >= oldest]
+        return cells[0].astype(np.int64), cells[1].astype(np.int64), cells[2:]
+
+
+class Tables:
+    """The tables of this process; ``lock`` is held while one of them is brought up to date or read."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._tables: OrderedDict[tuple[str, str, str], QTable] = OrderedDict()
+        self.lock = threading.RLock()
+
+    def current(self, scope: Scope, task_type: str) -> QTable:
+        """The table with everything that is committed now. Call and use it with ``lock`` held."""
+        key = (scope.tenant, scope.agent, task_type)
+        names = [scope_name(scope.agent, task_type), scope_name(TENANT, task_type)]
+        found = self._store.read("scope_states", {"tenant": scope.tenant, "names": names})
+        marks = {row["name"]: (int(row["seq"]), int(row["purges"])) for row in found}
+        own, tenant = (marks.get(name, (0, 0)) for name in names)
+        table = self._tables.pop(key, None)
+        if table is None or table.full or (table.marks[0][1], table.marks[1][1]) != (own[1], tenant[1]):
+            table = QTable()
+        self._tables[key] = table
+        while len(self._tables) > MAX_TABLES:
+            self._tables.popitem(last=False)
+        if table.marks[0] != own:
+            for row in self._changes(scope.tenant, scope.agent, task_type, table.marks[0][0]):
+                table.put(row)
+        if table.marks[1] != tenant:
+            for row in self._changes(scope.tenant, TENANT, task_type, table.marks[1][0]):
+                table.tenant[row["action"]] = sums_of(row)
+        table.marks = (own, tenant)
+        return table
+
+    def _changes(self, tenant: str, agent: str, task_type: str, seq: int) -> list[Row]:
+        params = {"tenant": tenant, "agent": agent, "task_type": task_type}
+        rows = self._store.read("q_changes", {**params, "seq": seq, "limit": 2 * MAX_ROWS})
+        oldest_first = rows[::-1]  # so that states are numbered as they came
+        if len(rows) == 2 * MAX_ROWS:  # some were left out: the sums of the task type must not be among them
+            oldest_first += self._store.read("q_task", params)
+        return oldest_first
