@@ -99,7 +99,7 @@ def no_silent_except(source: Source) -> Iterator[str]:
         if isinstance(node, ast.ExceptHandler) and _is_broad(node.type):
             inside = [inner for statement in node.body for inner in ast.walk(statement)]
             raises = any(isinstance(inner, ast.Raise) for inner in inside)
-            uses = any(isinstance(inner, ast.Name) and inner.id == node.name for inner in inside)
+            uses = any(isinstance(inner, ast.Name) and inner.id in {node.name, "traceback"} for inner in inside)
             if not raises and not uses:
                 yield f"line {node.lineno}: catches everything and forgets it"
         if isinstance(node, ast.Call) and _dotted(node.func).endswith("suppress") and any(map(_is_broad, node.args)):
