@@ -2,13 +2,14 @@
 
 Numbers are compressed (sign(x) log(1 + |x|)), standardised over the states seen and clipped to three deviations, so
 that one huge value cannot make all others look alike. A number that is missing sits at the mean and carries a mark, in
-every feature that some state lacks. Text, booleans and tags are one-hot; beyond ``MAX_TOKENS`` different ones they share
-columns by hash. Two states that differ in one category are as far apart as two that differ by a typical step in one
-number (squared distance 2).
+every feature that some state lacks. Text, booleans and tags are one-hot; beyond ``MAX_TOKENS`` different ones they
+share columns by hash. Two states that differ in one category are as far apart as two that differ by a typical step in
+one number (squared distance 2).
 """
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator, Mapping
 
@@ -95,7 +96,7 @@ class Space:
 
 
 def _compressed(value: float) -> float:
-    return float(np.sign(value) * np.log1p(abs(float(value))))
+    return math.copysign(math.log1p(abs(value)), value)
 
 
 def _tokens_of(name: str, value: Value) -> Iterator[str]:

@@ -20,7 +20,7 @@ def checked_text(field: str, value: object, limit: int = NAME_LIMIT) -> str:
         raise InvalidField(f"{field} is empty; give it a name.")
     if len(value) > limit:
         raise InvalidField(f"{field} has {len(value):,} characters; at most {limit:,} are allowed.")
-    if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
+    if "\x00" in value or (not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)):
         raise InvalidField(f"{field} holds a NUL or half a surrogate pair; give valid Unicode text.")
     return value
 

@@ -111,7 +111,7 @@ class Learner:
                 key = state.key if one.level == "state" else None
                 params = {"tenant": scope.tenant, "agent": scope.agent, "task_type": task_type, "action": action}
                 found = self._store.read("experience_recent_decisions", {**params, "state_key": key, "limit": RECENT})
-            whole.append(Evidence(one.level, one.visits, one.mean, tuple(row["id"] for row in found)))
+            whole.append(Evidence(one.level, one.visits, one.mean, tuple(row["decision"] for row in found)))
         return tuple(whole)
 
     # -- learning ------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from engrain.learn.experience import experience_from_row, verdict
 from engrain.learn.fields import checked_number, checked_text, optional_text
 from engrain.learn.outcome import checked_outcome, revised
 from engrain.learn.reward import reward_of, weight_of
-from engrain.learn.state import State, checked_state
+from engrain.learn.state import State, checked_state, stored_state
 from engrain.model.decision import Advice, Experience, Outcome
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Store, Transaction
@@ -136,7 +136,7 @@ class Recorder:
                 f"{name!r} is not one of {', '.join(json.loads(options))}. Use observe_step() for "
                 "an action that was taken without asking."
             )
-        state = checked_state(json.loads(decision["state"]))
+        state = stored_state(decision["state"])
         return _Report(decision["task_type"], state, outcome, name, decision, episode=decision["episode"])
 
     # -- writing -------------------------------------------------------------------------------------------------------

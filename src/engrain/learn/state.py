@@ -45,13 +45,25 @@ def checked_state(state: object, field: str = "state") -> State:
     values: dict[str, Value] = {}
     for name, value in state.items():
         checked_text(f"a feature name of {field}", name, NAME_LIMIT)
-        values[name] = _value(f"{field}[{name!r}]", value)
+        values[name] = _value(field, name, value)
+    return _keyed(values, _canonical(values))
+
+
+def stored_state(text: str) -> State:
+    """The state whose canonical JSON was stored."""
+    return _keyed(json.loads(text), text)
+
+
+def _keyed(values: Mapping[str, Value], text: str) -> State:
     known = {name: value for name, value in values.items() if value is not None}
-    key = hashlib.blake2b(_canonical(known).encode(), digest_size=16).hexdigest()
-    return State(values, _canonical(values), key)
+    shown = text if len(known) == len(values) else _canonical(known)
+    return State(values, text, hashlib.blake2b(shown.encode(), digest_size=16).hexdigest())
 
 
-def _value(field: str, value: Any) -> Value:
+def _value(state: str, name: str, value: Any) -> Value:
+    if type(value) is float and math.isfinite(value) and not value.is_integer():
+        return value  # the most frequent case by far
+    field = f"{state}[{name!r}]"
     if not isinstance(value, str | list | tuple) and getattr(value, "shape", None) == ():
         value = value.item()  # a scalar of an array library
     if value is None or isinstance(value, bool):

@@ -33,7 +33,7 @@ select * from experiences where tenant = :tenant and agent = :agent
 order by created_at desc, id desc limit :limit;
 
 -- name: experience_recent_decisions
-select coalesce(decision_id, id) as id from experiences
+select coalesce(decision_id, id) as decision from experiences
 where tenant = :tenant and agent = :agent and task_type = :task_type and action = :action and reward is not null
   and (cast(:state_key as text) is null or state_key = :state_key)
 order by created_at desc, id desc limit :limit;
