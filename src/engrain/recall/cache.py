@@ -1,0 +1,124 @@
+"""The segments and views that a process keeps: loaded on first use, caught up on every recall, the least recently used
+dropped when there are too many passages."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+import numpy as np
+
+from engrain.model.scope import Scope
+from engrain.recall.embed import Embedder
+from engrain.recall.segment import Segment
+from engrain.recall.view import Part, View, visible
+from engrain.store.port import Store
+from engrain.world import World
+
+SHARED = "shared"
+
+
+class _Scope:
+    """One segment, its lock and the views taken from it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.segment: Segment | None = None
+        self.views: OrderedDict[tuple[object, ...], View] = OrderedDict()
+
+
+class Segments:
+    """Views by scope. Threads may share it; while a view is used, others may catch its segment up."""
+
+    def __init__(self, store: Store, world: World, most: int) -> None:
+        self._store, self._world, self._most = store, world, most
+        self._lock = threading.Lock()
+        self._scopes: OrderedDict[tuple[str, str, str], _Scope] = OrderedDict()
+
+    def view(self, scope: Scope, embedder: Embedder) -> View:
+        """What the scope may see now. Costs one small read when nothing has changed."""
+        tenant, own = scope.tenant, f"agent:{scope.agent}"
+        asked = {"tenant": tenant, "names": [own, SHARED]}
+        states = {row["name"]: (int(row["seq"]), int(row["purges"])) for row in self._store.read("scope_states", asked)}
+        mine = self._scope((tenant, own, embedder.name))
+        if SHARED not in states:
+            with mine.lock:
+                segment = self._caught_up(mine, tenant, scope.agent, states.get(own, (0, 0)), embedder)
+                view = self._view(mine, segment, None, (segment.version,), scope, ())
+        else:
+            mates = self._mates(scope)
+            common = self._scope((tenant, SHARED, embedder.name))
+            with mine.lock, common.lock:  # always in this order
+                segment = self._caught_up(mine, tenant, scope.agent, states.get(own, (0, 0)), embedder)
+                shared = self._caught_up(common, tenant, None, states[SHARED], embedder)
+                view = self._view(mine, segment, shared, (segment.version, shared.version, mates), scope, mates)
+        self._evict()
+        return view
+
+    def clear(self) -> None:
+        """Forget every segment; the next recall loads afresh."""
+        with self._lock:
+            self._scopes.clear()
+
+    def _mates(self, scope: Scope) -> tuple[str, ...]:
+        if scope.team is None:
+            return ()
+        rows = self._store.read("agent_team", {"tenant": scope.tenant, "team": scope.team})
+        return tuple(sorted(row["name"] for row in rows))
+
+    def _scope(self, key: tuple[str, str, str]) -> _Scope:
+        with self._lock:
+            found = self._scopes.get(key)
+            if found is None:
+                found = self._scopes[key] = _Scope()
+            self._scopes.move_to_end(key)
+            return found
+
+    def _caught_up(self, held: _Scope, tenant: str, agent: str | None, state: tuple[int, int],
+                   embedder: Embedder) -> Segment:
+        """The segment as of ``state`` or later. Called under its lock."""
+        seq, purges = state
+        segment = held.segment
+        if segment is not None and seq < segment.seq:  # another thread saw a later state than we did, before us
+            name = SHARED if agent is None else f"agent:{agent}"
+            rows = self._store.read("scope_state", {"tenant": tenant, "name": name})
+            seq, purges = (int(rows[0]["seq"]), int(rows[0]["purges"])) if rows else (0, 0)
+        if segment is None or segment.wasteful or seq < segment.seq or purges < segment.purges:
+            segment = held.segment = Segment(embedder.name, embedder.dim)  # a restored store may be older than we are
+            segment.purges = purges
+            held.views.clear()
+        name, whose = ("segment_changes", {"agent": agent}) if agent is not None else ("segment_shared_changes", {})
+        if seq > segment.seq:
+            segment.apply(self._store.read(name, {"tenant": tenant, "seq": segment.seq, **whose}))
+            segment.seq = max(segment.seq, seq)
+        if purges > segment.purges:
+            name = "segment_ids" if agent is not None else "segment_shared_ids"
+            segment.keep_only(row["id"] for row in self._store.read(name, {"tenant": tenant, **whose}))
+            segment.purges = purges
+        return segment
+
+    def _view(self, held: _Scope, own: Segment, shared: Segment | None, key: tuple[object, ...], scope: Scope,
+              mates: tuple[str, ...]) -> View:
+        now = self._world.now()
+        view = held.views.get(key)
+        if view is None or now >= view.until:
+            parts = [Part(own, visible(own, now))]
+            if shared is not None:
+                seen = visible(shared, now, scope.agent, mates)
+                if np.any(seen):
+                    parts.append(Part(shared, seen))
+            view = View(parts, now)
+            held.views.clear()  # an agent belongs to one team: one view is enough
+            held.views[key] = view
+        return view
+
+    def _evict(self) -> None:
+        """Drop the longest unused until the rest fits; the last used one stays, however large."""
+        with self._lock:
+            sizes = {key: held.segment.passages if held.segment else 0 for key, held in self._scopes.items()}
+            total = sum(sizes.values())
+            for key in list(self._scopes)[:-1]:
+                if total <= self._most:
+                    break
+                total -= sizes[key]
+                del self._scopes[key]

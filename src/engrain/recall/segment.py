@@ -1,0 +1,150 @@
+"""Segment: the passages of one scope as columns in memory, loaded once and caught up by the change sequence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+
+from engrain.recall.analyze import ANALYZER
+from engrain.recall.columns import Column, Mask, Names
+from engrain.recall.index import unpack
+from engrain.recall.postings import Postings
+from engrain.store.port import Row
+
+ITEM = np.dtype([
+    ("id", "S32"),  # for a fixed order only
+    ("time", "<i8"),  # occurred_at, else created_at: µs UTC
+    ("created", "<i8"),
+    ("expires", "<i8"),  # FOREVER when never
+    ("importance", "<f4"),
+    ("kind", "<i4"),
+    ("tags", "<i4"),
+    ("unit", "<i4"),  # the (agent, session) it belongs to, -1 without a session
+    ("role", "<i4"),  # -1 without one
+    ("agent", "<i4"),
+    ("public", "?"),
+])
+FOREVER = np.iinfo(np.int64).max
+
+
+class Segment:
+    """Items as columns, passages as columns, postings and one int8 matrix. A changed item is a new row; the old one is
+    dead. Not safe by itself: the cache calls it under the segment's lock; what ``View`` takes from it stays valid."""
+
+    def __init__(self, embedder: str, dim: int) -> None:
+        self.embedder, self.dim = embedder, dim
+        self.seq, self.purges, self.version = 0, 0, 0
+        self.ids: list[str] = []  # by item row
+        self.rows: dict[str, int] = {}  # live items only
+        self.items = Column(ITEM)
+        self.alive = Column(np.bool_)
+        self.owner, self.length = Column(np.int32), Column(np.int32)  # by passage: its item, its terms
+        self.postings = Postings()
+        self.matrix = Column(np.int8, dim)  # by vector
+        self.scale, self.vector_of = Column(np.float32), Column(np.int32)  # by vector: its scale, its passage
+        self.kinds, self.tags, self.units, self.roles, self.agents = Names(), Names(), Names(), Names(), Names()
+
+    @property
+    def passages(self) -> int:
+        """Passages held, dead ones included: what the cache's bound counts."""
+        return self.owner.size
+
+    @property
+    def wasteful(self) -> bool:
+        """More is dead than alive: time to load afresh."""
+        return len(self.ids) > 2 * len(self.rows) + 1024
+
+    def apply(self, changes: Sequence[Row]) -> None:
+        """Take in rows of segment_changes, in their order: the passages of one item follow each other."""
+        if not changes:
+            return
+        self.seq = max(self.seq, max(int(row["seq"]) for row in changes))
+        self.version += 1
+        batch = _Batch(self)
+        for id_, rows in groupby(changes, key=lambda row: str(row["id"])):
+            group = list(rows)
+            self.remove(id_)
+            if group[0]["state"] == "active":
+                batch.add(id_, group)
+        batch.flush()
+
+    def remove(self, id_: str) -> None:
+        row = self.rows.pop(id_, None)
+        if row is not None:
+            self.version += 1
+            self.alive.rows[row] = False  # views keep a mask of their own
+
+    def keep_only(self, ids: Iterable[str]) -> None:
+        """Drop what is not among ``ids``: rows were removed from the store, which leaves no change behind."""
+        for id_ in self.rows.keys() - set(ids):
+            self.remove(id_)
+
+    def live(self) -> Mask:
+        return self.alive.rows
+
+
+class _Batch:
+    """Rows on their way into a segment: one extension per column instead of one per row."""
+
+    def __init__(self, segment: Segment) -> None:
+        self._segment = segment
+        self._items: list[tuple[object, ...]] = []
+        self._owner: list[int] = []
+        self._length: list[int] = []
+        self._terms: list[npt.NDArray[np.uint32]] = []
+        self._counts: list[npt.NDArray[np.uint16]] = []
+        self._vectors: list[bytes] = []
+        self._scale: list[float] = []
+        self._vector_of: list[int] = []
+
+    def add(self, id_: str, group: list[Row]) -> None:
+        s, first = self._segment, group[0]
+        agent, session, role = first["agent"], first["session"], first["role"]
+        created, occurred, expires = first["created_at"], first["occurred_at"], first["expires_at"]
+        row = len(s.ids)
+        s.ids.append(id_)
+        s.rows[id_] = row
+        self._items.append((
+            id_.encode()[:32], created if occurred is None else occurred, created, FOREVER if expires is None else expires,
+            first["importance"], s.kinds.number(first["kind"]), s.tags.number(frozenset(json.loads(first["tags"]))),
+            -1 if session is None else s.units.number((agent, session)), -1 if role is None else s.roles.number(role),
+            s.agents.number(agent), first["visibility"] == "public",
+        ))
+        indexed = [one for one in group if one["number"] is not None]
+        if not indexed:  # not indexed yet: it has one empty passage, found by nothing but filters' arithmetic
+            self._owner.append(row)
+            self._length.append(0)
+            self._terms.append(np.empty(0, np.uint32))
+            self._counts.append(np.empty(0, np.uint16))
+        for one in indexed:
+            passage = s.owner.size + len(self._owner)
+            terms, counts = unpack(bytes(one["terms"])) if one["analyzer"] == ANALYZER else unpack(b"")
+            self._owner.append(row)
+            self._length.append(int(one["length"]) if len(terms) else 0)
+            self._terms.append(terms)
+            self._counts.append(counts)
+            vector = one["vector"]
+            if vector is not None and one["embedder"] == s.embedder and len(vector) == s.dim:
+                self._vectors.append(bytes(vector))
+                self._scale.append(one["scale"])
+                self._vector_of.append(passage)
+
+    def flush(self) -> None:
+        s = self._segment
+        if not self._items:
+            return
+        rows = np.repeat(np.arange(s.owner.size, s.owner.size + len(self._owner), dtype=np.int32),
+                         [len(terms) for terms in self._terms])
+        s.items.extend(np.array(self._items, dtype=ITEM))
+        s.alive.extend(np.ones(len(self._items), np.bool_))
+        s.owner.extend(np.array(self._owner, np.int32))
+        s.length.extend(np.array(self._length, np.int32))
+        s.postings.add(np.concatenate(self._terms), rows, np.concatenate(self._counts))
+        if self._vectors:
+            s.matrix.extend(np.frombuffer(b"".join(self._vectors), np.int8).reshape(-1, s.dim))
+            s.scale.extend(np.array(self._scale, np.float32))
+            s.vector_of.extend(np.array(self._vector_of, np.int32))

@@ -1,0 +1,51 @@
+"""Supersession: of items that say the same of the same thing and differ in one value only, the newest comes first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence, Set
+
+from engrain.recall.analyze import analyze
+
+SHARE = 0.5  # of the words of the shorter one that two items must share, at their beginning and end
+LEAST = 3  # ... and so many words at least
+_WORD = re.compile(r"\S+")
+LONGEST = 60  # words; longer items are narratives, not facts with a value
+
+
+def families(contents: Sequence[str], asked: Set[int]) -> list[list[int]]:
+    """Groups (of two or more, by position) of contents that differ in one run of words only, where that run holds no
+    term of the question: what the question names is a subject, not a value."""
+    split = [_words(content) for content in contents]
+    found: list[list[int]] = []
+    taken: set[int] = set()
+    for first, words in enumerate(split):
+        if first in taken or not words:
+            continue
+        family = [first] + [other for other in range(first + 1, len(split))
+                            if other not in taken and _same(words, split[other], asked)]
+        if len(family) > 1:
+            taken.update(family)
+            found.append(family)
+    return found
+
+
+def _words(content: str) -> list[str]:
+    words = _WORD.findall(content[:1000].rstrip(" .!?"))
+    return words if len(words) <= LONGEST else []
+
+
+def _same(one: list[str], other: list[str], asked: Set[int]) -> bool:
+    shorter = min(len(one), len(other))
+    if shorter <= LEAST:
+        return False
+    head = 0
+    while head < shorter and one[head] == other[head]:
+        head += 1
+    tail = 0
+    while tail < shorter - head and one[-1 - tail] == other[-1 - tail]:
+        tail += 1
+    if head + tail < max(LEAST, SHARE * shorter):
+        return False
+    values = one[head : len(one) - tail], other[head : len(other) - tail]
+    return not any(asked.intersection(analyze(" ".join(value))) for value in values)

@@ -1,0 +1,133 @@
+"""View: what one agent may see at one moment, as one collection: its own segment and the visible part of the shared one.
+
+Everything that ranking counts (how many, how long, how rare) is counted over a view and nothing else, so a row that the
+agent may not see cannot touch a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from engrain.recall.columns import Ints, Mask, Wide
+from engrain.recall.segment import FOREVER, ITEM, Segment
+
+Floats = npt.NDArray[np.float32]
+
+
+class Part:
+    """The visible rows of one segment. ``passage_at``: view passage of a segment's passage, -1 when invisible."""
+
+    def __init__(self, segment: Segment, seen: Mask) -> None:
+        self.rows = np.flatnonzero(seen)
+        self.segment = segment
+        self.postings = segment.postings.snapshot()
+        self.owner, self.length = segment.owner.rows, segment.length.rows
+        self.matrix, self.scale, self.vector_of = segment.matrix.rows, segment.scale.rows, segment.vector_of.rows
+        self.passage_at: Ints = np.empty(0, np.int32)
+
+
+def visible(segment: Segment, now: int, agent: str | None = None, team: Collection[str] = ()) -> Mask:
+    """Rows that are live and not expired and, of a shared segment (``agent`` given), not the agent's own and either
+    public or of a team mate."""
+    items = segment.items.rows
+    seen = segment.live() & (items["expires"] > now)
+    if agent is not None:
+        mates = [segment.agents.find(name) for name in team]
+        seen &= (items["agent"] != segment.agents.find(agent)) & (items["public"] | np.isin(items["agent"], mates))
+    return seen
+
+
+class View:
+    """Items in the order (session, time, created, id), so that neighbours of an episode lie beside each other, and
+    their passages in the same order. ``until`` is the moment (µs UTC) from which the view is stale."""
+
+    def __init__(self, parts: Sequence[Part], now: int) -> None:
+        self.parts = parts
+        columns = [part.segment.items.rows[part.rows] for part in parts]
+        items = np.concatenate(columns) if columns else np.empty(0, ITEM)
+        which = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part.rows) for part in parts])
+        order = np.lexsort((items["id"], items["created"], items["time"], items["unit"], which))
+        self.n = len(items)
+        self.items = items[order]
+        self.part, self.row = which[order], np.concatenate([p.rows for p in parts] or [np.empty(0, np.int64)])[order]
+        # A session of one part is not a session of the other; rows without a session stand alone.
+        unit, part = self.items["unit"], self.part
+        self.joined: Mask = np.zeros(self.n, np.bool_)  # belongs to the same session as the row before
+        self.joined[1:] = (unit[1:] == unit[:-1]) & (unit[1:] >= 0) & (part[1:] == part[:-1])
+        self.group: Wide = np.cumsum(~self.joined) - 1  # number of the session
+        self._near: dict[int, Mask] = {}
+        self._place(order)
+        ends = self.items["expires"]
+        soon = ends[ends > now].min(initial=FOREVER)
+        self.until: int = int(soon)
+
+    def _place(self, order: Wide) -> None:
+        """Number the passages in the order of their items."""
+        place = np.empty(self.n, np.int64)
+        place[order] = np.arange(self.n)
+        start, keys, lengths = 0, [], []
+        for part in self.parts:
+            item_at = np.full(part.segment.items.size, -1, np.int64)
+            item_at[part.rows] = place[start : start + len(part.rows)]
+            start += len(part.rows)
+            owners = item_at[part.owner]
+            kept = np.flatnonzero(owners >= 0)
+            part.passage_at = np.full(len(part.owner), -1, np.int32)
+            part.passage_at[kept] = np.arange(len(kept)) + sum(len(k) for k in keys)
+            keys.append(owners[kept])
+            lengths.append(part.length[kept])
+        owner = np.concatenate(keys) if keys else np.empty(0, np.int64)
+        by_item = np.argsort(owner, kind="stable")
+        new = np.empty(len(owner), np.int32)
+        new[by_item] = np.arange(len(owner), dtype=np.int32)
+        for part in self.parts:
+            kept = part.passage_at >= 0
+            part.passage_at[kept] = new[part.passage_at[kept]]
+        self.owner: Wide = owner[by_item]
+        self.length: Floats = (np.concatenate(lengths) if lengths else np.empty(0)).astype(np.float32)[by_item]
+        self.first: Wide = np.searchsorted(self.owner, np.arange(self.n))  # each item's first passage; it has one at least
+
+    @cached_property
+    def single(self) -> bool:
+        """Every item is one passage, so that what holds for passages holds for items."""
+        return len(self.owner) == self.n
+
+    @cached_property
+    def starts(self) -> Wide:
+        """The first item of each session."""
+        return np.flatnonzero(~self.joined)
+
+    def id(self, item: int) -> str:
+        return self.parts[int(self.part[item])].segment.ids[int(self.row[item])]
+
+    def of_term(self, term: int) -> tuple[Ints, Floats]:
+        """(passages, counts) of a term among what is visible."""
+        found = []
+        for part in self.parts:
+            rows, counts = part.postings.of(term)
+            if len(rows):
+                places = part.passage_at[rows]
+                kept = places >= 0
+                found.append((places[kept], counts[kept].astype(np.float32)))
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            return np.empty(0, np.int32), np.empty(0, np.float32)
+        return np.concatenate([rows for rows, _ in found]), np.concatenate([counts for _, counts in found])
+
+    def per_item(self, passages: Floats) -> Floats:
+        """The best passage of each item."""
+        if self.single or not self.n:
+            return passages
+        return np.maximum.reduceat(passages, self.first)
+
+    def near(self, step: int) -> Mask:
+        """[n - step]: is the row ``step`` further on in the same session?"""
+        found = self._near.get(step)
+        if found is None:
+            found = self._near[step] = self.group[step:] == self.group[:-step]
+        return found
