@@ -18,6 +18,7 @@ from importlib import resources
 from typing import Any
 
 TOKEN_LENGTH = 20  # characters; whatever a `run` rule matches is at least as long
+NESTED_LENGTH = 1024  # characters; refused values up to this long are searched again, which keeps the work linear
 _MARKER = re.compile(r"(\[redacted:[a-z0-9-]+\])")
 
 
@@ -134,7 +135,7 @@ def _redact_piece(piece: str, found: list[str]) -> str:
 
 
 def _spans(piece: str) -> list[tuple[int, int, str]]:
-    """The secrets in `piece` as (start, end, rule id), ascending; overlapping finds are one, named by the first rule."""
+    """The secrets in `piece` as (start, end, rule id), ascending; those that overlap are one, of the first rule."""
     known = rule_set()
     lowered = piece.lower()
     waiting = {index for keyword, indexes in known.keywords if keyword in lowered for index in indexes}
@@ -156,17 +157,17 @@ def _matches(known: RuleSet, index: int, piece: str) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     while match := pattern.search(piece, at):
         start, end = match.span(rule.group)
-        if start < end and _plausible(known, rule, piece[start:end]):
+        secret = piece[start:end]
+        digits = sum(map(secret.count, "0123456789"))
+        if digits >= rule.digits and _plausible(known, rule, secret):
             spans.append((start, end))
-            at = end
-        else:
-            at = match.start() + 1  # a real secret may begin inside what was refused
+        elif rule.loose and digits >= rule.digits and end - start <= NESTED_LENGTH:
+            end = match.start() + 1  # a real assignment may stand inside the refused one: a=example&b=...
+        at = max(end, match.start() + 1)
     return spans
 
 
 def _plausible(known: RuleSet, rule: Rule, secret: str) -> bool:
-    if rule.digits and sum(map(str.isdigit, secret)) < rule.digits:
-        return False
     if rule.loose and (known.placeholder.search(secret) or known.expression.search(secret)):
         return False
     return not rule.entropy or _entropy(secret) >= rule.entropy
