@@ -97,6 +97,8 @@ class Agent:
         """The items that answer a question best, with their scores (0–1) and why. ``kinds``: any of; ``tags``: all of;
         ``since`` inclusive, ``until`` exclusive, by when it happened, else when it was told. Showing is not using."""
         self._memory._check_open()
+        validate.moment("since", since)
+        validate.moment("until", until)
         hits = self._memory.recaller.recall(
             self.scope,
             validate.content(query),
@@ -104,8 +106,8 @@ class Agent:
             kinds=None if kinds is None else self._kinds(kinds),
             tags=None if tags is None else validate.tags(tags),
             session=self._optional("session", session),
-            since=validate.moment("since", since),
-            until=validate.moment("until", until),
+            since=since,
+            until=until,
             min_score=None if min_score is None else validate.number("min_score", min_score, 0.0, 1.0),
         )
         self._memory.signals.shown(self.scope.tenant, [hit.item.id for hit in hits])
