@@ -64,7 +64,31 @@ class SqliteStore(BaseStore):
         except OSError as error:
             raise StoreUnavailable(f"{home}: {error.strerror}.") from error
         with self._translated():
+            self._found_or_made()
             self._idle.append(self._connect())
+
+    def _found_or_made(self) -> None:
+        """A new store gets its name when it is whole, so an empty file is damage and not a new home, and a log whose
+        store is gone is not played into another one."""
+        if self._path.exists():
+            if self._path.stat().st_size == 0:
+                raise StoreCorrupt(f"{self._path} is empty. Restore a backup, or delete the file to begin anew.")
+            return
+        log = self._path.with_name(f"{FILE}-wal")
+        if log.exists() and log.stat().st_size and not self._path.exists():
+            raise StoreCorrupt(f"{self._path} is gone but {log.name} is there. Restore both, or delete it to begin anew.")
+        draft = self._path.with_name(f".{FILE}-{os.getpid()}-{threading.get_ident()}")
+        connection = sqlite3.connect(draft, isolation_level=None)
+        try:
+            connection.execute("pragma journal_mode = wal")
+        finally:
+            connection.close()
+        try:
+            os.link(draft, self._path)
+        except OSError:
+            return  # another process was faster, or the file system has no links: then connecting makes the file
+        finally:
+            draft.unlink(missing_ok=True)
 
     # -- connections ------------------------------------------------------------------------------------------------
 
@@ -189,7 +213,8 @@ class SqliteStore(BaseStore):
     def _before_migration(self, version: int) -> None:
         folder = self._path.parent / "backups"
         folder.mkdir(mode=0o700, exist_ok=True)
-        self.backup(folder / f"before-migration-from-{version}-{os.getpid()}-{time.time_ns()}.db")
+        number = sum(1 for _ in folder.glob(f"before-migration-from-{version}*")) + 1
+        self.backup(folder / f"before-migration-from-{version}-{number}-{os.getpid()}.db")
 
     def explain(self, name: str) -> str:
         statement = self._statement(name)
@@ -202,8 +227,11 @@ class SqliteStore(BaseStore):
     # -- administration ---------------------------------------------------------------------------------------------
 
     def check(self) -> list[str]:
-        problems = [str(row[0]) for row in self._raw("pragma integrity_check") if row[0] != "ok"]
-        dangling = self._raw("pragma foreign_key_check")
+        try:
+            problems = [str(row[0]) for row in self._raw("pragma integrity_check") if row[0] != "ok"]
+            dangling = self._raw("pragma foreign_key_check")
+        except StoreCorrupt as error:
+            return [error.detail]
         return problems + [f"{row[0]} row {row[1]} refers to a missing {row[2]}" for row in dangling]
 
     def backup(self, path: Path) -> None:
