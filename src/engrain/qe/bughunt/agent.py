@@ -1,0 +1,134 @@
+"""The agent: describes a task, recalls what it knows, asks for advice, does what it was advised, observes, remembers.
+
+`python -c "from engrain.qe.bughunt.agent import main; main()"` is its process: the job comes as one line of JSON on
+standard input, and each task is acknowledged by one line of JSON after all its writes have returned. It may be killed at
+any moment; started again it reads from the store what is done and what lies on its desk.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import engrain
+from engrain import Agent, Hit, Outcome
+from engrain.qe.bughunt.sandbox import Worker
+from engrain.qe.bughunt.strategies import STRATEGIES
+
+NAME, TASK_TYPE = "qe-test-generator", "test-generation"
+RECALLED, DEAD_ENDS = 12, 6  # memories asked for: what exposed a fault, what did not
+KINDS = ("success_pattern", "error_pattern")
+
+Task = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is about to be done about a task, and under which decision."""
+
+    task: int
+    decision: str
+    strategy: str
+    propensity: float
+    inputs: list[str] = field(default_factory=list)  # remembered arguments, encoded
+    shown: list[str] = field(default_factory=list)  # the memories they came from
+
+
+class Hunter:
+    """One agent at work. Without `memory` it asks for the same advice, but neither recalls nor remembers."""
+
+    def __init__(self, agent: Agent, worker: Worker, memory: bool = True) -> None:
+        self.agent, self.worker, self.memory = agent, worker, memory
+        self.desk = agent.kv("desk")
+
+    def done(self) -> set[int]:
+        """The tasks that were brought to an end, as the store knows it."""
+        items = [item for kind in KINDS for item in self.agent.list(kind=kind, limit=10_000)]
+        return {int(item.metadata["task"]) for item in items}
+
+    def hunt(self, task: Task) -> dict[str, Any]:
+        """One task from description to memory. Answers what may be acknowledged."""
+        left = self.desk.get("plan") if self.memory else None
+        resumed = left is not None and left["task"] == task["id"]
+        plan = Plan(**left) if resumed else self.plan(task)
+        if self.memory and not resumed:
+            self.desk.set("plan", {name: getattr(plan, name) for name in Plan.__slots__})
+        ran = self.worker.run({**task, "do": "hunt", "strategy": plan.strategy, "remembered": plan.inputs})
+        done = ran[0] if ran else {"found": None, "input": None, "symptom": "the sandbox had to be killed", "seconds": None}
+        outcome = Outcome(
+            success=done["found"],
+            evidence="executed",
+            seconds=done["seconds"],
+            error=None if done["found"] else done["symptom"] or "no input told the faulty function from the original",
+        )
+        self.agent.observe(plan.decision, outcome)
+        written = self.remember(task, plan, done) if self.memory else None
+        return {
+            "task": task["id"],
+            "decision": plan.decision,
+            "memory": written,
+            "strategy": plan.strategy,
+            "propensity": plan.propensity,
+            "found": bool(done["found"]),
+            "inputs": plan.inputs,
+            "resumed": resumed,
+        }
+
+    def plan(self, task: Task) -> Plan:
+        """Describe, recall, take advice."""
+        state, inputs, shown = dict(task["state"]), [], []
+        if self.memory:
+            good = self._recall(task, KINDS[0], RECALLED)
+            state |= experience(task, good, self._recall(task, KINDS[1], DEAD_ENDS))
+            usable = sorted(good, key=lambda hit: hit.item.metadata["function"] != task["label"])
+            inputs = [hit.item.metadata["input"] for hit in usable]
+            shown = [hit.item.id for hit in usable]
+        advice = self.agent.advise(TASK_TYPE, state=state, options=list(STRATEGIES), episode=f"task-{task['id']}")
+        assert advice.action is not None  # options were offered, so it never abstains
+        assert advice.propensity is not None
+        return Plan(task["id"], advice.decision_id, advice.action, advice.propensity, inputs, shown)
+
+    def _recall(self, task: Task, kind: str, limit: int) -> list[Hit]:
+        hits = self.agent.recall(task["words"], limit=limit, kinds=[kind])
+        return [hit for hit in hits if not hit.item.redacted]  # an input with a hole in it is of no use
+
+    def remember(self, task: Task, plan: Plan, done: dict[str, Any]) -> str:
+        """Keep what exposed the fault, or that nothing did."""
+        kept = {"task": task["id"], "function": task["label"], "strategy": plan.strategy, "decision": plan.decision}
+        if done["found"]:
+            text = f"{task['words']}\nThe input {done['input']} exposed a fault: it {done['symptom']}."
+            kind, importance, kept["input"] = KINDS[0], 6.0, done["input"]
+            if plan.strategy == "remembered":
+                for used in plan.shown[:3]:
+                    self.agent.helpful(used)
+        else:
+            text, kind, importance = f"{task['words']}\nDead end: no {plan.strategy} input exposed a fault.", KINDS[1], 3.0
+        text += f" Task {task['id']}, strategy {plan.strategy}."
+        key = f"task-{task['id']}"
+        return self.agent.remember(text, kind=kind, key=key, importance=importance, tags=[plan.strategy], metadata=kept).id
+
+
+def experience(task: Task, good: list[Hit], dead: list[Hit]) -> dict[str, str | float]:
+    """What recall adds to the description: which strategy worked on the like, and how much is remembered."""
+    votes: Counter[str] = Counter()
+    for sign, hits in ((1.0, good), (-1.0, dead)):
+        for hit in hits:
+            same = hit.item.metadata["function"] == task["label"]
+            votes[hit.item.metadata["strategy"]] += sign * (1.0 if same else 0.25) * hit.score
+    best, score = max(votes.items(), key=lambda pair: pair[1], default=("nothing", 0.0))
+    own = sum(hit.item.metadata["function"] == task["label"] for hit in good)
+    return {"worked": best if score > 0 else "nothing", "remembered": own / (own + 2)}
+
+
+def main() -> None:
+    """The agent's process: work through the tasks that are not done yet."""
+    job = json.loads(sys.stdin.readline())
+    with engrain.open(job["home"]) as memory, Worker() as worker:
+        hunter = Hunter(memory.agent(NAME), worker, job["memory"])
+        done = hunter.done()
+        for task in job["tasks"]:
+            if task["id"] not in done:
+                print(json.dumps(hunter.hunt(task)), flush=True)  # noqa: T201 - the acknowledgement

@@ -1,0 +1,150 @@
+"""The experiment: real functions, real faults, an agent that learns, and everything that it is compared with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from statistics import fmean
+from typing import Any
+
+import engrain
+from engrain.qe.bughunt import agent, corpus
+from engrain.qe.bughunt.sandbox import Worker
+from engrain.qe.bughunt.strategies import STRATEGIES
+
+FUNCTIONS, FAULTS_EACH, BUDGET = 90, 16, 20
+SURVEY_SECONDS = 30.0
+Functions = list[dict[str, Any]]
+Step = Callable[[str, int, int], None]  # (stage, done, of)
+
+
+def survey(step: Step) -> Functions:
+    """The corpus: every module looked at by one of two sandboxes, every find confirmed by the other.
+
+    The two have different hash seeds, so that what depends on the order of a set gives itself away.
+    """
+    names = list(corpus.modules())
+    found: tuple[Functions, Functions] = ([], [])
+    count, lock = [0], threading.Lock()
+    with Worker(1, SURVEY_SECONDS) as first, Worker(2, SURVEY_SECONDS) as second:
+        pair = (first, second)
+
+        def look(side: int) -> None:
+            while True:
+                with lock:
+                    at, count[0] = count[0], count[0] + 1
+                if at >= len(names):
+                    return
+                step("survey", at + 1, len(names))
+                for answer in pair[side].run({"do": "survey", "module": names[at]}) or []:
+                    found[side].extend(answer["found"])
+
+        def confirm(side: int) -> Functions:
+            answers = ((each, pair[1 - side].run({**each, "do": "fingerprint"})) for each in found[side])
+            return [each for each, said in answers if said and said[0].get("fingerprint") == each["fingerprint"]]
+
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(look, (0, 1)))
+            confirmed = list(threads.map(confirm, (0, 1)))
+    return sorted(confirmed[0] + confirmed[1], key=lambda each: (each["module"], each["name"]))
+
+
+def assign(functions: Functions, seed: int, count: int, step: Step) -> list[agent.Task]:
+    """The tasks: one function, one fault each, in a random order that the seed fixes.
+
+    A fault that the first ordinary call shows would not have left its author's desk and is not set.
+    """
+    rng = Random(f"tasks {seed}")  # noqa: S311 - reproducible on purpose
+    chosen = rng.sample(functions, min(FUNCTIONS, len(functions)))
+    pool = [(each, fault) for each in chosen for fault in rng.sample(each["faults"], min(FAULTS_EACH, len(each["faults"])))]
+    tasks: list[agent.Task] = []
+    with Worker(1) as first, Worker(2) as second, ThreadPoolExecutor(2) as threads:
+        candidates = iter(rng.sample(pool, len(pool)))
+        while len(tasks) < count and (batch := [pair for pair, _ in zip(candidates, range(64), strict=False)]):
+            halves = [(first, batch[:32]), (second, batch[32:])]
+            for function, fault in [each for half in threads.map(lambda half: list(_unseen(*half)), halves) for each in half]:
+                tasks.append(_task(function, fault, seed, len(tasks)))
+            step("faults", min(len(tasks), count), count)
+    return tasks[:count]
+
+
+def _unseen(worker: Worker, pairs: list[tuple[dict[str, Any], list[Any]]]) -> Iterator[tuple[dict[str, Any], list[Any]]]:
+    for function, fault in pairs:
+        answer = worker.run({**function, "do": "smoke", "fault": fault})
+        if answer and not answer[0]["seen"]:
+            yield function, fault
+
+
+def _task(function: dict[str, Any], fault: list[Any], seed: int, number: int) -> agent.Task:
+    kept = {name: function[name] for name in ("module", "name", "parameters", "state", "words")}
+    label = f"{function['module']}.{function['name']}"
+    return {**kept, "id": number, "label": label, "fault": fault, "seed": f"{seed} {number}", "budget": BUDGET}
+
+
+@dataclass
+class Life:
+    """One agent's run: what it acknowledged, and what the kill did."""
+
+    home: Path
+    acknowledged: list[dict[str, Any]] = field(default_factory=list)
+    killed_after: int | None = None
+    journal: threading.Condition = field(default_factory=threading.Condition)
+
+    def live(self, tasks: list[agent.Task], memory: bool, kill_at: int | None, step: Step) -> None:
+        """Run the agent's process; SIGKILL it in the middle of its work after `kill_at` tasks and start a new one."""
+        stage = "agent" if memory else "without"
+        code = [sys.executable, "-c", "from engrain.qe.bughunt.agent import main; main()"]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(code, stdin=pipe, stdout=pipe, text=True)  # noqa: S603 - our own interpreter
+        assert process.stdin and process.stdout
+        process.stdin.write(json.dumps({"home": str(self.home), "memory": memory, "tasks": tasks}) + "\n")
+        process.stdin.flush()
+        for line in process.stdout:
+            if not line.endswith("\n"):  # cut off by the kill: it was never acknowledged
+                break
+            with self.journal:
+                self.acknowledged.append(json.loads(line))
+                self.journal.notify_all()
+            step(stage, len(self.acknowledged), len(tasks))
+            if kill_at is not None and len(self.acknowledged) == kill_at:
+                process.kill()
+        code_of = process.wait()
+        process.stdin.close()
+        if kill_at is not None:
+            self.killed_after = len(self.acknowledged)
+            self.live(tasks, memory, None, step)
+        elif code_of != 0:
+            raise engrain.EngrainError(f"The agent's process ended with {code_of}; its message is above.")
+
+    def wait_for(self, number: int, stop: threading.Event) -> dict[str, Any]:
+        """The acknowledgement of a task, as soon as it is there."""
+        with self.journal:
+            while True:
+                for each in reversed(self.acknowledged):
+                    if each["task"] == number:
+                        return each
+                if stop.is_set():
+                    raise engrain.EngrainError(f"Task {number} was never acknowledged.")
+                self.journal.wait(0.2)
+
+
+def every_strategy(tasks: list[agent.Task], life: Life, stop: threading.Event, step: Step) -> list[dict[str, bool]]:
+    """What each strategy finds on each task, with the same random streams, and with what the agent had recalled."""
+    table: list[dict[str, bool]] = []
+    with Worker() as worker:
+        for task in tasks:
+            inputs = life.wait_for(task["id"], stop)["inputs"]
+            jobs = [{**task, "do": "hunt", "strategy": name, "remembered": inputs} for name in STRATEGIES]
+            together = worker.run(*jobs)
+            each = together or [answer[0] if (answer := worker.run(job)) else {"found": False} for job in jobs]
+            table.append({name: bool(one["found"]) for name, one in zip(STRATEGIES, each, strict=True)})
+            step("oracle", len(table), len(tasks))
+    return table
