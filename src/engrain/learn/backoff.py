@@ -34,11 +34,12 @@ from engrain.model.decision import Evidence
 Floats = NDArray[np.float64]
 
 PRIOR_MEAN = 0.0  # of a reward in [-2, 2], before anything is known
-PRIOR_VARIANCE = 0.5
+PRIOR_VARIANCE = 2.0  # between all rewards alike (0) and a coin of -2 and 2 (4)
 FLOOR_VARIANCE = 1e-4  # outcomes that never differed may yet
 PRIOR_COUNT = 2.0  # outcomes that the prior variance is worth
 SHRINKAGE = 1.0  # outcomes that the level above is worth, besides what it has learned
 TENANT_CAP = 4.0
+STATE_CAP = 2.0  # outcomes that everything above is worth to a state that has outcomes of its own
 SHARED_SHIFT = 3.0  # outcomes nearby that "no shift" is worth
 BANDWIDTH = 0.25  # of the median squared distance
 BETWEEN = 0.5  # share of the variance that lies between states, when states do not tell
@@ -52,13 +53,14 @@ class Posterior:
 
     mean: Floats
     spread: Floats  # standard deviation of the posterior of the mean reward in this state
+    quantile: Floats  # of the 90 % interval: that of Student's t, since the variance is itself estimated
     explore: Floats  # the part of it that exploration can use: that of the task type until a state comes back
     visits: float  # effective outcomes over all actions
     evidence: tuple[tuple[Evidence, ...], ...]
 
     def interval(self, index: int) -> tuple[float, float, float]:
         """(value, low, high): posterior mean reward of an action and its 90 % interval, within the reward's range."""
-        mean, half = float(self.mean[index]), Z90 * float(self.spread[index])
+        mean, half = float(self.mean[index]), float(self.quantile[index] * self.spread[index])
         return _clip(mean), _clip(mean - half), _clip(mean + half)
 
 
@@ -70,6 +72,7 @@ class _Local:
     here_total: Floats
     near_weight: Floats
     near_total: Floats
+    left_out: tuple[Floats, Floats]  # weight and total of the task type that its mean over other states leaves out
     within: float | None  # variance inside of states that came back
 
 
@@ -86,8 +89,8 @@ def posterior(table: QTable, state: State, actions: Sequence[str]) -> Posterior:
     grand = _grand_mean(table)
     tenant_mean = (SHRINKAGE * grand + prior_total) / (SHRINKAGE + prior_weight)
     strength = SHRINKAGE + TENANT_CAP * prior_weight / (TENANT_CAP + prior_weight)
-    weight_else = np.maximum(weight - local.here_weight, 0.0)
-    task_mean = (strength * tenant_mean + total - local.here_total) / (strength + weight_else)
+    weight_else = np.maximum(weight - local.left_out[0], 0.0)
+    task_mean = (strength * tenant_mean + total - local.left_out[1]) / (strength + weight_else)
     task_variance = variance / (strength + weight_else)
     # level 3
     inside = variance * (1.0 - BETWEEN) if local.within is None else np.clip(local.within, FLOOR_VARIANCE, variance)
@@ -99,13 +102,14 @@ def posterior(table: QTable, state: State, actions: Sequence[str]) -> Posterior:
     near_mean = task_mean + shift + (rest - local.near_weight * shift) / (local.near_weight + prior)
     near_variance = variance / (local.near_weight + prior)
     # level 4
-    prior = inside / near_variance
+    prior = np.minimum(inside / near_variance, STATE_CAP)
     mean = (prior * near_mean + local.here_total) / (prior + local.here_weight)
     here_variance = inside / (prior + local.here_weight)
     seen = bool(local.here_weight.any())
     return Posterior(
         mean=mean,
         spread=np.sqrt(here_variance),
+        quantile=Z90 + (Z90**3 + Z90) / 4.0 / (weight + PRIOR_COUNT),  # Fisher's expansion
         explore=np.sqrt(here_variance if seen else task_variance),
         visits=float(weight.sum()),
         evidence=tuple(_evidence(local, own[i], others[i], i) for i in range(len(actions))),
@@ -116,7 +120,8 @@ def _local(table: QTable, state: State, actions: Sequence[str]) -> _Local:
     k = len(actions)
     states, acts, cells = table.rows()
     if not len(states):
-        return _Local(np.zeros(k), np.zeros(k), np.zeros(k), np.zeros(k), None)
+        none = np.zeros(k)
+        return _Local(none, none, none, none, (none, none), None)
     weights, totals, squares = cells
     distances = squared_distances(table.space.matrix, table.space.vector(state.values))
     here = table.states.get(state.key, -1)
@@ -130,6 +135,9 @@ def _local(table: QTable, state: State, actions: Sequence[str]) -> _Local:
         if action in table.actions:
             column[table.actions[action]] = index
     slot, kernel, mine = column[acts], near[states], states == here
+    one = np.where(
+        mine, 0.0, (1.0 + STATE_CAP) / (weights + STATE_CAP)
+    )  # a state that came back often is still one state
 
     def by_action(values: Floats) -> Floats:
         return np.bincount(slot, values, minlength=k + 1)[:k].astype(np.float64)
@@ -137,8 +145,9 @@ def _local(table: QTable, state: State, actions: Sequence[str]) -> _Local:
     return _Local(
         here_weight=by_action(np.where(mine, weights, 0.0)),
         here_total=by_action(np.where(mine, totals, 0.0)),
-        near_weight=by_action(kernel * weights),
-        near_total=by_action(kernel * totals),
+        near_weight=by_action(kernel * one * weights),
+        near_total=by_action(kernel * one * totals),
+        left_out=(by_action((1.0 - one) * weights), by_action((1.0 - one) * totals)),
         within=_within(weights, totals, squares),
     )
 

@@ -5,8 +5,9 @@ the action is sampled from exactly the mixture, so that the logged propensity is
 be judged off-policy.
 
 - ``thompson`` (Thompson 1933; Russo et al. 2018): an action is taken with the probability that it is the best one under
-  the posterior. The shares that infinitely many posterior draws would give are computed by integration: no noise of a
-  finite number of draws, and the same evidence gives the same distribution in every process.
+  the posterior, its deviations shrunk by ``CAUTION``. The shares that infinitely many posterior draws would give are
+  computed by integration: no noise of a finite number of draws, and the same evidence gives the same distribution in
+  every process.
 - ``ucb`` (Auer, Cesa-Bianchi and Fischer 2002): the action with the highest mean + sqrt(2 ln n) standard errors; ties
   are shared.
 - ``epsilon`` (ibid., the falling schedule): the action of the highest mean, others with k / (k + n) shared evenly.
@@ -22,6 +23,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+CAUTION = 0.4
+"""Undiluted posterior sampling pays off over endless runs. Over 50 to 500 decisions, regret is lower with narrower draws:
+0.027 instead of 0.042 a decision for coins of 0.2, 0.5 and 0.8 (150 decisions), and see bench/advice.py."""
+
 _GRID = np.linspace(-8.0, 8.0, 4097)
 _CDF = np.array([0.5 * math.erfc(-z / math.sqrt(2.0)) for z in _GRID])
 
@@ -34,7 +39,7 @@ def distribution(kind: str, mean: Floats, spread: Floats, visits: float, floor: 
     """
     k = len(mean)
     if kind == "thompson":
-        best = _share_of_wins(mean, spread)
+        best = _share_of_wins(mean, CAUTION * spread)
     elif kind == "ucb":
         best = _shared(mean + spread * math.sqrt(2.0 * math.log(max(visits, 1.0) + 1.0)))
     else:
