@@ -7,6 +7,10 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.postgres import engine, make_place, place, server
+
+__all__ = ["engine", "make_place", "place", "server"]  # fixtures
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("cpu_budget_seconds", "processor time of one test that is not marked slow", default="5")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import PAGES, ROOT, blocks, links, run, script
+from tests.postgres import Server
 
 RUNNABLE = [page for page in PAGES if script(blocks(page))]
 URL = "postgresql://engrain@localhost/engrain"
@@ -17,6 +18,15 @@ URL = "postgresql://engrain@localhost/engrain"
 @pytest.mark.parametrize("page", [page for page in RUNNABLE if page.stem != "postgresql"], ids=lambda page: page.stem)
 def test_a_guide_runs(page: Path, tmp_path: Path) -> None:
     assert "done" in run(script(blocks(page)) + "\nprint('done')\n", tmp_path)
+
+
+@pytest.mark.postgres
+def test_the_guide_to_postgresql_runs(server: Server, tmp_path: Path) -> None:
+    """On a database of our own, as the plain role that the guide asks for."""
+    (page,) = [page for page in RUNNABLE if page.stem == "postgresql"]
+    text = script(blocks(page))
+    assert URL in text
+    assert "done" in run(text.replace(URL, server.url(server.fresh())) + "\nprint('done')\n", tmp_path)
 
 
 def test_there_is_something_to_run() -> None:
