@@ -74,17 +74,26 @@ class Memory:
         self.store = open_store(location, config, None if is_server(location) else home)
         self._open = True
         try:
-            if self.store.schema()[0] < self.store.schema()[1]:
+            version, needed = self.store.schema()
+            if version < needed or not self.store.read("home_get", {"name": "created_at"}):
                 upkeep.prepare(self.store, world, self.embedder_name)
             world.enter(lambda: upkeep.count_opening(self.store))
         except BaseException:
             self.store.close()
             raise
-        self.signals = Signals(self.store, world)
-        self.items = Items(self.store, world, self.signals.pending)
+        self._begin()
         reference = weakref.ref(self)
         self._at_exit = lambda: _close(reference)
         atexit.register(self._at_exit)
+
+    def _begin(self) -> None:
+        """What belongs to this process alone. After a fork it is made anew: the parent writes its own signals, and
+        its threads and locks did not come along."""
+        self._pid = os.getpid()
+        self.signals = Signals(self.store, self.world)
+        self.items = Items(self.store, self.world, self.signals.pending)
+        for part in ("writer", "reviser", "recaller", "learner"):
+            self.__dict__.pop(part, None)
 
     # -- parts, made when first needed: a hook that only looks a key up must not pay for numpy ------------------------
 
@@ -196,6 +205,8 @@ class Memory:
     def close(self) -> None:
         """Write buffered signals and let the store go. Closing twice is harmless."""
         if self._open:
+            if self._pid != os.getpid():
+                self._begin()
             self._open = False
             atexit.unregister(self._at_exit)
             try:
@@ -218,6 +229,8 @@ class Memory:
     def _check_open(self) -> None:
         if not self._open:
             raise StoreClosed
+        if self._pid != os.getpid():
+            self._begin()
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -38,8 +38,8 @@ _PURGES = (
 
 def prepare(store: Store, world: World, embedder: str) -> None:
     """Migrate, and note in a new home what made it. A home that engrain creates has its lifecycle on; one upgraded from
-    before the switch existed keeps it off until asked."""
-    created = store.schema()[0] == 0
+    before the switch existed keeps it off until asked. A home without these facts was left half made by a crash."""
+    created = store.schema()[0] == 0 or not store.read("home_get", {"name": "created_at"})
     store.migrate()
     facts = {"created_at": str(world.now()), "embedder": embedder, "lifecycle": "on" if created else "off"}
     store.write([("home_claim", {"name": name, "value": value}) for name, value in facts.items()])
@@ -113,6 +113,8 @@ def examine(store: Store, embedder: str) -> Report:
     checks.append(Check("schema", have == need, f"version {have}, this engrain needs {need}"))
     problems = store.check()
     checks.append(Check("integrity", not problems, "; ".join(problems[:5]) or "no damage found"))
+    if problems:
+        return Report(tuple(checks))  # what a damaged file would say of the rest is not worth reading
     for name, statement, advice in (
         ("orphan passages", "orphan_passages", "run engrain rebuild"),
         ("unindexed memories", "unindexed_memories", "run engrain rebuild"),

@@ -73,11 +73,14 @@ class RealWorld:
     def __init__(self) -> None:
         self.rng: random.Random = random.SystemRandom()
         self._ids = _Monotonic()
+        self._pid = os.getpid()
 
     def now(self) -> int:
         return time.time_ns() // 1000
 
     def new_id(self) -> str:
+        if self._pid != os.getpid():  # counting on after a fork would give parent and child the same ids
+            self._ids, self._pid = _Monotonic(), os.getpid()
         return self._ids.next(time.time_ns() // 1_000_000, lambda: int.from_bytes(os.urandom(10), "big"))
 
     def enter(self, next_epoch: Callable[[], int]) -> None:

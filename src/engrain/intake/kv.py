@@ -53,7 +53,7 @@ class KeyValue:
 
     def search(self, prefix: str = "", limit: int = 100) -> dict[str, Any]:
         """Keys that begin with ``prefix`` (no wildcards) and their values, in the order of code points."""
-        low = text("prefix", prefix, FIELD_CHARACTERS) if prefix else ""
+        low = text("prefix", prefix, FIELD_CHARACTERS, blank=True)
         query = {"low": low, "high": _after(low), "limit": whole("limit", limit, 1, 10_000), "now": self._world.now()}
         return {row["key"]: json.loads(row["value"]) for row in self._store.read("kv_search", {**self._base, **query})}
 

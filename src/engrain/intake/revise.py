@@ -21,7 +21,7 @@ from engrain.intake.writer import (
 )
 from engrain.model.item import MemoryItem
 from engrain.model.scope import Scope
-from engrain.store.port import Store
+from engrain.store.port import Store, Transaction
 from engrain.store.rows import item_from_row, to_json
 from engrain.world import World
 
@@ -79,16 +79,28 @@ class Reviser:
 
     def forget(self, scope: Scope, ids: Sequence[str]) -> int:
         """Delete own items with their older versions, words, vectors, signals. How many rows went."""
-        gone = 0
         with self._store.transaction(scope.tenant) as tx:
-            for start in range(0, len(ids), CHUNK):
-                base = {"tenant": scope.tenant, "agent": scope.agent, "ids": list(ids[start : start + CHUNK])}
-                gone += len(tx.read("memory_forget", base))
-            if gone:
-                bump(tx, scope.tenant, agent_scope(scope.agent), purges=1)
-                bump(tx, scope.tenant, SHARED, purges=1)
+            self._lock(tx, scope)
+            gone = self._delete(tx, scope, ids)
         if gone:
             self._store.scrub()
+        return gone
+
+    @staticmethod
+    def _lock(tx: Transaction, scope: Scope) -> None:
+        """Scopes before rows, as every writer does: whoever waits holds nothing that the other waits for."""
+        bump(tx, scope.tenant, agent_scope(scope.agent))
+        bump(tx, scope.tenant, SHARED)
+
+    @staticmethod
+    def _delete(tx: Transaction, scope: Scope, ids: Sequence[str]) -> int:
+        gone = 0
+        for start in range(0, len(ids), CHUNK):
+            base = {"tenant": scope.tenant, "agent": scope.agent, "ids": sorted(ids)[start : start + CHUNK]}
+            gone += len(tx.read("memory_forget", base))
+        if gone:
+            bump(tx, scope.tenant, agent_scope(scope.agent), purges=1)
+            bump(tx, scope.tenant, SHARED, purges=1)
         return gone
 
     def forget_where(
@@ -99,6 +111,11 @@ class Reviser:
             raise InvalidField("forget_where() needs at least one of kind, tags, before; it never forgets everything.")
         wanted = set(tags or ())
         query = {"tenant": scope.tenant, "agent": scope.agent, "kind": kind, "before": before}
-        rows = [row for row in self._store.read("memory_sweepable", query) if wanted.issubset(json.loads(row["tags"]))]
-        self.forget(scope, [row["id"] for row in rows])
-        return sum(row["state"] == "active" for row in rows)
+        with self._store.transaction(scope.tenant) as tx:
+            self._lock(tx, scope)
+            now = self._world.now()
+            rows = [row for row in tx.read("memory_sweepable", query) if wanted.issubset(json.loads(row["tags"]))]
+            gone = self._delete(tx, scope, [row["id"] for row in rows])
+        if gone:
+            self._store.scrub()
+        return sum(row["state"] == "active" and (row["expires_at"] or now + 1) > now for row in rows)

@@ -64,24 +64,16 @@ class Signals:
         return self._pending.get(tenant, {}).get(id_)
 
     def drain(self, tenant: str, tx: Transaction) -> dict[str, Counts]:
-        """Write one tenant's signals inside a transaction; give the result to ``restore`` if that fails."""
+        """Write one tenant's signals inside a transaction; give the result to ``restore`` if that fails later."""
         with self._lock:
             pending = self._pending.pop(tenant, {})
-        for id_, counts in sorted(pending.items()):
-            tx.run(
-                "signal_add",
-                {
-                    "tenant": tenant,
-                    "id": id_,
-                    "shown": counts.shown,
-                    "read": counts.read,
-                    "applied": counts.applied,
-                    "helpful": counts.helpful,
-                    "unhelpful": counts.unhelpful,
-                    "last_shown_at": counts.last_shown_at,
-                    "last_used_at": counts.last_used_at,
-                },
-            )
+        try:
+            for id_, counts in sorted(pending.items()):
+                values = {name: getattr(counts, name) for name in Counts.__dataclass_fields__}
+                tx.run("signal_add", {"tenant": tenant, "id": id_, **values})
+        except BaseException:
+            self.restore(tenant, pending)
+            raise
         return pending
 
     def restore(self, tenant: str, drained: dict[str, Counts]) -> None:
@@ -131,3 +123,5 @@ class Signals:
             return  # close() has flushed, or says why it could not
         except StoreError as error:
             _log.warning("signals of use could not be written and are kept for later: %s", error)
+            with self._lock:
+                self._schedule()

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from engrain.errors import InvalidContent, InvalidField, UnknownKind
@@ -19,6 +19,7 @@ NAME_CHARACTERS = 128
 FIELD_CHARACTERS = 512
 TAGS = 64
 DEPTH = 32
+INTEGER_BITS = 1024  # beyond some 4,300 digits Python itself does not read a number back from text
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*")
@@ -54,7 +55,7 @@ def draft(row: Mapping[str, Any], kinds: Collection[str]) -> Draft:
         raise InvalidField(f"A row must be a dict of the arguments of remember(), not {type(row).__name__}.")
     unknown = [name for name in row if name not in FIELDS]
     if unknown:
-        raise InvalidField(f"There is no field {unknown[0]!r}; the fields are {', '.join(FIELDS)}.")
+        raise InvalidField(f"There is no field {shown(unknown[0])}; the fields are {', '.join(FIELDS)}.")
     if "content" not in row:
         raise InvalidContent("A row needs its content.")
     return Draft(**{name: _field(name, value, kinds) for name, value in row.items()})
@@ -65,7 +66,7 @@ def change(given: Mapping[str, Any], kinds: Collection[str]) -> dict[str, Any]:
     allowed = [name for name in FIELDS if name not in ("kind", "key")]
     unknown = [name for name in given if name not in allowed]
     if unknown:
-        raise InvalidField(f"update() cannot change {unknown[0]!r}; it can change {', '.join(allowed)}.")
+        raise InvalidField(f"update() cannot change {shown(unknown[0])}; it can change {', '.join(allowed)}.")
     if not given:
         raise InvalidField(f"update() was given nothing to change; it can change {', '.join(allowed)}.")
     return {name: _field(name, value, kinds) for name, value in given.items()}
@@ -90,13 +91,22 @@ def _field(name: str, value: Any, kinds: Collection[str]) -> Any:
         return None if value is None else number(name, value, 0.0, 10.0)
     if name == "visibility":
         if value not in VISIBILITIES:
-            raise InvalidField(f"visibility must be one of {', '.join(VISIBILITIES)}, not {value!r}.")
+            raise InvalidField(f"visibility must be one of {', '.join(VISIBILITIES)}, not {shown(value)}.")
         return value
     if name == "pinned":
         if not isinstance(value, bool):
-            raise InvalidField(f"pinned must be True or False, not {value!r}.")
+            raise InvalidField(f"pinned must be True or False, not {shown(value)}.")
         return value
     return None if value is None else text(name, value, FIELD_CHARACTERS)
+
+
+def shown(value: Any) -> str:
+    """A refused value for a message: never long, and never itself an error (Python does not spell huge numbers)."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return f"a {type(value).__name__} too large to show"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def content(value: Any) -> str:
@@ -112,11 +122,11 @@ def content(value: Any) -> str:
     return value
 
 
-def text(name: str, value: Any, limit: int) -> str:
+def text(name: str, value: Any, limit: int, blank: bool = False) -> str:
     """Text of at most ``limit`` characters, not blank, without NUL."""
     if not isinstance(value, str):
         raise InvalidField(f"{name} must be text (str), not {type(value).__name__}.")
-    if not value.strip():
+    if not blank and not value.strip():
         raise InvalidField(f"{name} is empty; leave it out or give it a value.")
     if len(value) > limit:
         raise InvalidField(f"{name} has {len(value)} characters and the limit is {limit}.")
@@ -141,33 +151,33 @@ def kind_name(value: Any, kinds: Collection[str]) -> str:
     """One of the registered kinds."""
     if not isinstance(value, str) or value not in kinds:
         raise UnknownKind(
-            f"{value!r} is none of {', '.join(sorted(kinds))}. Register more with kinds = [...] in engrain.toml."
+            f"{shown(value)} is none of {', '.join(sorted(kinds))}. Register more with kinds = [...] in engrain.toml."
         )
     return value
 
 
 def number(name: str, value: Any, low: float, high: float) -> float:
     """A finite number in low..high."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise InvalidField(f"{name} must be a finite number, not {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < math.inf:
+        raise InvalidField(f"{name} must be a finite number, not {shown(value)}.")
     if not low <= value <= high:
-        raise InvalidField(f"{name} must lie in {low:g}..{high:g}, not {value!r}.")
+        raise InvalidField(f"{name} must lie in {low:g}..{high:g}, not {shown(value)}.")
     return float(value)
 
 
 def whole(name: str, value: Any, low: int, high: int) -> int:
     """A whole number in low..high."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidField(f"{name} must be a whole number, not {value!r}.")
+        raise InvalidField(f"{name} must be a whole number, not {shown(value)}.")
     if not low <= value <= high:
-        raise InvalidField(f"{name} must lie in {low}..{high}, not {value}.")
+        raise InvalidField(f"{name} must lie in {low}..{high}, not {shown(value)}.")
     return value
 
 
 def tags(value: Any) -> tuple[str, ...]:
     """At most 64 tags, each once, in the order given."""
     if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
-        raise InvalidField(f"tags must be a list of words, not {value!r}.")
+        raise InvalidField(f"tags must be a list of words, not {shown(value)}.")
     ordered = sorted(value, key=str) if isinstance(value, set | frozenset) else value
     found = tuple(dict.fromkeys(text("a tag", tag, NAME_CHARACTERS) for tag in ordered))
     if len(found) > TAGS:
@@ -193,10 +203,12 @@ def json_value(path: str, value: Any, depth: int) -> Any:
     if depth > DEPTH:
         raise InvalidField(f"{path} is nested deeper than {DEPTH} levels.")
     if value is None or isinstance(value, (bool, int)):
+        if isinstance(value, int) and value.bit_length() > INTEGER_BITS:
+            raise InvalidField(f"{path} is a number of {value.bit_length()} bits and the limit is {INTEGER_BITS}.")
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise InvalidField(f"{path} is {value!r}, which JSON cannot hold.")
+            raise InvalidField(f"{path} is {shown(value)}, which JSON cannot hold.")
         return value
     if isinstance(value, str):
         _encoded(path, value, InvalidField)
@@ -205,7 +217,7 @@ def json_value(path: str, value: Any, depth: int) -> Any:
         plain = {}
         for key, part in value.items():
             if not isinstance(key, str):
-                raise InvalidField(f"{path} has the key {key!r}; keys must be text.")
+                raise InvalidField(f"{path} has the key {shown(key)}; keys must be text.")
             _encoded(f"a key of {path}", key, InvalidField)
             plain[key] = json_value(f"{path}.{key}", part, depth + 1)
         return plain
@@ -222,6 +234,10 @@ def moment(name: str, value: Any) -> int | None:
         raise InvalidField(f"{name} must be a datetime, not {type(value).__name__}.")
     if value.tzinfo is None or value.utcoffset() is None:
         raise InvalidField(f"{name} has no time zone; write e.g. datetime(2026, 1, 1, tzinfo=UTC).")
+    try:
+        value.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidField(f"{name} lies outside the years 1 to 9999 in UTC.") from error
     return to_micros(value)
 
 
@@ -235,9 +251,9 @@ def span(name: str, value: Any) -> int | None:
         amount = float(match[1]) * _UNITS[match[2]] * 1e6
         found = int(amount) if amount < _FAR else _FAR + 1
     else:
-        raise InvalidField(f'{name} must be a timedelta or text such as "30d", "12h", "45m", not {value!r}.')
+        raise InvalidField(f'{name} must be a timedelta or text such as "30d", "12h", "45m", not {shown(value)}.')
     if found <= 0:
-        raise InvalidField(f"{name} must be longer than nothing, not {value!r}.")
+        raise InvalidField(f"{name} must be longer than nothing, not {shown(value)}.")
     if found > _FAR:
         raise InvalidField(f"{name} is longer than 5,000 years; leave it out to keep the item.")
     return found

@@ -182,6 +182,8 @@ class Writer:
         identity_key = current["key"]
         for twins in batch.twins.values():
             twins[:] = [(id_, key) for id_, key in twins if id_ != current["id"] or key != identity_key]
+        for echo in [echo for echo, id_ in batch.echoes.items() if id_ == current["id"]]:
+            del batch.echoes[echo]  # what is being replaced cannot stand for what is told after it
         if current["id"] in batch.new:
             current |= {"state": "superseded", "superseded_by": by["id"], "superseded_at": batch.now}
             batch.passages[:] = [row for row in batch.passages if row["memory_id"] != current["id"]]

@@ -83,16 +83,14 @@ class BaseStore:
             return []
         if current > goal and target is None:
             return []
-        if current:
-            self._before_migration(current)
         done: list[int] = []
         while True:
-            applied = self._step(steps, goal)
+            applied = self._step(steps, goal, first=not done)
             if applied is None:
                 return done
             done.append(applied)
 
-    def _step(self, steps: Sequence[Migration], goal: int) -> int | None:
+    def _step(self, steps: Sequence[Migration], goal: int, first: bool) -> int | None:
         """One migration in one transaction; None when the goal is reached (perhaps by another process)."""
         with self._schema_transaction() as execute:
             execute(_CREATE, ())
@@ -104,6 +102,8 @@ class BaseStore:
             current = len(applied)
             if current == goal:
                 return None
+            if first and current:
+                self._before_migration(current)  # under the lock: one backup, and of what is about to be changed
             step = steps[current] if current < goal else steps[current - 1]
             for text in step.up if current < goal else step.down:
                 execute(text, ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,19 +64,23 @@ class PostgresStore(BaseStore):
         self._url = url
         self._config = config
         self._closed = False
+        self._connect()
+
+    def _connect(self) -> None:
+        self._pid = os.getpid()
         try:
             self._pool: ConnectionPool[psycopg.Connection[_Row]] = ConnectionPool(
-                url,
+                self._url,
                 min_size=1,
                 max_size=_POOL,
                 open=False,
-                timeout=min(config.busy_seconds, 30.0),
+                timeout=max(0.1, min(self._config.busy_seconds, 30.0)),
                 reconnect_timeout=5.0,
                 kwargs={"autocommit": True, "row_factory": _rows, "application_name": "engrain"},
                 configure=self._configure,
             )
             # One plain connection first: the pool would hide why the server cannot be reached behind a time-out.
-            psycopg.connect(url, connect_timeout=10).close()
+            psycopg.connect(self._url, connect_timeout=10).close()
             self._pool.open(wait=True, timeout=30.0)
         except (psycopg.Error, PoolTimeout) as error:
             raise StoreUnavailable(f"{self._place()}: {str(error).strip()}.") from error
@@ -85,7 +90,7 @@ class PostgresStore(BaseStore):
         return f"{info.get('host', 'localhost')}/{info.get('dbname', '')}"
 
     def _configure(self, connection: psycopg.Connection[Any]) -> None:
-        milliseconds = int(self._config.busy_seconds * 1000)
+        milliseconds = max(1, int(self._config.busy_seconds * 1000))  # 0 would wait for ever
         level = "on" if self._config.synchronous == "FULL" else "off"
         connection.execute(f"set lock_timeout = {milliseconds}")
         connection.execute(f"set synchronous_commit = {level}")
@@ -98,6 +103,9 @@ class PostgresStore(BaseStore):
         this first statement, before any work, and replaced."""
         if self._closed:
             raise StoreClosed
+        if self._pid != os.getpid():
+            _ORPHANS.append(self._pool)  # the parent still talks over these connections
+            self._connect()
         for attempt in range(_POOL + 1):
             try:
                 connection = self._pool.getconn()
@@ -145,7 +153,8 @@ class PostgresStore(BaseStore):
 
     @contextmanager
     def transaction(self, tenant: str) -> Iterator[PostgresTransaction]:
-        opening = sql.SQL("begin; select set_config('engrain.tenant', {}, true)").format(sql.Literal(tenant))
+        begin = "begin isolation level read committed; select set_config('engrain.tenant', {}, true)"
+        opening = sql.SQL(begin).format(sql.Literal(tenant))
         try:
             with self._begun(opening) as connection:
                 try:
@@ -230,7 +239,11 @@ class PostgresStore(BaseStore):
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._pool.close()
+            if self._pid == os.getpid():
+                self._pool.close()
+
+
+_ORPHANS: list[ConnectionPool[psycopg.Connection[_Row]]] = []  # kept so that a forked child never closes them
 
 
 class PostgresTransaction:

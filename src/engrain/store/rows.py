@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from typing import Any, Protocol
 
+from engrain.errors import StoreCorrupt
 from engrain.model.item import MemoryItem
 from engrain.store.port import Row
 from engrain.world import from_micros, to_micros
@@ -30,7 +31,7 @@ def item_from_row(row: Row, pending: Counts | None = None) -> MemoryItem:
         shown, read, applied = shown + pending.shown, read + pending.read, applied + pending.applied
         helpful, unhelpful = helpful + pending.helpful, unhelpful + pending.unhelpful
         used = pending.last_used_at or used
-    tags, metadata, redacted = row["tags"], row["metadata"], row["redacted"]
+    tags, metadata, redacted = (_json(row, name) for name in ("tags", "metadata", "redacted"))
     return MemoryItem(
         id=row["id"],
         tenant=row["tenant"],
@@ -39,8 +40,8 @@ def item_from_row(row: Row, pending: Counts | None = None) -> MemoryItem:
         key=row["key"],
         content=row["content"],
         importance=row["importance"],
-        tags=() if tags == "[]" else tuple(json.loads(tags)),
-        metadata={} if metadata == "{}" else json.loads(metadata),
+        tags=tuple(tags),
+        metadata=metadata,
         session=row["session"],
         role=row["role"],
         occurred_at=_moment(row["occurred_at"]),
@@ -54,7 +55,7 @@ def item_from_row(row: Row, pending: Counts | None = None) -> MemoryItem:
         state=row["state"],
         superseded_by=row["superseded_by"],
         superseded_at=_moment(row["superseded_at"]),
-        redacted=() if redacted == "[]" else tuple(json.loads(redacted)),
+        redacted=tuple(redacted),
         repeats=row["repeats"],
         echoes=row["echoes"],
         shown=shown,
@@ -64,6 +65,16 @@ def item_from_row(row: Row, pending: Counts | None = None) -> MemoryItem:
         unhelpful=unhelpful,
         last_used_at=_moment(used),
     )
+
+
+def _json(row: Row, name: str) -> Any:
+    text = row[name]
+    if text in ("[]", "{}"):
+        return {} if text == "{}" else []
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise StoreCorrupt(f"The {name} of item {row['id']!r} are not JSON any more. Restore a backup.") from error
 
 
 def _moment(micros: int | None) -> datetime | None:

@@ -76,7 +76,7 @@ class SqliteStore(BaseStore):
             return
         log = self._path.with_name(f"{FILE}-wal")
         if log.exists() and log.stat().st_size and not self._path.exists():
-            raise StoreCorrupt(f"{self._path} is gone but {log.name} is there. Restore both, or delete it to begin anew.")
+            raise StoreCorrupt(f"{self._path} is gone but {log.name} is there. Restore both, or delete the log.")
         draft = self._path.with_name(f".{FILE}-{os.getpid()}-{threading.get_ident()}")
         connection = sqlite3.connect(draft, isolation_level=None)
         try:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from engrain.errors import MigrationError, StoreError
 
-_FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 Engine = Literal["sqlite", "postgres"]
@@ -49,7 +49,7 @@ def _spell(text: str, counts: tuple[tuple[str, int], ...], engine: Engine) -> st
         unrolled = ", ".join(f":{name}_{i}" for i in range(count)) or "null"
         text = re.sub(rf"(?<![:\w]):{name}\b", unrolled, text)
     if engine == "postgres":
-        text = re.sub(r"(?<![:\w]):([a-z_]+(?:_\d+)?)", r"%(\1)s", text)
+        text = re.sub(r"(?<![:\w]):([a-z_]+\d*)", r"%(\1)s", text)
     return text
 
 
@@ -58,7 +58,7 @@ def catalogue(engine: Engine) -> Mapping[str, Statement]:
     """Every statement by name; a statement whose header says ``-- engine: E`` replaces the shared one on E."""
     found: dict[str, Statement] = {}
     twins: dict[str, Statement] = {}
-    for path in sorted((_FOLDER / "statements").glob("*.sql")):
+    for path in sorted((FOLDER / "statements").glob("*.sql")):
         for header, text in _blocks(path.read_text(encoding="utf-8")):
             parameters = tuple(dict.fromkeys(_PARAMETER.findall(text)))
             statement = Statement(header["name"], text, header.get("scope") == "admin", parameters)
@@ -101,7 +101,7 @@ class Migration:
 def migrations(engine: Engine) -> Sequence[Migration]:
     """All migrations in order, with the statements for one engine; empty where only the other engine has a step."""
     files: dict[int, dict[str, str]] = {}
-    for path in sorted((_FOLDER / "migrations").glob("*.sql")):
+    for path in sorted((FOLDER / "migrations").glob("*.sql")):
         files.setdefault(int(path.name[:4]), {})[path.name] = path.read_text(encoding="utf-8")
     if sorted(files) != list(range(1, len(files) + 1)):
         raise MigrationError(f"migration files are not numbered 1..n without a gap: {sorted(files)}.")

@@ -116,10 +116,24 @@ with recursive chain (id) as (
 delete from memories where tenant = :tenant and agent = :agent and id in (select id from chain) returning id;
 
 -- name: memory_sweepable
-select id, tags, visibility, state from memories
+select id, tags, state, expires_at from memories
 where tenant = :tenant and agent = :agent
   and (cast(:kind as text) is null or kind = :kind)
   and (cast(:before as bigint) is null or coalesce(occurred_at, created_at) < :before);
+
+-- name: signal_add
+-- scope: tenant
+-- engine: postgres
+insert into signals (tenant, memory_id, shown, read, applied, helpful, unhelpful, last_shown_at, last_used_at)
+select m.tenant, m.id, cast(:shown as bigint), cast(:read as bigint), cast(:applied as bigint), cast(:helpful as bigint),
+    cast(:unhelpful as bigint), cast(:last_shown_at as bigint), cast(:last_used_at as bigint)
+from memories m where m.id = :id and m.tenant = :tenant for key share
+on conflict (tenant, memory_id) do update set
+    shown = signals.shown + excluded.shown, read = signals.read + excluded.read,
+    applied = signals.applied + excluded.applied, helpful = signals.helpful + excluded.helpful,
+    unhelpful = signals.unhelpful + excluded.unhelpful,
+    last_shown_at = coalesce(excluded.last_shown_at, signals.last_shown_at),
+    last_used_at = coalesce(excluded.last_used_at, signals.last_used_at);
 
 -- name: signal_add
 -- scope: tenant
