@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
-
-import numpy as np
 
 from engrain.config import Config
 from engrain.errors import InvalidField, InvalidInput
-from engrain.model.item import Hit, MemoryItem
+from engrain.model.item import Hit
 from engrain.model.scope import Scope
 from engrain.recall.analyze import analyze
 from engrain.recall.cache import Segments
 from engrain.recall.columns import Wide
 from engrain.recall.context import block
-from engrain.recall.embed import Embedder
+from engrain.recall.embed import Embedder, StaticEmbedder
 from engrain.recall.rank import Question, Ranking, Weights, rank
-from engrain.recall.refine import refine
+from engrain.recall.refine import Candidate, refine
 from engrain.recall.select import Filter, best
 from engrain.recall.view import View
 from engrain.store.port import Store
@@ -55,9 +52,9 @@ class Recaller:
         until: datetime | None = None,
         min_score: float | None = None,
     ) -> list[Hit]:
-        """Up to ``limit`` hits, best first; none when nothing is relevant. ``min_score`` None means the calibrated
-        least relevance of ``Weights.least``; 0.0 returns whatever comes nearest. Raises InvalidInput for a blank query
-        and InvalidField for a limit outside 1..1000."""
+        """Up to ``limit`` hits, best first; none when nothing is relevant (see ``rank`` for what a score means and how
+        it was calibrated). ``min_score`` replaces the calibrated gate: 0.0 gives whatever comes nearest. ``since`` and
+        ``until`` are timezone-aware. Raises InvalidInput for a blank query, InvalidField for a limit outside 1..1000."""
         if not query.strip():
             raise InvalidInput("query must not be blank: say what to look for.")
         if not 1 <= limit <= 1000:
@@ -67,14 +64,18 @@ class Recaller:
         if not view.n:
             return []
         text = query[:CUT]
-        vector = embedder.embed([text])[0]
-        question = Question(text, list(dict.fromkeys(analyze(text))), vector, self._world.now())
-        ranking = rank(view, question, self._weights)
-        least = self._weights.least if min_score is None else min_score
+        terms = list(dict.fromkeys(analyze(text)))
+        calibrated = embedder.name == StaticEmbedder.name
+        ranking = rank(view, Question(text, terms, embedder.embed([text])[0], self._world.now(), calibrated), self._weights)
         admitted = Filter(kinds, tags, session, micros(since), micros(until)).admits(view)
-        rows = best(view, ranking.score, admitted & (ranking.score >= least), limit + SPARE)
-        ranking, items = self._fetch(scope, view, ranking, rows)
-        return refine(view, ranking, items, question, limit, least)
+        if min_score is None:
+            if ranking.confidence < self._weights.gate:
+                return []
+            admitted &= ranking.common
+        rows = best(view, ranking.score, admitted, limit + SPARE)
+        found = refine(self._candidates(scope, view, ranking, rows), set(terms))
+        hits = (one.hit() for one in found)
+        return [hit for hit in hits if hit.score > 0 and hit.score >= (min_score or 0.0)][:limit]
 
     def context(self, scope: Scope, query: str, *, max_tokens: int = 800) -> tuple[str, tuple[str, ...]]:
         """(block of text, ids of the items in it): what is known about the query in at most ``max_tokens`` tokens of the
@@ -87,27 +88,21 @@ class Recaller:
         """Drop what is held in memory; the next recall loads afresh."""
         self._segments.clear()
 
-    def _fetch(self, scope: Scope, view: View, ranking: Ranking, rows: Wide) -> tuple[Ranking, dict[int, MemoryItem]]:
-        """The ranking with the helpfulness of the candidates in it, and the candidates' items by view row, best first.
-        What was removed by others since the view was taken is left out."""
-        ids = {view.id(int(row)): int(row) for row in rows}
-        found: dict[int, MemoryItem] = {}
-        helped = np.zeros(view.n, np.float32)
-        names = list(ids)
+    def _candidates(self, scope: Scope, view: View, ranking: Ranking, rows: Wide) -> list[Candidate]:
+        """The items of these rows with the parts of their scores, helpfulness among them. What others removed since the
+        view was taken is left out."""
+        places = {view.id(int(row)): int(row) for row in rows}
+        names, found = list(places), []
         for start in range(0, len(names), AT_ONCE):
             asked = {"tenant": scope.tenant, "agent": scope.agent, "team": scope.team, "ids": names[start : start + AT_ONCE]}
             for record in self._store.read("memory_get_many", asked):
                 if record["state"] != "active":
                     continue
-                item = item_from_row(record)
-                found[ids[item.id]] = item
-                helped[ids[item.id]] = _usefulness(item)
-        part = self._weights.helpful * helped
-        parts = {**ranking.parts, "helpful": part}
-        return replace(ranking, score=ranking.score + part, parts=parts), {
-            int(row): found[int(row)] for row in rows if int(row) in found}
-
-
-def _usefulness(item: MemoryItem) -> float:
-    """-1..1: how much more often it helped than not, drawn to 0 while there is little evidence (two votes of doubt)."""
-    return (item.helpful - item.unhelpful) / (item.helpful + item.unhelpful + 2)
+                item, row = item_from_row(record), places[record["id"]]
+                parts = [(name, float(part[row])) for name, part in ranking.parts.items()]
+                votes = item.helpful + item.unhelpful
+                if votes:  # -1..1, drawn to 0 by two votes of doubt
+                    helped = (item.helpful - item.unhelpful) / (votes + 2)
+                    parts.append(("helpful", self._weights.helpful * helped * float(ranking.per_lift[row])))
+                found.append(Candidate(item, parts))
+        return found

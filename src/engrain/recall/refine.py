@@ -2,55 +2,87 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
 from engrain.model.item import Hit, MemoryItem
-from engrain.recall.rank import Question, Ranking
+from engrain.recall.analyze import analyze
 from engrain.recall.supersede import families
-from engrain.recall.view import View
 
-ALIKE = 0.85  # share of terms in common (Jaccard) from which two items tell the same
-DOUBLE = 0.5  # what is left of the score of an item that repeats a better one
-
-
-def refine(view: View, ranking: Ranking, items: dict[int, MemoryItem], question: Question, limit: int,
-           least: float) -> list[Hit]:
-    """Up to ``limit`` hits from candidates, best first. ``why`` sums to the score."""
-    rows = sorted(items, key=lambda row: -float(ranking.score[row]))  # stable: among equals the order of ``best`` holds
-    moved: dict[int, list[tuple[str, float]]] = {row: [] for row in rows}
-    score = {row: float(ranking.score[row]) for row in rows}
-    _newest_first(rows, items, score, moved, question)
-    rows.sort(key=lambda row: -score[row])
-    hits = []
-    for row in rows:
-        if score[row] < least:
-            continue
-        parts = [(name, float(part[row])) for name, part in ranking.parts.items() if part[row] != 0]
-        hits.append(_hit(items[row], [*parts, *moved[row]], score[row]))
-    return hits[:limit]
+SAME_LENGTH = 0.85  # items whose lengths differ by more cannot be near-duplicates
+ALIKE = 0.9  # share of terms in common (Jaccard) from which two items say the same
+REPEATED = 0.5  # what is left of the score of an item that says the same as a better one
+EXAMINED = 50  # candidates looked at: what stands further down moves nothing at the top
 
 
-def _newest_first(rows: list[int], items: dict[int, MemoryItem], score: dict[int, float],
-                  moved: dict[int, list[tuple[str, float]]], question: Question) -> None:
-    """Give the scores of a family of conflicting facts to its members again, the best to the newest."""
-    for family in families([items[row].content for row in rows], set(question.terms)):
-        members = [rows[place] for place in family]
-        newest = sorted(members, key=lambda row: _age(items[row]), reverse=True)
-        for row, value in zip(newest, sorted((score[row] for row in members), reverse=True), strict=True):
-            if value != score[row]:
-                moved[row].append(("newer" if value > score[row] else "superseded", value - score[row]))
-        for row in members:
-            score[row] += sum(change for name, change in moved[row] if name in ("newer", "superseded"))
+class Candidate:
+    """An item on its way to becoming a hit: its score and the parts of it."""
+
+    def __init__(self, item: MemoryItem, parts: list[tuple[str, float]]) -> None:
+        self.item = item
+        self.parts = [(name, value) for name, value in parts if value]
+        self.score = sum(value for _, value in self.parts)
+
+    def move(self, name: str, score: float) -> None:
+        """Give it another score, and the difference a name."""
+        if score != self.score:
+            self.parts.append((name, score - self.score))
+            self.score = score
+
+    @property
+    def age(self) -> tuple[object, ...]:
+        return (self.item.occurred_at or self.item.created_at, self.item.created_at, self.item.id)
+
+    def hit(self) -> Hit:
+        """Parts rounded to 1e-6, so that a last bit is no difference between machines; the score is their sum."""
+        why = tuple((name, round(value, 6)) for name, value in self.parts)
+        return Hit(self.item, max(0.0, round(sum(value for _, value in why), 6)), why)
 
 
-def _age(item: MemoryItem) -> tuple[float, float, str]:
-    told = item.created_at.timestamp()
-    return (told if item.occurred_at is None else item.occurred_at.timestamp(), told, item.id)
+def refine(candidates: Sequence[Candidate], terms: set[int]) -> list[Candidate]:
+    """Candidates in their final order. ``terms``: those of the question."""
+    found = list(candidates)
+    _order(found)
+    top = found[:EXAMINED]
+    for family in families([one.item.content for one in top], terms):
+        _newest_first([top[place] for place in family])
+    _order(found)
+    _repeats_down(found[:EXAMINED])
+    _order(found)
+    return found
 
 
-def _hit(item: MemoryItem, why: list[tuple[str, float]], score: float) -> Hit:
-    """Rounded to 1e-6 so that the last bit of arithmetic is no difference between machines."""
-    rounded = tuple((name, round(part, 6)) for name, part in why)
-    total = round(float(np.clip(score, 0.0, 1.0)), 6)
-    rest = round(total - sum(part for _, part in rounded), 6)
-    return Hit(item, total, rounded if abs(rest) < 1e-9 else (*rounded, ("bounds", rest)))
+def _order(found: list[Candidate]) -> None:
+    """Best first; among equals the newest, then the greatest id. Scores count to 1e-6, as a hit shows them."""
+    found.sort(key=lambda one: (round(one.score, 6), *one.age), reverse=True)
+
+
+def _newest_first(members: list[Candidate]) -> None:
+    """Deal the scores of a family of conflicting facts out again: the best to the newest."""
+    scores = sorted((one.score for one in members), reverse=True)
+    for one, score in zip(sorted(members, key=lambda one: one.age, reverse=True), scores, strict=True):
+        one.move("newer" if score > one.score else "superseded", score)
+
+
+def _repeats_down(found: list[Candidate]) -> None:
+    """Maximal marginal relevance (Carbonell and Goldstein, 1998) for near-duplicates only: distinct items keep their
+    place, and nothing is dropped."""
+    kept: list[tuple[int, Candidate, list[frozenset[int]]]] = []
+    for one in found:
+        size = len(one.item.content)
+        mine: list[frozenset[int]] = []
+        for length, other, theirs in kept:
+            if min(size, length) >= SAME_LENGTH * max(size, length) and _alike(one, mine, other, theirs):
+                one.move("repeats", one.score * REPEATED)
+                break
+        else:
+            kept.append((size, one, mine))
+
+
+def _alike(one: Candidate, mine: list[frozenset[int]], other: Candidate, theirs: list[frozenset[int]]) -> bool:
+    if one.item.content == other.item.content:
+        return one.item.role == other.item.role
+    for candidate, known in ((one, mine), (other, theirs)):
+        if not known:
+            known.append(frozenset(analyze(candidate.item.content)))
+    a, b = mine[0], theirs[0]
+    return len(a & b) >= ALIKE * max(1, len(a | b)) and len(a) > 3

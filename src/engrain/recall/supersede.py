@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 
 from engrain.recall.analyze import analyze
 
@@ -13,7 +13,7 @@ _WORD = re.compile(r"\S+")
 LONGEST = 60  # words; longer items are narratives, not facts with a value
 
 
-def families(contents: Sequence[str], asked: Set[int]) -> list[list[int]]:
+def families(contents: Sequence[str], asked: set[int]) -> list[list[int]]:
     """Groups (of two or more, by position) of contents that differ in one run of words only, where that run holds no
     term of the question: what the question names is a subject, not a value."""
     split = [_words(content) for content in contents]
@@ -35,9 +35,9 @@ def _words(content: str) -> list[str]:
     return words if len(words) <= LONGEST else []
 
 
-def _same(one: list[str], other: list[str], asked: Set[int]) -> bool:
+def _same(one: list[str], other: list[str], asked: set[int]) -> bool:
     shorter = min(len(one), len(other))
-    if shorter <= LEAST:
+    if not other or (one[0] != other[0] and one[-1] != other[-1]) or shorter <= LEAST:
         return False
     head = 0
     while head < shorter and one[head] == other[head]:

@@ -22,11 +22,12 @@ class Part:
     """The visible rows of one segment. ``passage_at``: view passage of a segment's passage, -1 when invisible."""
 
     def __init__(self, segment: Segment, seen: Mask) -> None:
-        self.rows = np.flatnonzero(seen)
+        self.rows: Wide = np.flatnonzero(seen)
         self.segment = segment
         self.postings = segment.postings.snapshot()
         self.owner, self.length = segment.owner.rows, segment.length.rows
         self.matrix, self.scale, self.vector_of = segment.matrix.rows, segment.scale.rows, segment.vector_of.rows
+        self.roles: list[str] = list(segment.roles.all)
         self.passage_at: Ints = np.empty(0, np.int32)
 
 
@@ -59,6 +60,7 @@ class View:
         self.joined: Mask = np.zeros(self.n, np.bool_)  # belongs to the same session as the row before
         self.joined[1:] = (unit[1:] == unit[:-1]) & (unit[1:] >= 0) & (part[1:] == part[:-1])
         self.group: Wide = np.cumsum(~self.joined) - 1  # number of the session
+        self.norms: dict[object, list[Floats]] = {}  # of BM25, by its settings
         self._near: dict[int, Mask] = {}
         self._place(order)
         ends = self.items["expires"]
@@ -69,7 +71,9 @@ class View:
         """Number the passages in the order of their items."""
         place = np.empty(self.n, np.int64)
         place[order] = np.arange(self.n)
-        start, keys, lengths = 0, [], []
+        start = 0
+        keys: list[Wide] = []
+        lengths: list[Ints] = []
         for part in self.parts:
             item_at = np.full(part.segment.items.size, -1, np.int64)
             item_at[part.rows] = place[start : start + len(part.rows)]
@@ -77,7 +81,7 @@ class View:
             owners = item_at[part.owner]
             kept = np.flatnonzero(owners >= 0)
             part.passage_at = np.full(len(part.owner), -1, np.int32)
-            part.passage_at[kept] = np.arange(len(kept)) + sum(len(k) for k in keys)
+            part.passage_at[kept] = np.arange(len(kept), dtype=np.int32) + sum(map(len, keys))
             keys.append(owners[kept])
             lengths.append(part.length[kept])
         owner = np.concatenate(keys) if keys else np.empty(0, np.int64)
@@ -85,11 +89,16 @@ class View:
         new = np.empty(len(owner), np.int32)
         new[by_item] = np.arange(len(owner), dtype=np.int32)
         for part in self.parts:
-            kept = part.passage_at >= 0
-            part.passage_at[kept] = new[part.passage_at[kept]]
+            shown = part.passage_at >= 0
+            part.passage_at[shown] = new[part.passage_at[shown]]
         self.owner: Wide = owner[by_item]
         self.length: Floats = (np.concatenate(lengths) if lengths else np.empty(0)).astype(np.float32)[by_item]
         self.first: Wide = np.searchsorted(self.owner, np.arange(self.n))  # each item's first passage; it has one at least
+
+    @cached_property
+    def total_length(self) -> Floats:
+        """Terms of each item, over its passages."""
+        return np.add.reduceat(self.length, self.first) if self.n else self.length
 
     @cached_property
     def single(self) -> bool:

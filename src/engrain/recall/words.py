@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from engrain.recall.columns import Ints
 from engrain.recall.view import Floats, View
 
-Doubles = npt.NDArray[np.float64]
+OTHERS = 500
 MOST = 64  # terms of a question that are looked up: the rarest ones
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Scores per item, unscaled. ``ideal`` is the score of an item that holds every term of the question many times;
-    ``covered`` the share of the question's information that an item holds, 0..1."""
+    """Scores per item, unscaled; ``covered`` is the share of the question's information, 0..1, that the window of 3
+    turns around an item holds."""
 
     item: Floats
     near: Floats  # window of 3 turns
@@ -35,39 +35,55 @@ class Bm25:
 
 
 def score_words(view: View, terms: list[int], item: Bm25, episode: Bm25, session: Bm25) -> Words:
-    """BM25 of every visible item and of its surroundings. Terms are distinct hashes; absent ones count as the rarest."""
+    """BM25 of every visible item and of its surroundings. Terms are distinct hashes."""
     n = view.n
-    out = [np.zeros(n, np.float32) for _ in range(3)]
-    by_session = np.zeros(len(view.starts), np.float32)
-    passages = np.zeros(len(view.owner), np.float32)
-    covered, total = np.zeros(n, np.float32), 0.0
-    length = np.add.reduceat(view.length, view.first) if n else view.length
-    lengths = [length, window(view, length, 1), window(view, length, 2)]
-    norms = [_norm(view.length, item), _norm(lengths[1], episode), _norm(lengths[2], episode)]
-    session_norm = _norm(np.add.reduceat(length, view.starts) if n else length, session)
-    for rarity, rows, counts in _rarest(view, terms):
-        total += rarity
+    passages, near, wide, covered = (np.zeros(size, np.float32) for size in (len(view.owner), n, n, n))
+    sessions = np.zeros(len(view.starts), np.float32)
+    norms = _norms(view, item, episode, session)
+    total = 0.0
+    for rarity, information, rows, counts in _rarest(view, terms):
+        total += information
         if not len(rows):
             continue
-        passages[rows] += np.float32(rarity) * _full(counts, norms[0][rows], item)
+        weight = np.float32(rarity)
+        passages[rows] += weight * _full(counts, norms[0][rows], item)
         held = np.zeros(n, np.float32)
-        np.add.at(held, view.owner[rows], counts) if not view.single else held.__setitem__(rows, counts)
-        covered += np.float32(rarity) * (held > 0)
-        for step, bm in ((1, episode), (2, episode)):
-            out[step] += np.float32(rarity) * _full(window(view, held, step), norms[step], bm)
-        by_session += np.float32(rarity) * _full(np.add.reduceat(held, view.starts), session_norm, session)
-    return Words(view.per_item(passages), out[1], out[2], by_session[view.group], covered / np.float32(total or 1.0))
+        if view.single:
+            held[rows] = counts
+        else:
+            np.add.at(held, view.owner[rows], counts)
+        three = window(view, held, 1)
+        near += weight * _full(three, norms[1], episode)
+        wide += weight * _full(window(view, held, 2), norms[2], episode)
+        covered += np.float32(information) * (three > 0)
+        sessions += weight * _full(np.add.reduceat(held, view.starts), norms[3], session)
+    return Words(view.per_item(passages), near, wide, sessions[view.group], covered / np.float32(total or 1.0))
 
 
-def _rarest(view: View, terms: list[int]) -> list[tuple[float, Any, Floats]]:
-    """(idf, passages, counts) of each term, rarest first. idf over passages: log(1 + (N - n + ½) / (n + ½))."""
+def _rarest(view: View, terms: list[int]) -> list[tuple[float, float, Ints, Floats]]:
+    """(idf, information, passages, counts) of each term, rarest first. idf over passages: log(1 + (N-n+½)/(n+½)).
+    Information, for what a question's words weigh among each other, counts OTHERS more passages without the term: in a
+    memory of three items rarity says little."""
     total = len(view.owner)
     found = []
-    for term in dict.fromkeys(terms):
+    for term in terms:
         rows, counts = view.of_term(term)
-        found.append((float(np.log1p((total - len(rows) + 0.5) / (len(rows) + 0.5))), term, rows, counts))
-    found.sort(key=lambda one: (-one[0], one[1]))
-    return [(rarity, rows, counts) for rarity, _, rows, counts in found[:MOST]]
+        rarity = math.log1p((total - len(rows) + 0.5) / (len(rows) + 0.5))
+        information = math.log1p((total - len(rows) + OTHERS) / (len(rows) + 0.5))
+        found.append((rarity, information, term, rows, counts))
+    found.sort(key=lambda one: (-one[0], one[2]))
+    return [(rarity, information, rows, counts) for rarity, information, _, rows, counts in found[:MOST]]
+
+
+def _norms(view: View, item: Bm25, episode: Bm25, session: Bm25) -> list[Floats]:
+    """The length terms of BM25 of passages, windows of 3 and of 5 turns, and sessions; kept with the view."""
+    key = (item, episode, session)
+    if key not in view.norms:
+        length = view.total_length
+        units = [(view.length, item), (window(view, length, 1), episode), (window(view, length, 2), episode),
+                 (np.add.reduceat(length, view.starts) if view.n else length, session)]
+        view.norms[key] = [_norm(lengths, bm) for lengths, bm in units]
+    return view.norms[key]
 
 
 def _norm(lengths: Floats, bm: Bm25) -> Floats:
@@ -76,7 +92,8 @@ def _norm(lengths: Floats, bm: Bm25) -> Floats:
 
 
 def _full(counts: Floats, norm: Floats, bm: Bm25) -> Floats:
-    return counts * np.float32(bm.k1 + 1) / np.maximum(counts + norm, np.float32(1e-9))
+    full: Floats = counts * np.float32(bm.k1 + 1) / np.maximum(counts + norm, np.float32(1e-9))
+    return full
 
 
 def window(view: View, values: Floats, reach: int) -> Floats:
