@@ -1,0 +1,159 @@
+"""What a verb answers with, and the calls that are more than one method with the same arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from engrain.errors import NotFound, UnknownItem
+from engrain.model.decision import Experience, Outcome
+from engrain.model.item import Hit, MemoryItem
+from engrain.model.report import AgentInfo, Check
+
+if TYPE_CHECKING:
+    from engrain.agent import Agent
+    from engrain.memory import Memory
+
+Call = Callable[[Any, Any, dict[str, Any]], Any]
+
+
+class Hits(TypedDict):
+    hits: list[Hit]
+
+
+class Items(TypedDict):
+    items: list[MemoryItem]
+
+
+class Context(TypedDict):
+    context: str
+
+
+class Forgotten(TypedDict):
+    forgotten: int
+
+
+class Told(TypedDict):
+    id: str
+
+
+class Count(TypedDict):
+    count: int
+
+
+class TaskStats(TypedDict):
+    task_type: str
+    actions: int
+    outcomes: int
+
+
+class AgentStats(TypedDict):
+    tenant: str
+    agent: str
+    team: str | None
+    memories: int
+    by_kind: dict[str, int]
+    learned: list[TaskStats]
+
+
+class Experiences(TypedDict):
+    experiences: Sequence[Experience]
+
+
+class Agents(TypedDict):
+    agents: list[AgentInfo]
+
+
+class Examination(TypedDict):
+    ok: bool
+    checks: Sequence[Check]
+
+
+_OUTCOME_NAMES = frozenset(field.name for field in fields(Outcome))
+# What update can set back to nothing, and what that is.
+EMPTY: dict[str, Any] = {
+    "tags": (),
+    "metadata": None,
+    "session": None,
+    "role": None,
+    "occurred_at": None,
+    "expires_in": None,
+    "decay_rate": None,
+    "source": None,
+}
+
+
+def found(item: MemoryItem | None, what: str) -> MemoryItem:
+    if item is None:
+        raise UnknownItem(f"Nothing is there under {what}; recall or list show what is.")
+    return item
+
+
+def update(memory: Memory, agent: Agent, given: dict[str, Any]) -> MemoryItem:
+    emptied = {name: EMPTY[name] for name in given.pop("clear", ())}
+    return agent.update(given.pop("id"), **emptied, **given)
+
+
+def with_outcome(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments whose outcome lies flat among them → the facade's arguments."""
+    outcome = Outcome(**{name: value for name, value in given.items() if name in _OUTCOME_NAMES})
+    return {**{name: value for name, value in given.items() if name not in _OUTCOME_NAMES}, "outcome": outcome}
+
+
+def observe(memory: Memory, agent: Agent, given: dict[str, Any]) -> Experience:
+    taken = with_outcome(given)
+    return agent.observe(taken.pop("decision_id"), **taken)
+
+
+def observe_many(memory: Memory, agent: Agent, given: dict[str, Any]) -> dict[str, Any]:
+    return {"experiences": agent.observe_many([with_outcome(row) for row in given["rows"]])}
+
+
+def told(method: str) -> Call:
+    def run(memory: Memory, agent: Agent, given: dict[str, Any]) -> Told:
+        getattr(agent, method)(**given)
+        return {"id": given["id"]}
+
+    return run
+
+
+def agent_stats(memory: Memory, agent: Agent, given: dict[str, Any]) -> AgentStats:
+    counts = {kind: agent.count(kind) for kind in sorted(memory.kinds)}
+    learned: dict[str, TaskStats] = {}
+    for value in agent.q_values():
+        if value.state is None:  # the sum over all states of the task type
+            task = learned.setdefault(value.task_type, {"task_type": value.task_type, "actions": 0, "outcomes": 0})
+            task["actions"] += 1
+            task["outcomes"] += value.visits
+    return {
+        "tenant": agent.scope.tenant,
+        "agent": agent.scope.agent,
+        "team": agent.scope.team,
+        "memories": sum(counts.values()),
+        "by_kind": {kind: n for kind, n in counts.items() if n},
+        "learned": list(learned.values()),
+    }
+
+
+def kv(method: str) -> Call:
+    def run(memory: Memory, agent: Agent, given: dict[str, Any]) -> dict[str, Any]:
+        namespace = agent.kv(given.pop("namespace", "default"))
+        found = getattr(namespace, method)(**given)
+        match method:
+            case "get":
+                if found is None and not namespace.has(given["key"]):
+                    raise NotFound(f"The key {given['key']!r} is not set.")
+                return {"key": given["key"], "value": found}
+            case "set":
+                return {"key": given["key"]}
+            case "search":
+                return {"found": found}
+        return {"key": given["key"], "deleted" if method == "delete" else "there": found}
+
+    return run
+
+
+def doctor(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Examination:
+    report = memory.doctor(**given)
+    return {"ok": report.ok, "checks": report.checks}

@@ -1,0 +1,231 @@
+"""The command line: the verbs of the table as commands, and a few commands of its own. Parse, call, print."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from engrain.errors import EngrainError, InvalidContent, InvalidInput, NotFound, StoreError
+from engrain.shells.commands import COMMANDS, Command, Place
+from engrain.shells.fields import REQUIRED, Field
+from engrain.shells.plain import plain
+from engrain.shells.verbs import Verb, verbs_of
+
+NAME = "engrain"
+HELP = "Memory that makes agents better, and can prove it."
+EPILOG = (
+    "Exit codes: 0 done, 1 the answer is no or empty, 2 wrong usage, 3 engine error. "
+    "--home, --agent, --tenant, --team and --json may stand before or after the command."
+)
+COMMON = (
+    Field("home", "text", "The folder of the memory, or a server's URL (ENGRAIN_HOME).", ".engrain"),
+    Field("agent", "text", "Whose memory it is (ENGRAIN_AGENT).", "default"),
+    Field("tenant", "text", "The tenant of the agent (ENGRAIN_TENANT).", "default"),
+    Field("team", "text", "The team that the agent joins.", None),
+    Field("json", "flag", "Answer in JSON, for programs.", None, option="--json"),
+)
+TOPICS = {
+    "Remember and recall": (
+        "remember remember-many recall context get lookup history list count update forget forget-where helpful applied"
+    ),
+    "Decide and learn": "advise observe observe-step observe-many experiences q-values",
+    "Keys and values": "kv",
+    "Look after a home": "init doctor stats agents rebuild backup",
+    "Other shells": "mcp demo version",
+}
+_TYPES: dict[str, Any] = {"integer": int, "number": float, "flag": bool}
+
+
+class _Command(TyperCommand):
+    """Hands on the words of the command line as they are: the fields of a verb convert them, for every shell alike.
+
+    Typer would convert them first, which costs every call the import of pydantic."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing:
+            values, rest, _ = self.make_parser(ctx).parse_args(args=list(args))
+            if (
+                not rest
+                and "help" not in values
+                and all(values.get(str(p.name)) or not p.required for p in self.params)
+            ):
+                ctx.params = {str(param.name): values.get(str(param.name)) for param in self.params}
+                return []
+        return super().parse_args(ctx, args)  # shows the help, or raises what is wrong
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")
+    words, name = _ordered(list(sys.argv[1:] if argv is None else argv))
+    as_json = "--json" in words[: words.index("--") if "--" in words else None]
+    try:
+        code = _app(name)(args=words, prog_name=NAME, standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except EngrainError as error:
+        return _fail(
+            error,
+            str(error),
+            as_json,
+            1 if isinstance(error, NotFound) else 2 if isinstance(error, InvalidInput) else 3,
+        )
+    except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message(), file=sys.stderr)
+            return 2
+        hint = f" Try: {NAME} {name + ' ' if name else ''}--help"
+        return _fail(error, error.format_message() + hint, as_json, 2)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _fail(error: Exception, message: str, as_json: bool, code: int) -> int:
+    if as_json:
+        message = json.dumps({"error": {"type": type(error).__name__, "message": message}}, ensure_ascii=False)
+    else:
+        message = "error: " + " ".join(message.split())
+    print(message, file=sys.stderr)
+    return code
+
+
+def _ordered(words: list[str]) -> tuple[list[str], str]:
+    """The words with the common options behind the command's name, and that name ("" when there is none)."""
+    options = {"--" + field.name: field.type != "flag" for field in COMMON}
+    names: list[str] = []
+    common: list[str] = []
+    rest = list(words)
+    while rest:
+        option, given, _ = rest[0].partition("=")
+        if option in options:
+            taken = 2 if options[option] and not given else 1
+            common, rest = common + rest[:taken], rest[taken:]
+        elif rest[0].startswith("-") or (names and names != ["kv"]):
+            break
+        else:
+            names.append(rest.pop(0))
+    name = " ".join(names)
+    return ([*names, *common, *rest], name) if name in _commands() else (words, "")
+
+
+def _commands() -> dict[str, Command]:
+    verbs = [Command(verb.name, verb.help, verb.fields, partial(_run, verb)) for verb in verbs_of("cli")]
+    return {command.name: command for command in (*verbs, *COMMANDS)}
+
+
+def _app(only: str = "") -> typer.Typer:
+    """The application with one command, or with all: building a command costs more than running one."""
+    settings = {"help_option_names": ["-h", "--help"]}
+    app = typer.Typer(help=HELP, epilog=EPILOG, no_args_is_help=True, context_settings=settings)
+    app.callback()(_function(COMMON, lambda values: None))
+    groups = {"": app}
+    commands = _commands()
+    for name in [only] if only else [found for words in TOPICS.values() for found in _expanded(words, commands)]:
+        command = commands[name]
+        group, _, last = name.rpartition(" ")
+        panel = next(topic for topic, words in TOPICS.items() if name.split()[0] in words.split())
+        if group not in groups:
+            groups[group] = typer.Typer(
+                help="Values under keys, beside the memories.", no_args_is_help=True, context_settings=settings
+            )
+            app.add_typer(groups[group], name=group, rich_help_panel=panel)
+        groups[group].command(last, help=command.help, rich_help_panel=panel if not group else None, cls=_Command)(
+            _function((*command.fields, *COMMON), partial(_call, command))
+        )
+    return app
+
+
+def _expanded(words: str, commands: dict[str, Command]) -> list[str]:
+    return [name for word in words.split() for name in commands if name == word or name.startswith(word + " ")]
+
+
+def _function(fields: Sequence[Field], call: Callable[[dict[str, Any]], int | None]) -> Callable[..., int | None]:
+    """A function with a parameter for each field, as typer wants it."""
+
+    def function(**values: Any) -> int | None:
+        return call(values)
+
+    parameters = []
+    for field in fields:
+        kind = list[str] | None if field.many else _TYPES.get(field.type, str) | None
+        default = ... if field.required else None
+        panel = "Common options" if field in COMMON else None
+        if field.positional:
+            info = typer.Argument(default, help=field.help)
+        else:
+            shown = str(field.default) if field.default not in (None, (), REQUIRED) and field.type != "flag" else False
+            info = typer.Option(default, field.declaration, help=field.help, show_default=shown, rich_help_panel=panel)
+        parameters.append(inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=info, annotation=kind))
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return function
+
+
+def _call(command: Command, values: dict[str, Any]) -> int:
+    """Convert the words of a command line and run the command; its exit code."""
+    environ = {name: os.environ.get("ENGRAIN_" + name.upper()) for name in ("agent", "tenant")}
+    place = Place(
+        home=values["home"],
+        agent=values["agent"] or environ["agent"] or "default",
+        tenant=values["tenant"] or environ["tenant"] or "default",
+        team=values["team"],
+        json=bool(values["json"]),
+    )
+    arguments = {}
+    for field in command.fields:
+        given = values[field.name]
+        if given is not None:
+            given = _stdin() if given == "-" and field.type in ("text", "rows", "json") and field.positional else given
+            arguments[field.name] = field.from_text(given)
+    return command.run(place, arguments)
+
+
+def _stdin() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidContent(f"What came on stdin is not UTF-8 ({error}).") from error
+
+
+def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
+    """Call a verb and show its answer; 1 when the answer is no."""
+    import engrain
+
+    memory = engrain.open(place.home)
+    try:
+        agent = None if verb.admin else memory.agent(place.agent, tenant=place.tenant, team=place.team)
+        if verb.progress:
+            from engrain.shells.render import progress
+
+            with progress(memory.stats()["memories"]["active"], verb.name) as advance:
+                value = verb.run(memory, agent, {**arguments, "progress": advance})
+        else:
+            value = verb.run(memory, agent, arguments)
+        now = memory.world.now()
+    finally:
+        try:
+            memory.close()
+        except StoreError as error:
+            if not verb.reads:
+                raise
+            print(f"warning: that this was read could not be noted: {error}", file=sys.stderr)
+    if place.json:
+        print(json.dumps(plain(value), ensure_ascii=False, indent=2))
+    else:
+        from engrain.shells.render import show
+
+        show(verb.name, value, now)
+    return int(bool(verb.no) and not value[verb.no])

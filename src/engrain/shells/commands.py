@@ -1,0 +1,74 @@
+"""The commands that are not verbs on a memory: init, mcp, demo, version."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from engrain.shells.fields import Field
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and as whom a command runs, and whether it answers in JSON. ``home`` None: as ``engrain.open`` decides."""
+
+    home: str | None
+    agent: str
+    tenant: str
+    team: str | None
+    json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: its inputs and what it does; ``run`` returns the exit code."""
+
+    name: str
+    help: str
+    fields: tuple[Field, ...]
+    run: Callable[[Place, dict[str, Any]], int]
+
+
+def _version(place: Place, given: dict[str, Any]) -> int:
+    from engrain.version import __version__
+
+    print(json.dumps({"version": __version__}) if place.json else f"engrain {__version__}")
+    return 0
+
+
+def _mcp(place: Place, given: dict[str, Any]) -> int:
+    from engrain.shells.mcp import serve
+
+    return serve(place.home, place.agent, place.tenant, place.team)
+
+
+def _init(place: Place, given: dict[str, Any]) -> int:
+    from engrain.shells.init import init, undo
+
+    mcp_file = given.get("mcp_file", ".mcp.json")
+    steps = undo(mcp_file) if given.get("undo") else init(place.home, place.agent, place.tenant, place.team, mcp_file)
+    print(json.dumps({"steps": steps}, ensure_ascii=False, indent=2) if place.json else "\n".join(steps))
+    return 0
+
+
+def _demo(place: Place, given: dict[str, Any]) -> int:
+    from engrain.shells.demo import run
+
+    return run(place.home, given, place.json)
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "init",
+        "Make a home here and add engrain to .mcp.json, so that an agent has it as tools. Twice is the same as once.",
+        (
+            Field("mcp_file", "text", "The client's configuration.", ".mcp.json"),
+            Field("undo", "flag", "Take the entry out again; the home and what it holds stay.", False, option="--undo"),
+        ),
+        _init,
+    ),
+    Command("mcp", "Serve the agent's memory over MCP on stdin and stdout, until stdin closes.", (), _mcp),
+    Command("version", "The version of engrain.", (), _version),
+)
