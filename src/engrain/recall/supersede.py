@@ -14,8 +14,8 @@ LONGEST = 60  # words; longer items are narratives, not facts with a value
 
 
 def families(contents: Sequence[str], asked: set[int]) -> list[list[int]]:
-    """Groups (of two or more, by position) of contents that differ in one run of words only, where that run holds no
-    term of the question: what the question names is a subject, not a value."""
+    """Groups (of two or more, by position) of contents that differ in one run of words only. A run that holds a term of
+    the question which the shared words lack is a subject, not a value: such contents speak of different things."""
     split = [_words(content) for content in contents]
     found: list[list[int]] = []
     taken: set[int] = set()
@@ -47,5 +47,6 @@ def _same(one: list[str], other: list[str], asked: set[int]) -> bool:
         tail += 1
     if head + tail < max(LEAST, SHARE * shorter):
         return False
-    values = one[head : len(one) - tail], other[head : len(other) - tail]
-    return not any(asked.intersection(analyze(" ".join(value))) for value in values)
+    shared = set(analyze(" ".join([*one[:head], *one[len(one) - tail :]])))
+    values = {term for words in (one, other) for term in analyze(" ".join(words[head : len(words) - tail]))}
+    return not (asked & values) - shared
