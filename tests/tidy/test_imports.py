@@ -125,6 +125,15 @@ def test_import_engrain_loads_nothing_heavy() -> None:
     assert loaded & HEAVY == set()
 
 
+def test_help_loads_only_what_the_command_line_needs() -> None:
+    """Each of these would double the time that a shell waits for `engrain --help`."""
+    code = "import sys; from engrain.shells.cli import main; main(['--help']); print('loaded:', *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.rpartition("loaded:")[2].split())
+    assert "typer" in loaded
+    assert loaded & (HEAVY - {"rich", "typer"}) == set()
+
+
 def write_package(folder: Path, **files: str) -> Path:
     package = folder / "sample"
     package.mkdir()
