@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 CAUTION = 0.4
-"""Undiluted posterior sampling pays off over endless runs. Over 50 to 500 decisions, regret is lower with narrower draws:
+"""Undiluted posterior sampling pays off over endless runs. Over 50 to 500 decisions narrower draws have lower regret:
 0.027 instead of 0.042 a decision for coins of 0.2, 0.5 and 0.8 (150 decisions), and see bench/advice.py."""
 
 _GRID = np.linspace(-8.0, 8.0, 4097)
