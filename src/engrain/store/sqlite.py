@@ -221,6 +221,7 @@ class SqliteStore(BaseStore):
         values = dict.fromkeys(statement.parameters)
         text, _ = statement.spelled(values, "sqlite")
         with self._reader() as connection, self._translated():
+            connection.execute("select 1 from sqlite_master limit 1").fetchall()  # explain trusts an old schema otherwise
             rows = connection.execute(f"explain query plan {text}", values).fetchall()
         return "\n".join(str(row["detail"]) for row in rows)
 

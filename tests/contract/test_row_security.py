@@ -1,0 +1,109 @@
+"""Below engrain's own SQL the server itself keeps tenants apart, also from a connection that asks for others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from engrain.testing.contract_rows import kv_row, memory_row, passage_row
+from tests.postgres import Place
+
+pytestmark = pytest.mark.postgres
+TABLES = ["scopes", "agents", "memories", "passages", "echoes", "signals", "kv", "decisions", "experiences", "q_values"]
+
+
+@pytest.fixture
+def engine() -> str:
+    return "server"
+
+
+@pytest.fixture
+def raw(make_place: Callable[..., Place]) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A connection of the plain role that owns the tables, to a store with rows of the tenants `mine` and `other`."""
+    place = make_place()
+    store = place.store()
+    for tenant in ("mine", "other"):
+        id_ = f"m-{tenant}"
+        counts = dict.fromkeys(("shown", "read", "applied", "helpful", "unhelpful", "last_shown_at", "last_used_at"), 1)
+        with store.transaction(tenant) as tx:
+            tx.run("scope_bump", {"tenant": tenant, "name": "s", "purges": 0})
+            tx.run("agent_register", {"tenant": tenant, "agent": "a", "team": None, "now": 1})
+            tx.run("memory_insert", memory_row(id_, tenant=tenant))
+            tx.run("passage_insert", passage_row(id_, tenant=tenant))
+            tx.run("echo_insert", {"tenant": tenant, "id": id_, "agent": "a", "session": None, "now": 1})
+            tx.run("signal_add", {"tenant": tenant, "id": id_, **counts})
+            tx.run("kv_set", kv_row("k", tenant=tenant))
+            tx.run("decision_insert", decision_row(f"d-{tenant}", tenant))
+            tx.run("experience_insert", experience_row(f"e-{tenant}", tenant))
+            tx.run("q_add", q_row(tenant))
+    assert place.url is not None
+    with psycopg.connect(place.url, autocommit=True) as connection:
+        yield connection
+
+
+def decision_row(id_: str, tenant: str) -> dict[str, object]:
+    return {
+        "id": id_, "tenant": tenant, "agent": "a", "task_type": "x", "state": "{}", "options": None, "action": None,
+        "propensity": None, "distribution": "{}", "value": None, "low": None, "high": None, "mode": "abstained",
+        "policy": "p", "episode": None, "created_at": 1, "now": 1,
+    }  # fmt: skip
+
+
+def experience_row(id_: str, tenant: str) -> dict[str, object]:
+    return {
+        "id": id_, "tenant": tenant, "agent": "a", "decision_id": None, "task_type": "x", "state": "{}",
+        "state_key": "k", "action": "y", "propensity": None, "success": 1, "evidence": "executed", "outcome": "{}",
+        "reward": 1.0, "reward_version": "1", "weight": 1.0, "next_state": None, "episode": None, "task_id": None,
+        "revision": 0, "created_at": 1, "updated_at": 1,
+    }  # fmt: skip
+
+
+def q_row(tenant: str) -> dict[str, object]:
+    return {
+        "tenant": tenant, "agent": "a", "task_type": "x", "state_key": "k", "action": "y", "state": "{}", "visits": 1,
+        "weight": 1.0, "total": 1.0, "squares": 1.0, "seq": 1,
+    }  # fmt: skip
+
+
+def count(raw: psycopg.Connection[tuple[object, ...]], table: str) -> object:
+    row = raw.execute(f"select count(*) from {table}".encode()).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_every_table_with_a_tenant_is_protected(raw: psycopg.Connection[tuple[object, ...]]) -> None:
+    found = raw.execute(
+        "select c.relname, c.relrowsecurity and c.relforcerowsecurity from pg_class c join pg_attribute a "
+        "on a.attrelid = c.oid where a.attname = 'tenant' and c.relkind = 'r' and not a.attisdropped order by 1"
+    ).fetchall()
+    assert found == [(table, True) for table in sorted(TABLES)]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_connection_sees_the_tenant_it_named_and_nothing_without_one(
+    raw: psycopg.Connection[tuple[object, ...]], table: str
+) -> None:
+    assert count(raw, table) == 0, "a connection that named no tenant saw rows"
+    raw.execute("select set_config('engrain.tenant', 'mine', false)")
+    assert raw.execute(f"select distinct tenant from {table}".encode()).fetchall() == [("mine",)]
+    assert raw.execute(f"select 1 from {table} where tenant = 'other' or true".encode()).rowcount == 1
+    assert raw.execute(f"delete from {table} where tenant = 'other'".encode()).rowcount == 0
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        raw.execute(f"update {table} set tenant = 'other'".encode())
+    raw.execute("select set_config('engrain.tenant', 'nobody', false)")
+    assert count(raw, table) == 0
+    raw.execute("select set_config('engrain.tenant', '*', false)")
+    assert count(raw, table) == 2
+
+
+def test_a_connection_cannot_write_for_another_tenant(raw: psycopg.Connection[tuple[object, ...]]) -> None:
+    raw.execute("select set_config('engrain.tenant', 'mine', false)")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        raw.execute("insert into kv values ('other', 'a', 'n', 'k2', '1', null, 1)")
+
+
+def test_the_tests_connect_as_a_role_that_is_bound_by_it(raw: psycopg.Connection[tuple[object, ...]]) -> None:
+    row = raw.execute("select rolsuper, rolbypassrls from pg_roles where rolname = current_user").fetchone()
+    assert row == (False, False)
