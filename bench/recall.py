@@ -6,8 +6,8 @@ Public contract only: engrain.open in a temporary folder, remember_many, recall.
     python -m bench.recall --by-category       and per category
     python -m bench.recall --ablate            what each part of the score is worth: the table without it
 
-Data: the folder in ENGRAIN_DATA (default ../shared/data beside the project) with locomo/dev.json, beam/dev_100K.jsonl.gz,
-factconsolidation/dev.json. Their licences forbid shipping them here; what is absent is named and left out.
+Data: the folder in ENGRAIN_DATA (default ../shared/data beside the project) with locomo/dev.json,
+beam/dev_100K.jsonl.gz, factconsolidation/dev.json. Their licences forbid shipping them here; what is absent is named and left out.
 
 Measures: recall@10 is the share of a question's evidence among the first ten hits, averaged over questions that have
 evidence; for sessions, among the first ten sessions of fifty hits; top 1 and top 10 of FactConsolidation are the share
@@ -52,7 +52,9 @@ def locomo(memory: engrain.Memory, scores: Scores) -> None:
             when = datetime.strptime(talk[f"{session}_date_time"], "%I:%M %p on %d %B, %Y").replace(tzinfo=UTC)
             for turn in talk[session]:
                 image = f" [image: {turn['blip_caption']}]" if turn.get("blip_caption") else ""
-                rows.append({"content": turn["text"] + image, "session": session, "role": turn["speaker"], "occurred_at": when})
+                rows.append(
+                    {"content": turn["text"] + image, "session": session, "role": turn["speaker"], "occurred_at": when}
+                )
                 turns.append(turn["dia_id"])
         agent = memory.agent("reader", tenant=f"locomo-{number}")
         place = {item.id: turn for item, turn in zip(agent.remember_many(rows), turns, strict=True)}
@@ -75,8 +77,14 @@ def beam(memory: engrain.Memory, scores: Scores) -> None:
             for batch, part in enumerate(record["chat"]):
                 for message in (message for turn in part["turns"] for message in turn):
                     when = _anchor(message.get("time_anchor")) or when
-                    rows.append({"content": message["content"].split("->->")[0], "session": f"batch-{batch}",
-                                 "role": message["role"], "occurred_at": when})
+                    rows.append(
+                        {
+                            "content": message["content"].split("->->")[0],
+                            "session": f"batch-{batch}",
+                            "role": message["role"],
+                            "occurred_at": when,
+                        }
+                    )
                     ids.append(message["id"])
             agent = memory.agent("reader", tenant=f"beam-{number}")
             place: dict[str, int] = {}
@@ -164,12 +172,17 @@ def main() -> int:
     if chosen.json:
         print(json.dumps(report | {"questions": scores}, indent=1))
         return 0
-    print(f"engrain {engrain.__version__}, embedder {chosen.embedder}, {seconds:.0f} s; data " +
-          ", ".join(f"{name} {digest}" for name, digest in hashes.items()))
+    print(
+        f"engrain {engrain.__version__}, embedder {chosen.embedder}, {seconds:.0f} s; data "
+        + ", ".join(f"{name} {digest}" for name, digest in hashes.items())
+    )
     for measured in rows["all"]:
         print(f"\n{measured}")
         for label, row in rows.items():
-            print(f"  {label:14s} {row[measured]:5.1f}" + ("" if label == "all" else f"  {row[measured] - rows['all'][measured]:+5.1f}"))
+            print(
+                f"  {label:14s} {row[measured]:5.1f}"
+                + ("" if label == "all" else f"  {row[measured] - rows['all'][measured]:+5.1f}")
+            )
         if chosen.by_category:
             for category, values in sorted(scores.get(measured, {}).items()):
                 print(f"    {category:26s} {100 * sum(values) / len(values):5.1f}  n={len(values)}")

@@ -74,8 +74,9 @@ class Segments:
             self._scopes.move_to_end(key)
             return found
 
-    def _caught_up(self, held: _Scope, tenant: str, agent: str | None, state: tuple[int, int],
-                   embedder: Embedder) -> Segment:
+    def _caught_up(
+        self, held: _Scope, tenant: str, agent: str | None, state: tuple[int, int], embedder: Embedder
+    ) -> Segment:
         """The segment as of ``state`` or later. Called under its lock."""
         seq, purges = state
         segment = held.segment
@@ -97,8 +98,15 @@ class Segments:
             segment.purges = purges
         return segment
 
-    def _view(self, held: _Scope, own: Segment, shared: Segment | None, key: tuple[object, ...], scope: Scope,
-              mates: tuple[str, ...]) -> View:
+    def _view(
+        self,
+        held: _Scope,
+        own: Segment,
+        shared: Segment | None,
+        key: tuple[object, ...],
+        scope: Scope,
+        mates: tuple[str, ...],
+    ) -> View:
         now = self._world.now()
         view = held.views.get(key)
         if view is None or now >= view.until:

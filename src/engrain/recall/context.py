@@ -6,42 +6,46 @@ from collections.abc import Callable, Sequence
 
 from engrain.model.item import Hit
 from engrain.recall.analyze import analyze
-from engrain.recall.embed import StaticEmbedder
+from engrain.recall.embed import packaged
 
 ALIKE = 0.8  # share of terms in common (Jaccard) from which the second of two items says nothing new
 HEADER = "What is remembered, most relevant first:"
-_ID = 26  # an id in full, because recall and helpful() need it; shortened it would be of no use
-
-_counter = StaticEmbedder()
+FEWEST = 3  # words of an item that are worth its label
+LEAST = 0.02  # score under which an item is no knowledge worth a prompt's room
 
 
 def count_tokens(text: str) -> int:
     """Tokens of a text by the packaged tokenizer (BERT word pieces, usually more than a large model's tokens)."""
-    return _counter.count(text)
+    return packaged().count(text)
 
 
-def block(hits: Sequence[Hit], max_tokens: int, count: Callable[[str], int] = count_tokens) -> tuple[str, tuple[str, ...]]:
-    """(text, ids in it). Never above ``max_tokens``; whole items are preferred, the last one may be cut with an ellipsis;
-    ("", ()) when not even the beginning of one item fits. One bullet an item: date, kind, first part of the id."""
-    lines: list[str] = []
+def block(
+    hits: Sequence[Hit], max_tokens: int, count: Callable[[str], int] = count_tokens
+) -> tuple[str, tuple[str, ...]]:
+    """(text, ids in it). Never above ``max_tokens``; whole items are preferred, the last one may be cut with an
+    ellipsis; ("", ()) when there is nothing or not even the beginning of one item fits. One bullet an item: date, kind, speaker,
+    id. Near-duplicates are left out. ``count`` must add up over lines."""
+    lines: list[str] = [HEADER]
     ids: list[str] = []
     seen: list[frozenset[int]] = []
+    used = count(HEADER)
     for hit in hits:
         terms = frozenset(analyze(hit.item.content))
-        if any(_alike(terms, other) for other in seen):
+        if hit.score < LEAST or any(_alike(terms, other) for other in seen):
             continue
-        line = f"{_label(hit)} {' '.join(hit.item.content.split())}"
-        whole = "\n".join([HEADER, *lines, line])
-        if count(whole) > max_tokens:
-            line = _cut([HEADER, *lines], _label(hit), line, max_tokens, count)
-            if line:
-                lines.append(line)
-                ids.append(hit.item.id)
+        label = _label(hit)
+        line = f"{label} {' '.join(hit.item.content.split())}"
+        cost = count(line)
+        if used + cost > max_tokens:
+            line = _cut(label, line, max_tokens - used, count)
+        if line:
+            lines.append(line)
+            ids.append(hit.item.id)
+        if used + cost > max_tokens:
             break
-        lines.append(line)
-        ids.append(hit.item.id)
+        used += cost
         seen.append(terms)
-    return ("\n".join([HEADER, *lines]), tuple(ids)) if lines else ("", ())
+    return ("\n".join(lines), tuple(ids)) if ids else ("", ())
 
 
 def _label(hit: Hit) -> str:
@@ -51,19 +55,18 @@ def _label(hit: Hit) -> str:
     return f"- [{day} {item.kind}{role} {item.id}]"
 
 
-def _cut(above: list[str], label: str, line: str, max_tokens: int, count: Callable[[str], int]) -> str:
-    """The longest beginning of the line that still fits, to the word; "" when that is hardly more than its label."""
-    low, high = len(label), len(line)
+def _cut(label: str, line: str, room: int, count: Callable[[str], int]) -> str:
+    """The longest beginning of the line that fits, to the word, with an ellipsis; "" when hardly more than its label
+    does."""
+    words = line[len(label) :].split()
+    low, high = 0, len(words)
     while low < high:
         middle = (low + high + 1) // 2
-        if count("\n".join([*above, line[:middle] + "…"])) <= max_tokens:
+        if count(f"{label} {' '.join(words[:middle])}…") <= room:
             low = middle
         else:
             high = middle - 1
-    begin = line[:low].rsplit(" ", 1)[0] if low < len(line) else line[:low]
-    short = begin.rstrip() + "…"
-    fits = count("\n".join([*above, short])) <= max_tokens  # fewer letters may be more pieces
-    return short if fits and len(begin) >= len(label) + 20 else ""
+    return f"{label} {' '.join(words[:low])}…" if low >= FEWEST else ""
 
 
 def _alike(one: frozenset[int], other: frozenset[int]) -> bool:

@@ -11,7 +11,7 @@ import json
 import re
 import threading
 import zlib
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -53,7 +53,7 @@ def load_embedder(spec: str) -> Embedder:
     """
     kind, _, rest = spec.partition(":")
     if spec == "static":
-        return StaticEmbedder()
+        return packaged()
     if spec == "hash":
         return HashEmbedder()
     if kind in ("onnx", "openai") and rest:
@@ -128,8 +128,10 @@ class StaticEmbedder:
                 try:
                     self._loaded = _Model(self._folder, self.dim)
                 except Exception as error:  # tokenizers raises a bare Exception for a file that it cannot read
-                    raise ConfigError(f"The packaged model in {self._folder} cannot be read ({error}); "
-                                      "reinstall engrain, or set embedder to hash.") from error
+                    raise ConfigError(
+                        f"The packaged model in {self._folder} cannot be read ({error}); "
+                        "reinstall engrain, or set embedder to hash."
+                    ) from error
             return self._loaded
 
     def embed(self, texts: list[str], /) -> Floats:
@@ -147,8 +149,14 @@ class StaticEmbedder:
         return len((self._loaded or self._model()).tokenizer.encode(text, add_special_tokens=False).ids)
 
 
+@cache
+def packaged() -> StaticEmbedder:
+    """The one packaged embedder of this process: it is read once, whoever asks."""
+    return StaticEmbedder()
+
+
 def load_tokenizer(path: Path) -> Any:
-    """A tokenizer file, without padding and truncation. Imported here: it costs 30 ms that a store without text saves."""
+    """A tokenizer file, without padding and truncation. Imported here: the import costs 30 ms."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(path))
@@ -158,14 +166,15 @@ def load_tokenizer(path: Path) -> Any:
 
 
 def _safetensors_rows(path: Path, dim: int) -> npt.NDArray[np.int8]:
-    """The tensor ``embeddings`` of a safetensors file, mapped, not read: 8 bytes of header length, JSON, then the rows."""
+    """The tensor ``embeddings`` of a safetensors file, mapped, not read: 8 bytes of header length, JSON, the rows."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))["embeddings"]
     if header["dtype"] != "I8" or header["shape"][1] != dim:
         raise ValueError(f"expected int8 rows of {dim}, found {header['dtype']} {header['shape']}")
-    return np.memmap(path, dtype=np.int8, mode="r", offset=8 + length + header["data_offsets"][0],
-                     shape=tuple(header["shape"]))
+    return np.memmap(
+        path, dtype=np.int8, mode="r", offset=8 + length + header["data_offsets"][0], shape=tuple(header["shape"])
+    )
 
 
 class HashEmbedder:

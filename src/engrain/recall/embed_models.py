@@ -44,7 +44,9 @@ class OnnxEmbedder:
         self._tokenizer.enable_truncation(512)
         self._inputs = {one.name for one in self._session.get_inputs()}
         with file.open("rb") as stream:  # the head of the file and its size tell two models of one name apart
-            self.name = f"onnx:{file.parent.name}/{file.name}/{file.stat().st_size}/{zlib.crc32(stream.read(1 << 20)):08x}"
+            self.name = (
+                f"onnx:{file.parent.name}/{file.name}/{file.stat().st_size}/{zlib.crc32(stream.read(1 << 20)):08x}"
+            )
         self.dim = int(self._vectors(["dimension"]).shape[1])
 
     def embed(self, texts: list[str], /) -> Floats:
@@ -54,7 +56,7 @@ class OnnxEmbedder:
 
     def _vectors(self, texts: list[str]) -> Floats:
         encoded = [self._tokenizer.encode(text) for text in texts]
-        width = max(1, max(len(one.ids) for one in encoded))
+        width = max(1, *(len(one.ids) for one in encoded))
         ids, mask = np.zeros((len(texts), width), np.int64), np.zeros((len(texts), width), np.int64)
         for row, one in enumerate(encoded):
             ids[row, : len(one.ids)], mask[row, : len(one.ids)] = one.ids, 1
@@ -70,7 +72,8 @@ class OnnxEmbedder:
 
 
 class OpenAIEmbedder:
-    """An OpenAI-compatible ``/embeddings`` endpoint: ENGRAIN_OPENAI_BASE_URL (default api.openai.com), OPENAI_API_KEY."""
+    """An OpenAI-compatible ``/embeddings`` endpoint at ENGRAIN_OPENAI_BASE_URL (default api.openai.com), with
+    OPENAI_API_KEY."""
 
     def __init__(self, model: str) -> None:
         self._model = model
@@ -79,7 +82,9 @@ class OpenAIEmbedder:
         if not self._url.startswith(("https://", "http://")):
             raise ConfigError(f"ENGRAIN_OPENAI_BASE_URL must be an http(s) address, not {self._url!r}.")
         if not self._key and self._url.startswith("https://api.openai.com/"):
-            raise ConfigError(f"embedder openai:{model} needs OPENAI_API_KEY, or ENGRAIN_OPENAI_BASE_URL for a local server.")
+            raise ConfigError(
+                f"embedder openai:{model} needs OPENAI_API_KEY, or ENGRAIN_OPENAI_BASE_URL for a local server."
+            )
         self.name = f"openai:{model}"
         self._dim: int | None = None
         self._lock = threading.Lock()
@@ -96,7 +101,9 @@ class OpenAIEmbedder:
         """float32[n, dim]. EmbedderError when the endpoint does not answer as it should; nothing stands in for it."""
         dim = self.dim
         # The endpoint refuses empty texts and more than about 8,000 tokens.
-        parts = [self._ask([text[:20_000] or " " for text in texts[i : i + _BATCH]]) for i in range(0, len(texts), _BATCH)]
+        parts = [
+            self._ask([text[:20_000] or " " for text in texts[i : i + _BATCH]]) for i in range(0, len(texts), _BATCH)
+        ]
         out = np.concatenate(parts) if parts else np.zeros((0, dim), dtype=np.float32)
         if out.shape != (len(texts), dim):
             raise EmbedderError(f"{self._url} gave {out.shape} numbers where {(len(texts), dim)} were expected.")
@@ -104,7 +111,10 @@ class OpenAIEmbedder:
 
     def _ask(self, texts: list[str]) -> Floats:
         body = json.dumps({"model": self._model, "input": texts, "encoding_format": "float"}).encode()
-        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {self._key}"} if self._key else {})}
+        headers = {
+            "Content-Type": "application/json",
+            **({"Authorization": f"Bearer {self._key}"} if self._key else {}),
+        }
         request = urllib.request.Request(self._url, data=body, headers=headers)  # noqa: S310 (scheme checked above)
         try:
             with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310

@@ -38,10 +38,21 @@ def index(texts: Sequence[str], embedder: Embedder) -> list[list[Passage]]:
     flat = [piece for parts in pieces for piece in parts]
     vectors, scales = quantize(embedder.embed(flat))
     name = embedder.name
-    rows = iter([(terms, length, vector.tobytes() if scale else None, scale or None) for (terms, length), vector, scale
-                 in zip(pack([analyze(piece) for piece in flat]), vectors, scales.tolist(), strict=True)])
-    return [[Passage(number, length, terms, vector, scale, name, ANALYZER)
-             for number, (terms, length, vector, scale) in enumerate(islice(rows, len(parts)))] for parts in pieces]
+    rows = iter(
+        [
+            (terms, length, vector.tobytes() if scale else None, scale or None)
+            for (terms, length), vector, scale in zip(
+                pack([analyze(piece) for piece in flat]), vectors, scales.tolist(), strict=True
+            )
+        ]
+    )
+    return [
+        [
+            Passage(number, length, terms, vector, scale, name, ANALYZER)
+            for number, (terms, length, vector, scale) in enumerate(islice(rows, len(parts)))
+        ]
+        for parts in pieces
+    ]
 
 
 def split(text: str) -> list[str]:
@@ -64,7 +75,9 @@ def pack(texts: Sequence[list[int]]) -> list[tuple[bytes, int]]:
     ends = np.searchsorted(keys >> np.uint64(32), np.arange(1, len(texts) + 1, dtype=np.uint64))
     hashes, freqs = keys.astype("<u4"), np.minimum(counts, 65535).astype("<u2")  # the low half of a key is the term
     bounds = pairwise([0, *ends.tolist()])
-    return [(hashes[a:b].tobytes() + freqs[a:b].tobytes(), len(terms)) for (a, b), terms in zip(bounds, texts, strict=True)]
+    return [
+        (hashes[a:b].tobytes() + freqs[a:b].tobytes(), len(terms)) for (a, b), terms in zip(bounds, texts, strict=True)
+    ]
 
 
 def unpack(blob: bytes) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:

@@ -1,4 +1,4 @@
-"""Which passages hold a term, and how often: a sorted base and a short unsorted tail that is merged in when it grows."""
+"""Which passages hold a term, and how often: a sorted base and a short tail that is merged in when it grows."""
 
 from __future__ import annotations
 
@@ -37,15 +37,18 @@ class Postings:
             self._fresh()
 
     def snapshot(self) -> PostingsView:
-        return PostingsView((self._terms, self._rows, self._counts),
-                            (self._tail_terms.rows, self._tail_rows.rows, self._tail_counts.rows))
+        return PostingsView(
+            (self._terms, self._rows, self._counts),
+            (self._tail_terms.rows, self._tail_rows.rows, self._tail_counts.rows),
+        )
 
 
 class PostingsView:
     """The postings as they were at one moment."""
 
-    def __init__(self, base: tuple[npt.NDArray[np.uint32], Ints, Counts],
-                 tail: tuple[npt.NDArray[np.uint32], Ints, Counts]) -> None:
+    def __init__(
+        self, base: tuple[npt.NDArray[np.uint32], Ints, Counts], tail: tuple[npt.NDArray[np.uint32], Ints, Counts]
+    ) -> None:
         self._base, self._tail = base, tail
 
     def of(self, term: int) -> tuple[Ints, Counts]:

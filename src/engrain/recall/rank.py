@@ -2,8 +2,9 @@
 
 score = confidence × (Σ weight × signal) × (1 + Σ lift) / (1 + greatest possible lift)
 
-- *Signals* are relative to the best visible item, 0..1, and their weights sum to 1 (a convex combination): words of the
-  item, of windows of 3 and 5 turns around it and of its session (BM25), meaning of the item and of the 5 turns (cosine).
+- *Signals* are relative to the best visible item, 0..1, and their weights sum to 1 (a convex combination): words of
+  the item, of windows of 3 and 5 turns around it and of its session (BM25), meaning of the item and of the 5 turns
+  (cosine).
 - *Lifts* are small and multiply, so that they order what is relevant and make nothing relevant: the question names the
   speaker; it is asked in the first person and the item was said by the user; importance; recency; helpfulness.
 - *Confidence*, 0..1, is the same for all hits of a question: the probability that the visible items hold an answer at
@@ -32,10 +33,14 @@ DAY = 86_400_000_000  # µs
 _FIRST_PERSON = re.compile(r"\b(?:i|i'm|i've|i'd|me|my|mine|myself|we|our|ours|us)\b", re.IGNORECASE)
 
 
+USUAL = Bm25(1.2, 0.75)
+BY_LENGTH = Bm25(1.2, 1.0)  # full normalisation: long answers of assistants hold every word
+
+
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Every number of the ranking. One configuration for all uses; ``bench/recall.py --ablate`` shows what each is worth.
-    Found by coordinate search on the development sets of LoCoMo and BEAM, then rounded."""
+    """Every number of the ranking. One configuration for all uses; ``bench/recall.py --ablate`` shows what each is
+    worth. Found by coordinate search on the development sets of LoCoMo and BEAM, then rounded."""
 
     words: float = 0.15
     near: float = 0.10
@@ -49,9 +54,9 @@ class Weights:
     recency: float = 0.02  # now; half of it after ``half_life`` days
     half_life: float = 30.0
     helpful: float = 0.10
-    item: Bm25 = Bm25(1.2, 1.0)  # full normalisation: long answers of assistants hold every word
-    episode: Bm25 = Bm25(1.2, 0.75)
-    whole: Bm25 = Bm25(1.2, 0.75)
+    item: Bm25 = BY_LENGTH
+    episode: Bm25 = USUAL
+    whole: Bm25 = USUAL
     bias: float = -9.7  # confidence: 1 / (1 + exp(-(bias + covered × share + cosine × cosine)))
     covered: float = 11.9
     cosine: float = 8.7
@@ -63,7 +68,8 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``terms``: distinct hashes. ``vector``: unit length, or zeros. ``calibrated``: cosines are the packaged model's."""
+    """``terms``: distinct hashes. ``vector``: unit length or zeros. ``calibrated``: its cosines are the packaged
+    model's."""
 
     text: str
     terms: list[int]
@@ -101,7 +107,9 @@ def rank(view: View, question: Question, weights: Weights) -> Ranking:
     possible = sum(most for most, _ in lifts.values()) + weights.helpful
     confidence = _confidence(words, cosine, question, weights)
     unit = np.float32(confidence / (1.0 + possible))
-    parts = {name: unit * np.float32(weight) * _relative(values) for name, (weight, values) in signals.items() if weight}
+    parts = {
+        name: unit * np.float32(weight) * _relative(values) for name, (weight, values) in signals.items() if weight
+    }
     base = _sum(view, parts)
     parts |= {name: base * lift for name, (_, lift) in lifts.items()}
     common = (words.covered > 0) | (cosine >= weights.apart)

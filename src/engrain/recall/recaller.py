@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import islice
+
+import numpy as np
 
 from engrain.config import Config
 from engrain.errors import InvalidField, InvalidInput
@@ -24,7 +27,7 @@ from engrain.world import World
 
 CUT = 8000  # characters of a question that are read; the embedder reads no more either
 AT_ONCE = 500  # ids in one statement
-SPARE = 20  # candidates beyond the limit, for what supersession and near-duplicates move
+SPARE = 10  # candidates beyond the limit, for what supersession and near-duplicates move
 
 
 class Recaller:
@@ -33,8 +36,14 @@ class Recaller:
     Scores lie in 0..1: see ``rank``. The embedder is asked for when it is first needed.
     """
 
-    def __init__(self, store: Store, world: World, embedder: Callable[[], Embedder], config: Config,
-                 weights: Weights | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        world: World,
+        embedder: Callable[[], Embedder],
+        config: Config,
+        weights: Weights | None = None,
+    ) -> None:
         self._store, self._world, self._embedder = store, world, embedder
         self._segments = Segments(store, world, config.cache_rows)
         self._weights = weights or Weights()
@@ -53,8 +62,9 @@ class Recaller:
         min_score: float | None = None,
     ) -> list[Hit]:
         """Up to ``limit`` hits, best first; none when nothing is relevant (see ``rank`` for what a score means and how
-        it was calibrated). ``min_score`` replaces the calibrated gate: 0.0 gives whatever comes nearest. ``since`` and
-        ``until`` are timezone-aware. Raises InvalidInput for a blank query, InvalidField for a limit outside 1..1000."""
+        it was calibrated). ``min_score`` replaces the calibrated gate: 0.0 gives whatever comes nearest. ``since``
+        and ``until`` are timezone-aware. Raises InvalidInput for a blank query, InvalidField for a limit outside
+        1..1000."""
         if not query.strip():
             raise InvalidInput("query must not be blank: say what to look for.")
         if not 1 <= limit <= 1000:
@@ -66,7 +76,9 @@ class Recaller:
         text = query[:CUT]
         terms = list(dict.fromkeys(analyze(text)))
         calibrated = embedder.name == StaticEmbedder.name
-        ranking = rank(view, Question(text, terms, embedder.embed([text])[0], self._world.now(), calibrated), self._weights)
+        ranking = rank(
+            view, Question(text, terms, embedder.embed([text])[0], self._world.now(), calibrated), self._weights
+        )
         admitted = Filter(kinds, tags, session, micros(since), micros(until)).admits(view)
         if min_score is None:
             if ranking.confidence < self._weights.gate:
@@ -75,11 +87,11 @@ class Recaller:
         rows = best(view, ranking.score, admitted, limit + SPARE)
         found = refine(self._candidates(scope, view, ranking, rows), set(terms))
         hits = (one.hit() for one in found)
-        return [hit for hit in hits if hit.score > 0 and hit.score >= (min_score or 0.0)][:limit]
+        return list(islice((hit for hit in hits if hit.score > 0 and hit.score >= (min_score or 0.0)), limit))
 
     def context(self, scope: Scope, query: str, *, max_tokens: int = 800) -> tuple[str, tuple[str, ...]]:
-        """(block of text, ids of the items in it): what is known about the query in at most ``max_tokens`` tokens of the
-        packaged tokenizer; ("", ()) when nothing is."""
+        """(block of text, ids of the items in it): what is known about the query in at most ``max_tokens`` tokens of
+        the packaged tokenizer; ("", ()) when nothing is."""
         # An item takes ten tokens at the least.
         hits = self.recall(scope, query, limit=max(5, min(100, max_tokens // 10)))
         return block(hits, max_tokens)
@@ -91,18 +103,25 @@ class Recaller:
     def _candidates(self, scope: Scope, view: View, ranking: Ranking, rows: Wide) -> list[Candidate]:
         """The items of these rows with the parts of their scores, helpfulness among them. What others removed since the
         view was taken is left out."""
-        places = {view.id(int(row)): int(row) for row in rows}
+        places = {view.id(row): place for place, row in enumerate(rows.tolist())}
         names, found = list(places), []
+        values = np.stack([part[rows] for part in ranking.parts.values()], axis=1).tolist()
+        vectors, per_lift = view.vectors(rows), ranking.per_lift[rows].tolist()
         for start in range(0, len(names), AT_ONCE):
-            asked = {"tenant": scope.tenant, "agent": scope.agent, "team": scope.team, "ids": names[start : start + AT_ONCE]}
+            asked = {
+                "tenant": scope.tenant,
+                "agent": scope.agent,
+                "team": scope.team,
+                "ids": names[start : start + AT_ONCE],
+            }
             for record in self._store.read("memory_get_many", asked):
                 if record["state"] != "active":
                     continue
-                item, row = item_from_row(record), places[record["id"]]
-                parts = [(name, float(part[row])) for name, part in ranking.parts.items()]
+                item, place = item_from_row(record), places[record["id"]]
+                parts = list(zip(ranking.parts, values[place], strict=True))
                 votes = item.helpful + item.unhelpful
                 if votes:  # -1..1, drawn to 0 by two votes of doubt
                     helped = (item.helpful - item.unhelpful) / (votes + 2)
-                    parts.append(("helpful", self._weights.helpful * helped * float(ranking.per_lift[row])))
-                found.append(Candidate(item, parts))
+                    parts.append(("helpful", self._weights.helpful * helped * per_lift[place]))
+                found.append(Candidate(item, parts, vectors[place]))
         return found

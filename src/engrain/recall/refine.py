@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from engrain.model.item import Hit, MemoryItem
 from engrain.recall.analyze import analyze
 from engrain.recall.supersede import families
+from engrain.recall.view import Floats
 
-SAME_LENGTH = 0.85  # items whose lengths differ by more cannot be near-duplicates
-ALIKE = 0.9  # share of terms in common (Jaccard) from which two items say the same
+NEAR = 0.95  # cosine from which two items are looked at as possible repeats
+ALIKE = 0.9  # share of terms in common (Jaccard) from which they are
 REPEATED = 0.5  # what is left of the score of an item that says the same as a better one
 EXAMINED = 50  # candidates looked at: what stands further down moves nothing at the top
 
@@ -17,10 +20,11 @@ EXAMINED = 50  # candidates looked at: what stands further down moves nothing at
 class Candidate:
     """An item on its way to becoming a hit: its score and the parts of it."""
 
-    def __init__(self, item: MemoryItem, parts: list[tuple[str, float]]) -> None:
+    def __init__(self, item: MemoryItem, parts: list[tuple[str, float]], vector: Floats) -> None:
         self.item = item
-        self.parts = [(name, value) for name, value in parts if value]
+        self.parts = [part for part in parts if part[1]]
         self.score = sum(value for _, value in self.parts)
+        self.vector = vector  # of its first passage, unit length; zeros without one
 
     def move(self, name: str, score: float) -> None:
         """Give it another score, and the difference a name."""
@@ -66,23 +70,17 @@ def _newest_first(members: list[Candidate]) -> None:
 def _repeats_down(found: list[Candidate]) -> None:
     """Maximal marginal relevance (Carbonell and Goldstein, 1998) for near-duplicates only: distinct items keep their
     place, and nothing is dropped."""
-    kept: list[tuple[int, Candidate, list[frozenset[int]]]] = []
-    for one in found:
-        size = len(one.item.content)
-        mine: list[frozenset[int]] = []
-        for length, other, theirs in kept:
-            if min(size, length) >= SAME_LENGTH * max(size, length) and _alike(one, mine, other, theirs):
-                one.move("repeats", one.score * REPEATED)
-                break
-        else:
-            kept.append((size, one, mine))
+    if len(found) < 2:
+        return
+    vectors = np.stack([one.vector for one in found])
+    near = np.argwhere(np.tril(vectors @ vectors.T >= NEAR, -1))  # (later, earlier): the later one is the worse one
+    down: set[int] = set()
+    for later, earlier in near.tolist():
+        if earlier not in down and later not in down and _alike(found[later].item, found[earlier].item):
+            down.add(later)
+            found[later].move("repeats", found[later].score * REPEATED)
 
 
-def _alike(one: Candidate, mine: list[frozenset[int]], other: Candidate, theirs: list[frozenset[int]]) -> bool:
-    if one.item.content == other.item.content:
-        return one.item.role == other.item.role
-    for candidate, known in ((one, mine), (other, theirs)):
-        if not known:
-            known.append(frozenset(analyze(candidate.item.content)))
-    a, b = mine[0], theirs[0]
-    return len(a & b) >= ALIKE * max(1, len(a | b)) and len(a) > 3
+def _alike(one: MemoryItem, other: MemoryItem) -> bool:
+    a, b = frozenset(analyze(one.content)), frozenset(analyze(other.content))
+    return len(a & b) >= ALIKE * max(1, len(a | b))

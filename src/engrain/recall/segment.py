@@ -15,19 +15,21 @@ from engrain.recall.index import unpack
 from engrain.recall.postings import Postings
 from engrain.store.port import Row
 
-ITEM = np.dtype([
-    ("id", "S32"),  # for a fixed order only
-    ("time", "<i8"),  # occurred_at, else created_at: µs UTC
-    ("created", "<i8"),
-    ("expires", "<i8"),  # FOREVER when never
-    ("importance", "<f4"),
-    ("kind", "<i4"),
-    ("tags", "<i4"),
-    ("unit", "<i4"),  # the (agent, session) it belongs to, -1 without a session
-    ("role", "<i4"),  # -1 without one
-    ("agent", "<i4"),
-    ("public", "?"),
-])
+ITEM = np.dtype(
+    [
+        ("id", "S32"),  # for a fixed order only
+        ("time", "<i8"),  # occurred_at, else created_at: µs UTC
+        ("created", "<i8"),
+        ("expires", "<i8"),  # FOREVER when never
+        ("importance", "<f4"),
+        ("kind", "<i4"),
+        ("tags", "<i4"),
+        ("unit", "<i4"),  # the (agent, session) it belongs to, -1 without a session
+        ("role", "<i4"),  # -1 without one
+        ("agent", "<i4"),
+        ("public", "?"),
+    ]
+)
 FOREVER = np.iinfo(np.int64).max
 
 
@@ -62,7 +64,7 @@ class Segment:
         """Take in rows of segment_changes, in their order: the passages of one item follow each other."""
         if not changes:
             return
-        self.seq = max(self.seq, max(int(row["seq"]) for row in changes))
+        self.seq = max(self.seq, *(int(row["seq"]) for row in changes))
         self.version += 1
         batch = _Batch(self)
         for id_, rows in groupby(changes, key=lambda row: str(row["id"])):
@@ -108,12 +110,21 @@ class _Batch:
         row = len(s.ids)
         s.ids.append(id_)
         s.rows[id_] = row
-        self._items.append((
-            id_.encode()[:32], created if occurred is None else occurred, created, FOREVER if expires is None else expires,
-            first["importance"], s.kinds.number(first["kind"]), s.tags.number(frozenset(json.loads(first["tags"]))),
-            -1 if session is None else s.units.number((agent, session)), -1 if role is None else s.roles.number(role),
-            s.agents.number(agent), first["visibility"] == "public",
-        ))
+        self._items.append(
+            (
+                id_.encode()[:32],
+                created if occurred is None else occurred,
+                created,
+                FOREVER if expires is None else expires,
+                first["importance"],
+                s.kinds.number(first["kind"]),
+                s.tags.number(frozenset(json.loads(first["tags"]))),
+                -1 if session is None else s.units.number((agent, session)),
+                -1 if role is None else s.roles.number(role),
+                s.agents.number(agent),
+                first["visibility"] == "public",
+            )
+        )
         indexed = [one for one in group if one["number"] is not None]
         if not indexed:  # not indexed yet: it has one empty passage, found by nothing but filters' arithmetic
             self._owner.append(row)
@@ -137,8 +148,10 @@ class _Batch:
         s = self._segment
         if not self._items:
             return
-        rows = np.repeat(np.arange(s.owner.size, s.owner.size + len(self._owner), dtype=np.int32),
-                         [len(terms) for terms in self._terms])
+        rows = np.repeat(
+            np.arange(s.owner.size, s.owner.size + len(self._owner), dtype=np.int32),
+            [len(terms) for terms in self._terms],
+        )
         s.items.extend(np.array(self._items, dtype=ITEM))
         s.alive.extend(np.ones(len(self._items), np.bool_))
         s.owner.extend(np.array(self._owner, np.int32))

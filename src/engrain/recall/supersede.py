@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from engrain.recall.analyze import analyze
 
 SHARE = 0.5  # of the words of the shorter one that two items must share, at their beginning and end
 LEAST = 3  # ... and so many words at least
-_WORD = re.compile(r"\S+")
-LONGEST = 60  # words; longer items are narratives, not facts with a value
+LONGEST = 400  # characters; longer items are narratives, not facts with a value
 
 
 def families(contents: Sequence[str], asked: set[int]) -> list[list[int]]:
@@ -22,8 +20,9 @@ def families(contents: Sequence[str], asked: set[int]) -> list[list[int]]:
     for first, words in enumerate(split):
         if first in taken or not words:
             continue
-        family = [first] + [other for other in range(first + 1, len(split))
-                            if other not in taken and _same(words, split[other], asked)]
+        family = [first] + [
+            other for other in range(first + 1, len(split)) if other not in taken and _same(words, split[other], asked)
+        ]
         if len(family) > 1:
             taken.update(family)
             found.append(family)
@@ -31,8 +30,7 @@ def families(contents: Sequence[str], asked: set[int]) -> list[list[int]]:
 
 
 def _words(content: str) -> list[str]:
-    words = _WORD.findall(content[:1000].rstrip(" .!?"))
-    return words if len(words) <= LONGEST else []
+    return content.rstrip(" .!?").split() if len(content) <= LONGEST else []
 
 
 def _same(one: list[str], other: list[str], asked: set[int]) -> bool:

@@ -1,4 +1,4 @@
-"""View: what one agent may see at one moment, as one collection: its own segment and the visible part of the shared one.
+"""View: what one agent may see at one moment, as one collection: its own segment and the visible shared rows.
 
 Everything that ranking counts (how many, how long, how rare) is counted over a view and nothing else, so a row that the
 agent may not see cannot touch a score.
@@ -93,7 +93,9 @@ class View:
             part.passage_at[shown] = new[part.passage_at[shown]]
         self.owner: Wide = owner[by_item]
         self.length: Floats = (np.concatenate(lengths) if lengths else np.empty(0)).astype(np.float32)[by_item]
-        self.first: Wide = np.searchsorted(self.owner, np.arange(self.n))  # each item's first passage; it has one at least
+        self.first: Wide = np.searchsorted(
+            self.owner, np.arange(self.n)
+        )  # each item's first passage; it has one at least
 
     @cached_property
     def total_length(self) -> Floats:
@@ -133,6 +135,20 @@ class View:
         if self.single or not self.n:
             return passages
         return np.maximum.reduceat(passages, self.first)
+
+    def vectors(self, items: Wide) -> Floats:
+        """float32[len(items), dim]: the vector of each item's first passage, zeros without one."""
+        out = np.zeros((len(items), self.parts[0].matrix.shape[1]), np.float32)
+        passages = self.first[items]
+        for part in self.parts:
+            places = part.passage_at[part.vector_of]
+            # Passages are numbered in another order than vectors are stored: look each one up.
+            at = np.full(len(self.owner) + 1, -1, np.int32)
+            at[places] = np.arange(len(places), dtype=np.int32)
+            at[-1] = -1  # where invisible ones went
+            rows = at[passages]
+            out[rows >= 0] = part.matrix[rows[rows >= 0]] * part.scale[rows[rows >= 0], None]
+        return out
 
     def near(self, step: int) -> Mask:
         """[n - step]: is the row ``step`` further on in the same session?"""

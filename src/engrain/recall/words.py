@@ -1,4 +1,4 @@
-"""Words: BM25 (Robertson and Zaragoza, 2009) with counts of one view only, over items, windows of turns and sessions."""
+"""Words: BM25 (Robertson and Zaragoza, 2009) counted over one view: items, windows of turns, sessions."""
 
 from __future__ import annotations
 
@@ -80,8 +80,12 @@ def _norms(view: View, item: Bm25, episode: Bm25, session: Bm25) -> list[Floats]
     key = (item, episode, session)
     if key not in view.norms:
         length = view.total_length
-        units = [(view.length, item), (window(view, length, 1), episode), (window(view, length, 2), episode),
-                 (np.add.reduceat(length, view.starts) if view.n else length, session)]
+        units = [
+            (view.length, item),
+            (window(view, length, 1), episode),
+            (window(view, length, 2), episode),
+            (np.add.reduceat(length, view.starts) if view.n else length, session),
+        ]
         view.norms[key] = [_norm(lengths, bm) for lengths, bm in units]
     return view.norms[key]
 
