@@ -84,7 +84,7 @@ def _optional(text: str) -> bool:
 
 def _references(text: str) -> list[tuple[str, str]]:
     """(table, alias) of every table that is read, updated or deleted from; without an alias the table's name."""
-    found = re.findall(r"\b(?:from|join|update(?! set))\s+(\w+)(?:\s+(?:as\s+)?(\w+))?", text)
+    found = re.findall(r"\b(?:from|join|using|update(?! set))\s+(\w+)(?:\s+(?:as\s+)?(\w+))?", text)
     return [(table, alias if alias and alias not in _KEYWORDS else table) for table, alias in found]
 
 

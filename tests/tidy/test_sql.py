@@ -20,6 +20,7 @@ BAD = {
     "subquery free": "select * from memories where tenant = :tenant and agent = :agent and id in (select memory_id from signals)",
     "update": "update memories set pinned = 1 where id = :id and agent = :agent",
     "delete": "delete from memories where agent = :agent",
+    "delete using": "delete from memories m using signals s where m.tenant = :tenant and m.agent = :agent and s.memory_id = m.id",
     "insert": "insert into kv (agent, namespace, key, value) values (:agent, :namespace, :key, :value)",
     "insert a constant tenant": "insert into kv (tenant, agent, key) values ('default', :agent, :key)",
     "or": "select * from memories where tenant = :tenant and agent = :agent or pinned = 1",
