@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from engrain.errors import InvalidField, InvalidInput, UnknownItem
 from engrain.intake import validate
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from engrain.memory import Memory
 
 
+T = TypeVar("T")
+
+
 class Agent:
     """What one agent remembers, recalls, decides and observes. Made by ``memory.agent(name, tenant=, team=)``."""
 
-    def __init__(self, memory: Memory, scope: Scope) -> None:
+    def __init__(self, memory: Memory, scope: Scope, *, known: bool) -> None:
         self._memory = memory
         self.scope = scope
+        self._known = known
 
     def __repr__(self) -> str:
         return f"Agent({self.scope.agent!r}, tenant={self.scope.tenant!r}, team={self.scope.team!r})"
@@ -70,7 +74,7 @@ class Agent:
             "source": source,
         }
         self._memory._check_open()
-        return self._memory.writer.remember(self.scope, [validate.draft(row, self._memory.kinds)])[0]
+        return self._wrote(self._memory.writer.remember(self.scope, [validate.draft(row, self._memory.kinds)]))[0]
 
     def remember_many(self, rows: Iterable[Mapping[str, Any]]) -> builtins.list[MemoryItem]:
         """Keep many in one transaction: all or none, one item per row, in order. Rows have ``remember``'s fields."""
@@ -81,7 +85,7 @@ class Agent:
                 drafts.append(validate.draft(row, self._memory.kinds))
             except InvalidInput as error:
                 raise type(error)(f"Row {number}: {error.detail}") from error
-        return self._memory.writer.remember(self.scope, drafts)
+        return self._wrote(self._memory.writer.remember(self.scope, drafts))
 
     def recall(
         self,
@@ -218,7 +222,9 @@ class Agent:
         """What to do next, with value, interval and evidence. The decision is logged with its propensity before this
         returns. With options and no evidence it explores; with neither it abstains."""
         self._memory._check_open()
-        return self._memory.learner.advise(self.scope, task_type, state=_clean(state), options=options, episode=episode)
+        learner = self._memory.learner
+        advice = learner.advise(self.scope, task_type, state=_clean(state), options=options, episode=episode)
+        return self._wrote(advice)
 
     def observe(self, advice: Advice | str, outcome: Outcome, action: str | None = None) -> Experience:
         """What came of an advice (or of a decision id); ``action`` when another was taken. Observing again revises."""
@@ -260,7 +266,7 @@ class Agent:
             if isinstance(row.get("outcome"), Outcome):
                 changed["outcome"] = _redacted(row["outcome"])
             cleaned.append({**row, **changed})
-        return self._memory.learner.observe_many(self.scope, cleaned)
+        return self._wrote(self._memory.learner.observe_many(self.scope, cleaned))
 
     def experiences(self, task_type: str | None = None, limit: int = 100) -> builtins.list[Experience]:
         """What this agent has observed, newest first."""
@@ -272,7 +278,14 @@ class Agent:
         self._memory._check_open()
         return self._memory.learner.q_values(self.scope, task_type)
 
-    # -- checks -------------------------------------------------------------------------------------------------------
+    # -- checks and notes ---------------------------------------------------------------------------------------------
+
+    def _wrote(self, result: T) -> T:
+        """Note the agent in the home after its first write, so that ``memory.agents()`` lists it."""
+        if not self._known:
+            self._memory.note_agent(self.scope)
+            self._known = True
+        return result
 
     def _kinds(self, kinds: Sequence[str]) -> tuple[str, ...]:
         if isinstance(kinds, str) or not isinstance(kinds, Sequence | set | frozenset):

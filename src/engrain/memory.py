@@ -157,10 +157,10 @@ class Memory:
         before = known[0]["team"] if known else None
         if team is not None and team != before:
             upkeep.join_team(self.store, tenant, name, team, self.world.now())
-        return Agent(self, Scope(tenant, name, team or before))
+        return Agent(self, Scope(tenant, name, team or before), known=bool(known) or team is not None)
 
     def agents(self) -> list[AgentInfo]:
-        """Every agent that has written, of every tenant, with what it has."""
+        """Every agent that has remembered or decided, of every tenant, with what it has."""
         self._check_open()
         return [
             AgentInfo(
@@ -221,6 +221,11 @@ class Memory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def note_agent(self, scope: Scope) -> None:
+        """List an agent among ``agents()``; harmless when it is there."""
+        row = {"tenant": scope.tenant, "agent": scope.agent, "team": None, "now": self.world.now()}
+        self.store.write([("agent_register", row)])
 
     def _again(self) -> Memory:
         """The same home, opened anew: nothing of this process's caches carries over."""

@@ -69,7 +69,6 @@ class Writer:
         try:
             with self._store.transaction(scope.tenant) as tx:
                 batch = _Batch(bump(tx, scope.tenant, agent_scope(scope.agent)), self._world.now())
-                tx.run("agent_register", {"tenant": scope.tenant, "agent": scope.agent, "team": None, "now": batch.now})
                 drained = self._signals.drain(scope.tenant, tx)
                 self._look_up(tx, scope, [one for one, _ in cleaned], batch)
                 ids = [

@@ -70,7 +70,6 @@ create table passages (
     analyzer  text not null,
     primary key (memory_id, number)
 );
-create index passages_agent on passages (tenant, agent);
 
 -- What was told again although it had just been recalled: linked to the item instead of stored.
 create table echoes (
