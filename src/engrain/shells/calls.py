@@ -42,19 +42,13 @@ class Count(TypedDict):
     count: int
 
 
-class TaskStats(TypedDict):
-    task_type: str
-    actions: int
-    outcomes: int
-
-
 class AgentStats(TypedDict):
     tenant: str
     agent: str
     team: str | None
     memories: int
     by_kind: dict[str, int]
-    learned: list[TaskStats]
+    learned: dict[str, int]  # outcomes by task type
 
 
 class Experiences(TypedDict):
@@ -120,19 +114,17 @@ def told(method: str) -> Call:
 
 def agent_stats(memory: Memory, agent: Agent, given: dict[str, Any]) -> AgentStats:
     counts = {kind: agent.count(kind) for kind in sorted(memory.kinds)}
-    learned: dict[str, TaskStats] = {}
+    learned: dict[str, int] = {}
     for value in agent.q_values():
-        if value.state is None:  # the sum over all states of the task type
-            task = learned.setdefault(value.task_type, {"task_type": value.task_type, "actions": 0, "outcomes": 0})
-            task["actions"] += 1
-            task["outcomes"] += value.visits
+        if value.state is None:  # over all states of the task type
+            learned[value.task_type] = learned.get(value.task_type, 0) + value.visits
     return {
         "tenant": agent.scope.tenant,
         "agent": agent.scope.agent,
         "team": agent.scope.team,
         "memories": sum(counts.values()),
         "by_kind": {kind: n for kind, n in counts.items() if n},
-        "learned": list(learned.values()),
+        "learned": learned,
     }
 
 

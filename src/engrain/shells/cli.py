@@ -15,11 +15,12 @@ from typer.core import TyperCommand
 
 from engrain.errors import EngrainError, InvalidContent, InvalidInput, NotFound, StoreError
 from engrain.shells.commands import COMMANDS, Command, Place
-from engrain.shells.fields import REQUIRED, Field
+from engrain.shells.fields import Field
 from engrain.shells.plain import plain
 from engrain.shells.verbs import Verb, verbs_of
 
 NAME = "engrain"
+COMPLETION = "_ENGRAIN_COMPLETE"  # the variable by which a shell asks for completions
 HELP = "Memory that makes agents better, and can prove it."
 EPILOG = (
     "Exit codes: 0 done, 1 the answer is no or empty, 2 wrong usage, 3 engine error. "
@@ -39,7 +40,7 @@ TOPICS = {
     "Decide and learn": "advise observe observe-step observe-many experiences q-values",
     "Keys and values": "kv",
     "Look after a home": "init doctor stats agents rebuild backup",
-    "Other shells": "mcp demo version",
+    "Other shells": "mcp version",
 }
 _TYPES: dict[str, Any] = {"integer": int, "number": float, "flag": bool}
 
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words, name = _ordered(list(sys.argv[1:] if argv is None else argv))
     as_json = "--json" in words[: words.index("--") if "--" in words else None]
     try:
-        code = _app(name)(args=words, prog_name=NAME, standalone_mode=False)
+        code = application(name)(args=words, prog_name=f"{NAME} {name}".strip(), standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
     except EngrainError as error:
@@ -81,11 +82,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             1 if isinstance(error, NotFound) else 2 if isinstance(error, InvalidInput) else 3,
         )
     except typer.TyperException as error:
-        if type(error).__name__ == "NoArgsIsHelpError":
-            print(error.format_message(), file=sys.stderr)
-            return 2
+        message = error.format_message()
         hint = f" Try: {NAME} {name + ' ' if name else ''}--help"
-        return _fail(error, error.format_message() + hint, as_json, 2)
+        return _fail(error, message + hint, as_json, 2) if message else 2  # nothing was asked, the help was shown
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:  # whoever read our output has seen enough
@@ -103,7 +102,8 @@ def _fail(error: Exception, message: str, as_json: bool, code: int) -> int:
 
 
 def _ordered(words: list[str]) -> tuple[list[str], str]:
-    """The words with the common options behind the command's name, and that name ("" when there is none)."""
+    """The words behind the name of a command, the common options among them, and that name; or, when it is not known,
+    all words and ""."""
     options = {"--" + field.name: field.type != "flag" for field in COMMON}
     names: list[str] = []
     common: list[str] = []
@@ -118,7 +118,7 @@ def _ordered(words: list[str]) -> tuple[list[str], str]:
         else:
             names.append(rest.pop(0))
     name = " ".join(names)
-    return ([*names, *common, *rest], name) if name in _commands() else (words, "")
+    return ([*common, *rest], name) if name in _commands() else (words, "")
 
 
 def _commands() -> dict[str, Command]:
@@ -126,30 +126,35 @@ def _commands() -> dict[str, Command]:
     return {command.name: command for command in (*verbs, *COMMANDS)}
 
 
-def _app(only: str = "") -> typer.Typer:
-    """The application with one command, or with all: building a command costs more than running one."""
+def application(name: str) -> Callable[..., Any]:
+    """One command alone where its name is known: building all of them, and a group above, costs more than running one.
+    All of them for help, for shell completion and for saying what was meant by a name that does not exist."""
     settings = {"help_option_names": ["-h", "--help"]}
+    commands = _commands()
+    if name and COMPLETION not in os.environ:
+        alone = typer.Typer(add_completion=False)
+        _add(alone, commands[name], settings)
+        return alone
     app = typer.Typer(help=HELP, epilog=EPILOG, no_args_is_help=True, context_settings=settings)
     app.callback()(_function(COMMON, lambda values: None))
-    groups = {"": app}
-    commands = _commands()
-    for name in [only] if only else [found for words in TOPICS.values() for found in _expanded(words, commands)]:
-        command = commands[name]
-        group, _, last = name.rpartition(" ")
-        panel = next(topic for topic, words in TOPICS.items() if name.split()[0] in words.split())
-        if group not in groups:
-            groups[group] = typer.Typer(
-                help="Values under keys, beside the memories.", no_args_is_help=True, context_settings=settings
-            )
-            app.add_typer(groups[group], name=group, rich_help_panel=panel)
-        groups[group].command(last, help=command.help, rich_help_panel=panel if not group else None, cls=_Command)(
-            _function((*command.fields, *COMMON), partial(_call, command))
-        )
+    for topic, words in TOPICS.items():
+        for word in words.split():
+            if word in commands:
+                _add(app, commands[word], settings, topic)
+                continue
+            group = typer.Typer(help="Values under keys, beside the memories.", no_args_is_help=True)
+            app.add_typer(group, name=word, rich_help_panel=topic, context_settings=settings)
+            for command in commands.values():
+                if command.name.startswith(word + " "):
+                    _add(group, command, settings)
     return app
 
 
-def _expanded(words: str, commands: dict[str, Command]) -> list[str]:
-    return [name for word in words.split() for name in commands if name == word or name.startswith(word + " ")]
+def _add(app: typer.Typer, command: Command, settings: dict[str, Any], panel: str | None = None) -> None:
+    name = command.name.rpartition(" ")[2]
+    app.command(name, help=command.help, rich_help_panel=panel, context_settings=settings, cls=_Command)(
+        _function((*command.fields, *COMMON), partial(_call, command))
+    )
 
 
 def _function(fields: Sequence[Field], call: Callable[[dict[str, Any]], int | None]) -> Callable[..., int | None]:
@@ -162,12 +167,15 @@ def _function(fields: Sequence[Field], call: Callable[[dict[str, Any]], int | No
     for field in fields:
         kind = list[str] | None if field.many else _TYPES.get(field.type, str) | None
         default = ... if field.required else None
+        told = field.help + (f" One of {', '.join(field.choices)}." if field.choices else "")
+        told += ' "-" reads stdin.' if field.stdin else ""
+        if field.type != "flag" and not field.required and field.default not in (None, (), ""):
+            told += f" Default: {field.default}."
         panel = "Common options" if field in COMMON else None
         if field.positional:
-            info = typer.Argument(default, help=field.help)
+            info = typer.Argument(default, help=told, show_default=False)
         else:
-            shown = str(field.default) if field.default not in (None, (), REQUIRED) and field.type != "flag" else False
-            info = typer.Option(default, field.declaration, help=field.help, show_default=shown, rich_help_panel=panel)
+            info = typer.Option(default, field.declaration, help=told, show_default=False, rich_help_panel=panel)
         parameters.append(inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=info, annotation=kind))
     function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -188,8 +196,7 @@ def _call(command: Command, values: dict[str, Any]) -> int:
     for field in command.fields:
         given = values[field.name]
         if given is not None:
-            given = _stdin() if given == "-" and field.type in ("text", "rows", "json") and field.positional else given
-            arguments[field.name] = field.from_text(given)
+            arguments[field.name] = field.from_text(_stdin() if field.stdin and given == "-" else given)
     return command.run(place, arguments)
 
 

@@ -48,15 +48,13 @@ def _init(place: Place, given: dict[str, Any]) -> int:
     from engrain.shells.init import init, undo
 
     mcp_file = given.get("mcp_file", ".mcp.json")
-    steps = undo(mcp_file) if given.get("undo") else init(place.home, place.agent, place.tenant, place.team, mcp_file)
+    steps = (
+        undo(place.home, mcp_file)
+        if given.get("undo")
+        else init(place.home, place.agent, place.tenant, place.team, mcp_file)
+    )
     print(json.dumps({"steps": steps}, ensure_ascii=False, indent=2) if place.json else "\n".join(steps))
     return 0
-
-
-def _demo(place: Place, given: dict[str, Any]) -> int:
-    from engrain.shells.demo import run
-
-    return run(place.home, given, place.json)
 
 
 COMMANDS: tuple[Command, ...] = (

@@ -40,8 +40,9 @@ _NAMES = {"string": "text", "integer": "a whole number", "number": "a number", "
 @dataclass(frozen=True, slots=True)
 class Field:
     """An input: its name is the facade's argument, its ``type`` one of text, kind, choice, integer, number, flag, time,
-    words, kinds, object, json, rows. ``positional`` fields come without an option on a command line; ``option``
-    is its spelling there when that is not the name (``--tag`` for tags). ``row`` are the fields of each row."""
+    words, kinds, object, json, rows. On a command line ``positional`` fields come without an option, ``-`` stands for
+    stdin where ``stdin`` is true, and ``option`` is the spelling when that is not the name (``--tag`` for tags).
+    ``row`` are the fields of each row."""
 
     name: str
     type: str
@@ -49,6 +50,7 @@ class Field:
     default: Any = REQUIRED
     choices: tuple[str, ...] = ()
     positional: bool = False
+    stdin: bool = False
     option: str = ""
     row: tuple[Field, ...] = ()
 
@@ -67,7 +69,7 @@ class Field:
         if self.positional:
             return self.name.upper()
         option = self.option or "--" + self.name.replace("_", "-")
-        return f"{option}/--no-{option[2:]}" if self.type == "flag" and "/" not in option else option
+        return f"{option}/--no-{option[2:]}" if self.type == "flag" and not self.option else option
 
     def schema(self, kinds: Collection[str]) -> dict[str, Any]:
         """Its JSON Schema; ``kinds`` are the kinds of memory that the project knows."""
@@ -91,7 +93,8 @@ class Field:
             if self.type == "rows":
                 return self.from_json([json.loads(line) for line in given.splitlines() if line.strip()])
         except ValueError as error:
-            raise InvalidField(f"{self.name} must be {self.expected}, not {_short(given)} ({error}).") from error
+            detail = f" ({error})" if isinstance(error, json.JSONDecodeError) else ""
+            raise InvalidField(f"{self.name} must be {self.expected}, not {_short(given)}{detail}.") from error
         return self.from_json(given)
 
     def from_json(self, given: Any) -> Any:
@@ -138,14 +141,14 @@ class Field:
 def parse(fields: Sequence[Field], given: Mapping[str, Any], where: str = "") -> dict[str, Any]:
     """The arguments that a JSON object stands for: only what was given; null is not given. Raises InvalidField."""
     if not isinstance(given, Mapping):
-        raise InvalidField(f"{where}it must be a JSON object, not {_short(given)}.")
+        raise InvalidField(f"{where}It must be a JSON object, not {_short(given)}.")
     known = {field.name: field for field in fields}
     for name in given:
         if name not in known:
-            raise InvalidField(f"{where}there is no argument {name!r}; the arguments are {', '.join(known) or 'none'}.")
+            raise InvalidField(f"{where}There is no argument {name!r}; the arguments are {', '.join(known) or 'none'}.")
     missing = [field.name for field in fields if field.required and given.get(field.name) is None]
     if missing:
-        raise InvalidField(f"{where}the argument {missing[0]!r} is missing.")
+        raise InvalidField(f"{where}The argument {missing[0]!r} is missing.")
     try:
         return {name: known[name].from_json(value) for name, value in given.items() if value is not None}
     except InvalidField as error:

@@ -16,9 +16,7 @@ OF_KIND = Field("kind", "kind", "Only this kind.", None)
 OF_TASK = Field("task_type", "text", "Only this task type.", None)
 EPISODE = Field("episode", "text", "The run of steps that this one belongs to.", None)
 ITEM = (
-    Field(
-        "content", "text", "What to keep: text up to 1 MiB; on a command line - reads it from stdin.", positional=True
-    ),
+    Field("content", "text", "What to keep: text up to 1 MiB.", positional=True, stdin=True),
     Field("kind", "kind", "What kind of thing it is.", "context"),
     Field("key", "text", "A name: what is remembered later under the same kind and key replaces it.", None),
     Field("importance", "number", "1 (trifle) to 10 (vital).", 5.0),

@@ -192,11 +192,12 @@ def _q_values(value: Mapping[str, Any], now: datetime) -> None:
 
 def _stats(value: Mapping[str, Any], now: datetime) -> None:
     memories, decisions, experiences = value["memories"], value["decisions"], value["experiences"]
-    about = f"schema {value['schema']}, embedder {value['embedder']}, {_pairs(value['store'])}"
+    store = value["store"]
+    about = f"{store['engine']}, {store['bytes']:,} bytes, schema {value['schema']}, embedder {value['embedder']}"
     _table(
         [
-            ("home", value["home"]),
-            ("store", about),
+            ("store", store["location"]),
+            ("", about),
             ("agents", f"{value['agents']:,}"),
             ("memories", f"{memories['active']:,} active, {memories['superseded']:,} superseded, "
                          f"{memories['characters']:,} characters"),
@@ -264,7 +265,13 @@ def _table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> None:
         table.columns[0].style, table.columns[0].no_wrap = "dim", True
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    console.print(table)
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as printed:
+        console.print(table)
+    for line in printed.get().splitlines():  # columns are filled up with blanks, which a file need not keep
+        console.print(line.rstrip(), soft_wrap=True)
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

@@ -75,8 +75,9 @@ VERBS: tuple[Verb, ...] = (
             Field(
                 "rows",
                 "rows",
-                "A JSON object a line, with the arguments of remember; - reads stdin.",
+                "A JSON object a line, with the arguments of remember.",
                 positional=True,
+                stdin=True,
                 row=inputs.ITEM,
             ),
         ),
@@ -88,7 +89,7 @@ VERBS: tuple[Verb, ...] = (
         "recall",
         "Find what is remembered about a question, best first, with scores and why. Ask before you start a task.",
         (
-            Field("query", "text", "The question, in plain words.", positional=True),
+            Field("query", "text", "The question, in plain words.", positional=True, stdin=True),
             Field("limit", "integer", "At most so many.", 10),
             Field("kinds", "kinds", "Only these kinds.", None, option="--kind"),
             Field("tags", "words", "Only what has all of these tags.", None, option="--tag"),
@@ -107,7 +108,7 @@ VERBS: tuple[Verb, ...] = (
         "context",
         "What is remembered about a question as one block of text for a prompt, within a budget of tokens.",
         (
-            Field("query", "text", "The question, in plain words.", positional=True),
+            Field("query", "text", "The question, in plain words.", positional=True, stdin=True),
             Field("max_tokens", "integer", "The block is never longer.", 800),
         ),
         calls.Context,
@@ -249,8 +250,9 @@ VERBS: tuple[Verb, ...] = (
             Field(
                 "rows",
                 "rows",
-                "A JSON object a line, with the arguments of observe-step; - reads stdin.",
+                "A JSON object a line, with the arguments of observe-step.",
                 positional=True,
+                stdin=True,
                 row=inputs.STEP,
             ),
         ),
@@ -286,7 +288,7 @@ VERBS: tuple[Verb, ...] = (
         "Set a key to a JSON value.",
         (
             inputs.KV_KEY,
-            Field("value", "json", "The value as JSON.", positional=True),
+            Field("value", "json", "The value as JSON.", positional=True, stdin=True),
             inputs.NAMESPACE,
             Field("ttl", "text", "How long it stays, e.g. 30d or 12h.", None),
         ),
