@@ -7,7 +7,8 @@ Public contract only: engrain.open in a temporary folder, remember_many, recall.
     python -m bench.recall --ablate            what each part of the score is worth: the table without it
 
 Data: the folder in ENGRAIN_DATA (default ../shared/data beside the project) with locomo/dev.json,
-beam/dev_100K.jsonl.gz, factconsolidation/dev.json. Their licences forbid shipping them here; what is absent is named and left out.
+beam/dev_100K.jsonl.gz, factconsolidation/dev.json. Their licences forbid shipping them here; what is absent is named
+and left out.
 
 Measures: recall@10 is the share of a question's evidence among the first ten hits, averaged over questions that have
 evidence; for sessions, among the first ten sessions of fifty hits; top 1 and top 10 of FactConsolidation are the share

@@ -22,9 +22,9 @@ ANALYZER = "words/1"  # names this file's behaviour: a change of behaviour chang
 _STOP = frozenset(
     re.findall(
         r"\w+",
-        """a an the and or but if of at by for with about to from in on is are was were be been being do does did has have
-        had having i me my mine you your yours he him his she her hers it its they them their theirs our ours us we this
-        that these those what which who whom whose when where why how can could would should will shall may might must
+        """a an the and or but if of at by for with about to from in on is are was were be been being do does did has
+        have had having i me my mine you your yours he him his she her hers it its they them their theirs our ours
+        us we this that these those what which who whom whose when where why how can could would should will shall may might must
         not no so as than then there here just also into out up down over under again during before after any some such
         only own same too very s t d ll m re ve get got tell give""",
     )
@@ -98,7 +98,9 @@ def terms(token: str) -> list[str]:
     whole = _fold(token.replace(",", ""))  # 1,000 is 1000
     if whole != token.lower() and len(pieces) > 1 and whole.replace(".", "").isdigit():
         return [whole]
-    return [*found, whole] if len(parts) > 1 else found
+    if len(parts) < 2:
+        return found
+    return [*found, *(_stems(whole) if len(pieces) == 1 else [whole])]  # camelCase written in one case is one word
 
 
 def _parts(piece: str) -> list[str]:

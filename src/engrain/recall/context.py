@@ -23,8 +23,8 @@ def block(
     hits: Sequence[Hit], max_tokens: int, count: Callable[[str], int] = count_tokens
 ) -> tuple[str, tuple[str, ...]]:
     """(text, ids in it). Never above ``max_tokens``; whole items are preferred, the last one may be cut with an
-    ellipsis; ("", ()) when there is nothing or not even the beginning of one item fits. One bullet an item: date, kind, speaker,
-    id. Near-duplicates are left out. ``count`` must add up over lines."""
+    ellipsis; ("", ()) when there is nothing or not even the beginning of one item fits. One bullet an item: date,
+    kind, speaker, id. Near-duplicates are left out. ``count`` must add up over lines."""
     lines: list[str] = [HEADER]
     ids: list[str] = []
     seen: list[frozenset[int]] = []

@@ -87,7 +87,8 @@ class Recaller:
         rows = best(view, ranking.score, admitted, limit + SPARE)
         found = refine(self._candidates(scope, view, ranking, rows), set(terms))
         hits = (one.hit() for one in found)
-        return list(islice((hit for hit in hits if hit.score > 0 and hit.score >= (min_score or 0.0)), limit))
+        good = (hit for hit in hits if (hit.score > 0 if min_score is None else hit.score >= min_score))
+        return list(islice(good, limit))
 
     def context(self, scope: Scope, query: str, *, max_tokens: int = 800) -> tuple[str, tuple[str, ...]]:
         """(block of text, ids of the items in it): what is known about the query in at most ``max_tokens`` tokens of

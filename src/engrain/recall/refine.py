@@ -14,6 +14,7 @@ from engrain.recall.view import Floats
 NEAR = 0.95  # cosine from which two items are looked at as possible repeats
 ALIKE = 0.9  # share of terms in common (Jaccard) from which they are
 REPEATED = 0.5  # what is left of the score of an item that says the same as a better one
+DIGITS = 6  # of a score and its parts: the last bit of arithmetic is no difference
 EXAMINED = 50  # candidates looked at: what stands further down moves nothing at the top
 
 
@@ -22,14 +23,15 @@ class Candidate:
 
     def __init__(self, item: MemoryItem, parts: list[tuple[str, float]], vector: Floats) -> None:
         self.item = item
-        self.parts = [part for part in parts if part[1]]
-        self.score = sum(value for _, value in self.parts)
+        self.parts = [(name, round(value, DIGITS)) for name, value in parts if abs(value) >= 10**-DIGITS]
+        self.score = round(sum(value for _, value in self.parts), DIGITS)
         self.vector = vector  # of its first passage, unit length; zeros without one
 
     def move(self, name: str, score: float) -> None:
         """Give it another score, and the difference a name."""
+        score = round(score, DIGITS)
         if score != self.score:
-            self.parts.append((name, score - self.score))
+            self.parts.append((name, round(score - self.score, DIGITS)))
             self.score = score
 
     @property
@@ -37,9 +39,7 @@ class Candidate:
         return (self.item.occurred_at or self.item.created_at, self.item.created_at, self.item.id)
 
     def hit(self) -> Hit:
-        """Parts rounded to 1e-6, so that a last bit is no difference between machines; the score is their sum."""
-        why = tuple((name, round(value, 6)) for name, value in self.parts)
-        return Hit(self.item, max(0.0, round(sum(value for _, value in why), 6)), why)
+        return Hit(self.item, self.score, tuple(self.parts))
 
 
 def refine(candidates: Sequence[Candidate], terms: set[int]) -> list[Candidate]:
@@ -56,8 +56,8 @@ def refine(candidates: Sequence[Candidate], terms: set[int]) -> list[Candidate]:
 
 
 def _order(found: list[Candidate]) -> None:
-    """Best first; among equals the newest, then the greatest id. Scores count to 1e-6, as a hit shows them."""
-    found.sort(key=lambda one: (round(one.score, 6), *one.age), reverse=True)
+    """Best first; among equals the newest, then the greatest id."""
+    found.sort(key=lambda one: (one.score, *one.age), reverse=True)
 
 
 def _newest_first(members: list[Candidate]) -> None:
