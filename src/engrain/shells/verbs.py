@@ -380,7 +380,7 @@ NOT_VERBS = {
     "Agent.kv": "the door to the kv verbs",
     "Memory.agent": "the scope is fixed when a shell starts",
     "Memory.close": "a shell closes what it opened",
-    "Memory.settings": "read with the home's engrain.toml",
+    "Memory.note_agent": "part of what a writing verb does",
 }
 
 

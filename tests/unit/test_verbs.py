@@ -1,0 +1,289 @@
+"""The table of verbs: it matches the facade, and the command line and the MCP server match it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator
+from dataclasses import fields as members
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mcp import types
+from typer.main import get_command
+
+import engrain
+from engrain.agent import Agent
+from engrain.errors import InvalidField
+from engrain.intake.kv import KeyValue
+from engrain.intake.validate import FIELDS
+from engrain.memory import Memory
+from engrain.model.decision import Outcome
+from engrain.shells.cli import COMMON, TOPICS, application
+from engrain.shells.commands import COMMANDS
+from engrain.shells.fields import Field, parse
+from engrain.shells.mcp import Tools
+from engrain.shells.plain import plain
+from engrain.shells.verbs import NOT_VERBS, VERBS, Verb, verbs_of
+
+OWNERS: dict[str, type] = {"Agent": Agent, "Memory": Memory, "KeyValue": KeyValue}
+OUTCOME = {one.name: one.default for one in members(Outcome)}
+# Parameters of a method that its verb does not have, and why.
+NO_FIELD = {
+    ("Memory.rebuild", "progress"): "the shell shows it",
+    ("KeyValue.get", "default"): "a key that is not set is the answer no",
+}
+# What MCP does not carry, so that a model has few tools to choose from: it has another way, or no need.
+NOT_MCP = {
+    "remember-many": "remember, once for each",
+    "observe-many": "observe-step, once for each",
+    "lookup": "recall and list show the id that get takes",
+    "history": "an older version is found by its id",
+    "count": "stats counts",
+    "forget-where": "too much in one call for a model: forget, once for each",
+    "applied": "helpful says it better",
+    "experiences": "advise shows the evidence",
+    "q-values": "advise shows the value",
+    "kv get": "a model has remember and recall",
+    "kv set": "as kv get",
+    "kv has": "as kv get",
+    "kv search": "as kv get",
+    "kv delete": "as kv get",
+}
+
+
+def method_of(verb: Verb) -> Any:
+    owner, _, name = verb.method.partition(".")
+    return getattr(OWNERS[owner], name)
+
+
+def parameters(verb: Verb) -> dict[str, Any]:
+    """The parameters of the facade's method with their defaults, an outcome laid flat as in the verb."""
+    found: dict[str, Any] = {}
+    for name, one in list(inspect.signature(method_of(verb)).parameters.items())[1:]:
+        if (verb.method, name) in NO_FIELD:
+            continue
+        if name == "outcome":
+            found |= OUTCOME
+        elif one.kind is inspect.Parameter.VAR_KEYWORD:  # update(id, **change)
+            found |= dict.fromkeys((field for field in FIELDS if field not in ("kind", "key")), None)
+        else:
+            found[name] = one.default
+    return found
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Iterator[Tools]:
+    with engrain.open(tmp_path / "home") as memory:
+        yield Tools(memory, memory.agent("tester", tenant="lab"))
+
+
+def listed(tools: Tools) -> list[types.Tool]:
+    return anyio.run(partial(tools.list_tools, None, None)).tools
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb.method != "Agent.stats"], ids=lambda verb: verb.name)
+def test_a_verb_has_the_inputs_and_defaults_of_its_method(verb: Verb) -> None:
+    own = {field.name: field for field in verb.fields}
+    theirs = parameters(verb)
+    if verb.name == "observe":
+        theirs = {"decision_id": inspect.Parameter.empty, **{k: v for k, v in theirs.items() if k != "advice"}}
+    if verb.name == "update":
+        own.pop("clear")
+    if verb.name.startswith("kv "):
+        theirs["namespace"] = "default"
+    assert set(own) == set(theirs)
+    for name, default in theirs.items():
+        if name == "action" and verb.name == "observe-step":
+            continue  # the method's default only lets the arguments stand in any order
+        expected = default is inspect.Parameter.empty
+        assert own[name].required == expected, name
+        if not expected and verb.name != "update":
+            assert own[name].default == default, name
+
+
+def test_every_public_method_is_a_verb_or_says_why_not() -> None:
+    public = {
+        f"{owner}.{name}"
+        for owner, one in OWNERS.items()
+        for name, part in vars(one).items()
+        if not name.startswith("_") and inspect.isfunction(part)
+    }
+    carried = {verb.method for verb in VERBS if verb.method != "Agent.stats"}  # the tool: put together of others
+    assert public - carried - set(NOT_VERBS) == set()
+    assert set(NOT_VERBS) <= public, "a reason for what is not there"
+    assert not set(NOT_VERBS) & carried
+
+
+def test_names_are_unique_in_each_shell() -> None:
+    for shell in ("cli", "mcp"):
+        names = [verb.name for verb in verbs_of(shell)]
+        assert len(names) == len(set(names))
+
+
+def test_the_command_line_has_each_verb_with_its_inputs() -> None:
+    group = get_command(application(""))  # type: ignore[arg-type]
+    commands = {
+        f"{name} {last}" if hasattr(command, "commands") else name: inner
+        for name, command in group.commands.items()  # type: ignore[attr-defined]
+        for last, inner in (command.commands if hasattr(command, "commands") else {"": command}).items()
+    }
+    table = {verb.name: verb.fields for verb in verbs_of("cli")} | {one.name: one.fields for one in COMMANDS}
+    assert set(commands) == set(table)
+    for name, fields in table.items():
+        shown = {param.name: param for param in commands[name].params}
+        assert set(shown) == {field.name for field in (*fields, *COMMON)}, name
+        for field in (*fields, *COMMON):
+            assert shown[field.name].required == field.required, (name, field.name)
+            assert field.positional or shown[field.name].opts[0] == field.declaration.partition("/")[0]
+            assert shown[field.name].help.startswith(field.help)
+        assert commands[name].help
+
+
+def test_every_command_has_its_topic() -> None:
+    words = [word for topic in TOPICS.values() for word in topic.split()]
+    assert len(words) == len(set(words))
+    assert set(words) == {name.split()[0] for name in (*(v.name for v in verbs_of("cli")), *(c.name for c in COMMANDS))}
+
+
+def test_mcp_has_each_of_its_verbs_with_its_inputs(tools: Tools) -> None:
+    shown = listed(tools)
+    assert [tool.name for tool in shown] == [verb.name.replace("-", "_") for verb in verbs_of("mcp")]
+    for tool, verb in zip(shown, verbs_of("mcp"), strict=True):
+        assert set(tool.input_schema["properties"]) == {field.name for field in verb.fields}
+        assert set(tool.input_schema["required"]) == {field.name for field in verb.fields if field.required}
+        assert tool.input_schema["additionalProperties"] is False
+        assert tool.description == verb.help
+        hints = tool.annotations
+        assert hints is not None
+        assert (hints.read_only_hint, hints.destructive_hint) == (verb.reads, verb.destroys)
+        assert hints.open_world_hint is False
+        assert hints.idempotent_hint is (verb.reads or verb.repeats)
+
+
+def test_mcp_has_few_tools_none_for_admins_and_no_scope_among_their_arguments(tools: Tools) -> None:
+    shown = listed(tools)
+    assert len(shown) <= 12
+    assert not any(verb.admin for verb in verbs_of("mcp"))
+    for tool in shown:
+        assert not {"agent", "tenant", "team", "home"} & set(tool.input_schema["properties"])
+    carried = {verb.name for verb in verbs_of("mcp")}
+    assert {verb.name for verb in VERBS if not verb.admin} - carried == set(NOT_MCP)
+
+
+def test_schemas_are_schemas(tools: Tools) -> None:
+    for tool in listed(tools):
+        jsonschema.Draft202012Validator.check_schema(tool.input_schema)
+        assert tool.output_schema is not None
+        jsonschema.Draft202012Validator.check_schema(tool.output_schema)
+        assert tool.output_schema["type"] == "object"
+
+
+def test_a_reader_and_a_destroyer_are_never_the_same() -> None:
+    assert [verb.name for verb in VERBS if verb.reads and (verb.destroys or verb.repeats)] == []
+
+
+def test_lean_leaves_out_only_defaults_and_full_leaves_out_nothing(tools: Tools) -> None:
+    item = tools._agent.remember("The build is green", tags=["ci"], occurred_at=datetime(2026, 1, 2, tzinfo=UTC))
+    full, lean = plain(item), plain(item, lean=True)
+    assert set(full) == {field.name for field in members(item)}
+    assert lean["tags"] == ["ci"]
+    assert lean["occurred_at"] == "2026-01-02T00:00:00+00:00"
+    assert {"key", "importance", "shown", "metadata"}.isdisjoint(lean)
+    assert all(full[name] == part for name, part in lean.items())
+    schema = next(tool.output_schema for tool in listed(tools) if tool.name == "remember")
+    jsonschema.validate(full, schema)
+    jsonschema.validate(lean, schema)
+
+
+# -- fields -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("text", "a b", "a b"),
+        ("integer", "7", 7),
+        ("number", "-0.5", -0.5),
+        ("flag", True, True),
+        ("words", ["a", "b"], ["a", "b"]),
+        ("object", '{"a": [1]}', {"a": [1]}),
+        ("json", '"on"', "on"),
+        ("json", "null", None),
+        ("time", "2026-01-31", datetime(2026, 1, 31, tzinfo=UTC)),
+        ("time", "2026-01-31T12:00:00Z", datetime(2026, 1, 31, 12, tzinfo=UTC)),
+        ("time", "2026-01-31T12:00:00+02:00", datetime(2026, 1, 31, 10, tzinfo=UTC)),
+    ],
+)
+def test_text_of_a_command_line_is_read(kind: str, text: Any, value: Any) -> None:
+    assert Field("it", kind, "").from_text(text) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "says"),
+    [
+        ("integer", "7.5", "a whole number"),
+        ("number", "much", "a number"),
+        ("object", "[1]", "a JSON object"),
+        ("object", "{", "Expecting property name"),
+        ("json", "on", "text in quotes"),
+        ("time", "2026-01-31T12:00:00", "its zone"),
+        ("time", "yesterday", "its zone"),
+        ("rows", '{"a": 1}\n[', "one a line"),
+    ],
+)
+def test_text_that_is_none_is_refused(kind: str, text: str, says: str) -> None:
+    with pytest.raises(InvalidField, match=says) as caught:
+        Field("it", kind, "").from_text(text)
+    assert "it must be" in str(caught.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON, st.sampled_from(["text", "integer", "number", "flag", "words", "object", "json"]))
+def test_json_is_accepted_exactly_when_its_schema_accepts_it(value: Any, kind: str) -> None:
+    field = Field("it", kind, "", None)
+    items_are_text = kind != "words" or not isinstance(value, list) or all(isinstance(one, str) for one in value)
+    accepted = jsonschema.Draft202012Validator(field.schema(())).is_valid(value)
+    if kind == "integer" and isinstance(value, float):
+        accepted = False  # 1.0 is an integer to JSON Schema; we ask for 1
+    try:
+        field.from_json(value)
+    except InvalidField:
+        assert not accepted or not items_are_text
+    else:
+        assert accepted or not items_are_text  # what stands inside a list is the engine's to check
+
+
+def test_arguments_are_checked_by_name() -> None:
+    fields = (
+        Field("query", "text", ""),
+        Field("limit", "integer", "", 10),
+        Field("how", "choice", "", None, ("a", "b")),
+    )
+    assert parse(fields, {"query": "x", "limit": None}) == {"query": "x"}
+    with pytest.raises(InvalidField, match="no argument 'agent'; the arguments are query, limit, how"):
+        parse(fields, {"query": "x", "agent": "root"})
+    with pytest.raises(InvalidField, match="'query' is missing"):
+        parse(fields, {"query": None})
+    with pytest.raises(InvalidField, match="how must be one of a, b, not 'c'"):
+        parse(fields, {"query": "x", "how": "c"})
+
+
+def test_rows_say_which_row_was_wrong() -> None:
+    rows = next(verb for verb in VERBS if verb.name == "remember-many").fields[0]
+    text = "\n".join(json.dumps(row) for row in ({"content": "a"}, {"content": "b", "importance": "high"}))
+    with pytest.raises(InvalidField, match="Row 1: importance must be a number"):
+        rows.from_text(text)
