@@ -57,17 +57,20 @@ def test_each_sees_its_own_its_teams_and_the_tenants(place: Place) -> None:
     assert memory.agent("a", tenant="other").recall("caching note") == []
 
 
-def test_a_note_made_private_again_disappears_for_others(place: Place) -> None:
+@pytest.mark.parametrize("visibility", ["team", "public"])
+def test_a_note_made_private_again_disappears_for_others(place: Place, visibility: str) -> None:
     memory = place.open()
-    writer, reader = memory.agent("writer"), memory.agent("reader")
-    item = writer.remember("caching is on", visibility="public")
+    writer, reader = memory.agent("writer", team="red"), memory.agent("reader", team="red")
+    item = writer.remember("caching is on", visibility=visibility)
     assert len(reader.recall("caching")) == 1
     writer.update(item.id, visibility="private")
-    assert reader.recall("caching") == []
-    writer.update(item.id, visibility="public")
+    assert reader.recall("caching", min_score=0.0) == []
+    with place.open() as again:  # also when loaded afresh
+        assert again.agent("reader", team="red").recall("caching", min_score=0.0) == []
+    writer.update(item.id, visibility=visibility)
     assert len(reader.recall("caching")) == 1
     writer.forget(item.id)
-    assert reader.recall("caching") == []
+    assert reader.recall("caching", min_score=0.0) == []
 
 
 def test_who_changes_teams_sees_the_new_teams_notes_only(place: Place) -> None:

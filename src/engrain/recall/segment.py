@@ -37,8 +37,8 @@ class Segment:
     """Items as columns, passages as columns, postings and one int8 matrix. A changed item is a new row; the old one is
     dead. Not safe by itself: the cache calls it under the segment's lock; what ``View`` takes from it stays valid."""
 
-    def __init__(self, embedder: str, dim: int) -> None:
-        self.embedder, self.dim = embedder, dim
+    def __init__(self, embedder: str, dim: int, shared: bool = False) -> None:
+        self.embedder, self.dim, self.shared = embedder, dim, shared
         self.seq, self.purges, self.version = 0, 0, 0
         self.ids: list[str] = []  # by item row
         self.rows: dict[str, int] = {}  # live items only
@@ -70,7 +70,8 @@ class Segment:
         for id_, rows in groupby(changes, key=lambda row: str(row["id"])):
             group = list(rows)
             self.remove(id_)
-            if group[0]["state"] == "active":
+            withdrawn = self.shared and group[0]["visibility"] == "private"  # was shared once
+            if group[0]["state"] == "active" and not withdrawn:
                 batch.add(id_, group)
         batch.flush()
 
