@@ -7,6 +7,7 @@ row-level security. Each test gets a database of its own, copied from a template
 from __future__ import annotations
 
 import itertools
+import tempfile
 import urllib.parse
 import warnings
 from collections.abc import Callable, Iterator
@@ -81,11 +82,16 @@ def start(folder: Path) -> Server:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all tests of a run."""
-    running = start(tmp_path_factory.mktemp("server"))
-    yield running
-    running.handle.cleanup()
+def server() -> Iterator[Server]:
+    """One server for all tests of a run.
+
+    Its folder is not below pytest's: started by root, the server runs as another user, and every further run of pytest
+    closes pytest's folder to other users.
+    """
+    with tempfile.TemporaryDirectory(prefix="engrain-") as folder:
+        running = start(Path(folder) / "server")
+        yield running
+        running.handle.cleanup()
 
 
 @dataclass
