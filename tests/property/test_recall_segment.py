@@ -100,7 +100,8 @@ def test_postings_are_those_of_a_dictionary_at_every_moment(passages: list[list[
 
     before, module._TAIL = module._TAIL, tail
     try:
-        postings, kept, expected = Postings(), [], {term: [] for term in range(10)}
+        postings, kept = Postings(), []
+        expected: dict[int, list[tuple[int, int]]] = {term: [] for term in range(10)}
         for row, terms in enumerate(passages):
             count = np.arange(1, len(terms) + 1, dtype=np.uint16)
             postings.add(np.array(terms, np.uint32), np.full(len(terms), row, np.int32), count)

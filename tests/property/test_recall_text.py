@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engrain.recall.analyze import analyze
+from engrain.recall.analyze import analyze, spans
 from engrain.recall.embed import HashEmbedder, StaticEmbedder, packaged
-from engrain.recall.index import WHOLE, WINDOW, index, pack, quantize, spans, split, unpack
+from engrain.recall.index import WHOLE, WINDOW, index, pack, quantize, split, unpack
 
 TEXT = st.text(max_size=300)
 WORDS = st.lists(

@@ -24,9 +24,9 @@ _STOP = frozenset(
         r"\w+",
         """a an the and or but if of at by for with about to from in on is are was were be been being do does did has
         have had having i me my mine you your yours he him his she her hers it its they them their theirs our ours
-        us we this that these those what which who whom whose when where why how can could would should will shall may might must
-        not no so as than then there here just also into out up down over under again during before after any some such
-        only own same too very s t d ll m re ve get got tell give""",
+        us we this that these those what which who whom whose when where why how can could would should will shall may
+        might must not no so as than then there here just also into out up down over under again during before after
+        any some such only own same too very s t d ll m re ve get got tell give""",
     )
 )
 

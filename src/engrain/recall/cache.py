@@ -85,7 +85,8 @@ class Segments:
             rows = self._store.read("scope_state", {"tenant": tenant, "name": name})
             seq, purges = (int(rows[0]["seq"]), int(rows[0]["purges"])) if rows else (0, 0)
         if segment is None or segment.wasteful or seq < segment.seq or purges < segment.purges:
-            segment = held.segment = Segment(embedder.name, embedder.dim, shared=agent is None)  # a restored store may be older than we are
+            # A restored store may be older than what we hold.
+            segment = held.segment = Segment(embedder.name, embedder.dim, shared=agent is None)
             segment.purges = purges
             held.views.clear()
         name, whose = ("segment_changes", {"agent": agent}) if agent is not None else ("segment_shared_changes", {})
