@@ -71,9 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words, name = _ordered(list(sys.argv[1:] if argv is None else argv))
     as_json = "--json" in words[: words.index("--") if "--" in words else None]
     try:
-        code = application(name)(args=words, prog_name=f"{NAME} {name}".strip(), standalone_mode=False)
-        sys.stdout.flush()
-        return int(code or 0)
+        return int(application(name)(args=words, prog_name=f"{NAME} {name}".strip(), standalone_mode=False) or 0)
     except EngrainError as error:
         return _fail(
             error,
@@ -87,9 +85,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error, message + hint, as_json, 2) if message else 2  # nothing was asked, the help was shown
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _fail(error: Exception, message: str, as_json: bool, code: int) -> int:
@@ -197,7 +192,13 @@ def _call(command: Command, values: dict[str, Any]) -> int:
         given = values[field.name]
         if given is not None:
             arguments[field.name] = field.from_text(_stdin() if field.stdin and given == "-" else given)
-    return command.run(place, arguments)
+    try:
+        code = command.run(place, arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
 
 
 def _stdin() -> str:
