@@ -181,7 +181,7 @@ def main() -> int:
         print(f"\n{measured}")
         for label, row in rows.items():
             print(
-                f"  {label:14s} {row[measured]:5.1f}"
+                f"  {label:18s} {row[measured]:5.1f}"
                 + ("" if label == "all" else f"  {row[measured] - rows['all'][measured]:+5.1f}")
             )
         if chosen.by_category:
@@ -197,7 +197,7 @@ def ablation(names: list[str], memory: engrain.Memory) -> dict[str, dict[str, fl
     for part in ABLATED:
         assert part in known
         memory.recaller._weights = replace(Weights(), **{part: 0.0})
-        rows[f"without {part}"[:14]] = means(measure(names, memory))
+        rows[f"without {part}"] = means(measure(names, memory))
     memory.recaller._weights = Weights()
     return rows
 
