@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from engrain.errors import NotFound, UnknownItem
+from engrain.errors import InvalidField, NotFound, UnknownItem
 from engrain.model.decision import Experience, Outcome
 from engrain.model.item import Hit, MemoryItem
 from engrain.model.report import AgentInfo, Check
@@ -86,6 +86,8 @@ def found(item: MemoryItem | None, what: str) -> MemoryItem:
 
 def update(memory: Memory, agent: Agent, given: dict[str, Any]) -> MemoryItem:
     emptied = {name: EMPTY[name] for name in given.pop("clear", ())}
+    if both := sorted(emptied.keys() & given.keys()):
+        raise InvalidField(f"{both[0]} is among what to clear and is given a value; do one of the two.")
     return agent.update(given.pop("id"), **emptied, **given)
 
 

@@ -195,12 +195,10 @@ class Tools:
             raise MCPError(types.INVALID_PARAMS, f"There is no prompt {params.name!r}; there are {', '.join(PROMPTS)}.")
         task = (params.arguments or {}).get("task", "")
         told, text = PROMPTS[params.name]
-        known = ""
-        if "{context}" in text:
-            known = await _asked(partial(self._agent.context, task)) or "Nothing is remembered about it yet."
-        elif not task.strip():
+        if not task.strip():
             raise MCPError(types.INVALID_PARAMS, "The prompt needs its argument task.")
-        filled = text.replace("{task}", task).replace("{context}", known)
+        known = await _asked(partial(self._agent.context, task)) if "{context}" in text else ""
+        filled = text.format(task=task, context=known or "Nothing is remembered about it yet.")
         message = types.PromptMessage(role="user", content=types.TextContent(text=filled))
         return types.GetPromptResult(description=told, messages=[message])
 
