@@ -54,6 +54,12 @@ CASES = [
     (rules.world_is_passed_in, "src/engrain/a.py", "g = np.random.default_rng()\n", "g = np.random.default_rng(7)\n"),
     (rules.finished, "src/engrain/a.py", "x = 1  # TO" + "DO later\n", "x = 1  # to do is to be\n"),
     (rules.tests_can_fail, "tests/a.py", "def test_a():\n    f()\n", "def test_a():\n    assert f()\n"),
+    (
+        rules.tests_can_fail,
+        "tests/a.py",
+        "def run():\n    run()\ndef test_a():\n    run()\n",
+        "def run():\n    assert f()\ndef test_a():\n    run()\n",
+    ),
     (rules.tests_can_fail, "tests/a.py", "def test_a():\n    assert True\n", "def test_a():\n    check_all(f())\n"),
     (
         rules.tests_can_fail,
