@@ -33,7 +33,8 @@ class Plan:
     decision: str
     strategy: str
     propensity: float
-    inputs: list[str] = field(default_factory=list)  # remembered arguments, encoded
+    first: list[str] = field(default_factory=list)  # what exposed faults of it or its like: tried first, encoded
+    inputs: list[str] = field(default_factory=list)  # the same and those of its relatives, to be varied
     shown: list[str] = field(default_factory=list)  # the memories they came from
 
 
@@ -56,7 +57,7 @@ class Hunter:
         plan = Plan(**left) if resumed else self.plan(task)
         if self.memory and not resumed:
             self.desk.set("plan", {name: getattr(plan, name) for name in Plan.__slots__})
-        ran = self.worker.run({**task, "do": "hunt", "strategy": plan.strategy, "remembered": plan.inputs})
+        ran = self.worker.run({**task, "do": "hunt", "strategy": plan.strategy, "first": plan.first, "remembered": plan.inputs})
         done = ran[0] if ran else {"found": None, "input": None, "symptom": "the sandbox had to be killed", "seconds": None}
         outcome = Outcome(
             success=done["found"],
@@ -73,23 +74,30 @@ class Hunter:
             "strategy": plan.strategy,
             "propensity": plan.propensity,
             "found": bool(done["found"]),
+            "first": plan.first,
             "inputs": plan.inputs,
             "resumed": resumed,
         }
 
+    def look(self, task: Task) -> tuple[dict[str, Any], list[str], list[Hit]]:
+        """The description with what recall adds to it, the inputs to try first, and the memories behind them."""
+        state = dict(task["state"])
+        if not self.memory:
+            return state, [], []
+        good = self._recall(task, KINDS[0], RECALLED)
+        state |= experience(task, good, self._recall(task, KINDS[1], DEAD_ENDS))
+        good.sort(key=lambda hit: hit.item.metadata["function"] != task["label"])  # stable: its own come first
+        alike = [hit.item.metadata["input"] for hit in good if hit.item.metadata["takes"] == state["takes"]]
+        return state, list(dict.fromkeys(alike))[: task["budget"] // 4], good
+
     def plan(self, task: Task) -> Plan:
         """Describe, recall, take advice."""
-        state, inputs, shown = dict(task["state"]), [], []
-        if self.memory:
-            good = self._recall(task, KINDS[0], RECALLED)
-            state |= experience(task, good, self._recall(task, KINDS[1], DEAD_ENDS))
-            usable = sorted(good, key=lambda hit: hit.item.metadata["function"] != task["label"])
-            inputs = [hit.item.metadata["input"] for hit in usable]
-            shown = [hit.item.id for hit in usable]
+        state, first, shown = self.look(task)
         advice = self.agent.advise(TASK_TYPE, state=state, options=list(STRATEGIES), episode=f"task-{task['id']}")
-        assert advice.action is not None  # options were offered, so it never abstains
-        assert advice.propensity is not None
-        return Plan(task["id"], advice.decision_id, advice.action, advice.propensity, inputs, shown)
+        if advice.action is None or advice.propensity is None:
+            raise engrain.EngrainError("The advice abstained although options were offered; run `engrain doctor`.")
+        inputs, ids = [hit.item.metadata["input"] for hit in shown], [hit.item.id for hit in shown]
+        return Plan(task["id"], advice.decision_id, advice.action, advice.propensity, first, inputs, ids)
 
     def _recall(self, task: Task, kind: str, limit: int) -> list[Hit]:
         hits = self.agent.recall(task["words"], limit=limit, kinds=[kind])
@@ -97,7 +105,7 @@ class Hunter:
 
     def remember(self, task: Task, plan: Plan, done: dict[str, Any]) -> str:
         """Keep what exposed the fault, or that nothing did."""
-        kept = {"task": task["id"], "function": task["label"], "strategy": plan.strategy, "decision": plan.decision}
+        kept = {"task": task["id"], "function": task["label"], "strategy": plan.strategy, "takes": task["state"]["takes"]}
         if done["found"]:
             text = f"{task['words']}\nThe input {done['input']} exposed a fault: it {done['symptom']}."
             kind, importance, kept["input"] = KINDS[0], 6.0, done["input"]

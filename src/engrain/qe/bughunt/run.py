@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,8 +21,9 @@ from engrain.qe.bughunt import agent, corpus
 from engrain.qe.bughunt.sandbox import Worker
 from engrain.qe.bughunt.strategies import STRATEGIES
 
-FUNCTIONS, FAULTS_EACH, BUDGET = 90, 16, 20
+FUNCTIONS, FAULTS_EACH, BUDGET = 64, 40, 20
 SURVEY_SECONDS = 30.0
+KILL_DELAY = 0.01  # after an acknowledgement, so that the next task is under way
 Functions = list[dict[str, Any]]
 Step = Callable[[str, int, int], None]  # (stage, done, of)
 
@@ -115,6 +117,7 @@ class Life:
                 self.journal.notify_all()
             step(stage, len(self.acknowledged), len(tasks))
             if kill_at is not None and len(self.acknowledged) == kill_at:
+                time.sleep(KILL_DELAY)
                 process.kill()
         code_of = process.wait()
         process.stdin.close()
@@ -142,9 +145,87 @@ def every_strategy(tasks: list[agent.Task], life: Life, stop: threading.Event, s
     with Worker() as worker:
         for task in tasks:
             inputs = life.wait_for(task["id"], stop)["inputs"]
-            jobs = [{**task, "do": "hunt", "strategy": name, "remembered": inputs} for name in STRATEGIES]
+            jobs = [{**task, "do": "hunt", "strategy": name, "first": [], "remembered": inputs} for name in STRATEGIES]
             together = worker.run(*jobs)
             each = together or [answer[0] if (answer := worker.run(job)) else {"found": False} for job in jobs]
             table.append({name: bool(one["found"]) for name, one in zip(STRATEGIES, each, strict=True)})
             step("oracle", len(table), len(tasks))
     return table
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the experiment found; every figure of the report comes from here."""
+
+    seed: int
+    functions: int
+    tasks: list[agent.Task]
+    acknowledged: list[dict[str, Any]]  # the agent with memory, in order
+    without: list[dict[str, Any]]  # the agent without, in order
+    table: list[dict[str, bool]]  # task -> strategy -> found
+    killed_after: int
+    resumed: int
+    missing: int
+    doubled: int
+    differing: int  # tasks on which the agent's own run and the comparison disagree
+
+    def rates(self, begin: int = 0) -> dict[str, float]:
+        """Kill rates from the `begin`-th task on. `best fixed` is chosen with hindsight, for this very stretch."""
+        rows = self.table[begin:]
+        fixed = {name: fmean(row[name] for row in rows) for name in STRATEGIES}
+        best = max(fixed, key=lambda name: fixed[name])
+        return {
+            "random choice": fmean(fixed.values()),
+            f"best fixed strategy ({best})": fixed[best],
+            "engrain without memory": fmean(each["found"] for each in self.without[begin:]),
+            "engrain": fmean(each["found"] for each in self.acknowledged[begin:]),
+            "oracle (all strategies)": fmean(any(row.values()) for row in rows),
+        }
+
+    @property
+    def last_third(self) -> int:
+        return len(self.tasks) * 2 // 3
+
+
+def verify(home: Path, life: Life) -> tuple[int, int]:
+    """How much of what was acknowledged is missing in the store, and how much is there more than once."""
+    with engrain.open(home) as memory:
+        hunter = memory.agent(agent.NAME)
+        items = [item for kind in agent.KINDS for item in hunter.list(kind=kind, limit=10_000)]
+        experiences = hunter.experiences(agent.TASK_TYPE, limit=10_000)
+    memories, decisions = {item.id for item in items}, {each.decision_id for each in experiences}
+    missing = sum(each["memory"] not in memories or each["decision"] not in decisions for each in life.acknowledged)
+    doubled = len(items) - len({item.metadata["task"] for item in items})
+    doubled += len(experiences) - len({each.episode for each in experiences})
+    doubled += len(life.acknowledged) - len({each["task"] for each in life.acknowledged})
+    return missing, doubled
+
+
+def experiment(functions: Functions, home: Path, seed: int, count: int, step: Step) -> Result:
+    """Let the agent live through the tasks, kill it half-way, and run everything that it is compared with."""
+    tasks = assign(functions, seed, count, step)
+    life, stop = Life(home), threading.Event()
+    with ThreadPoolExecutor(1) as threads, tempfile.TemporaryDirectory() as elsewhere:
+        table = threads.submit(every_strategy, tasks, life, stop, step)
+        try:
+            life.live(tasks, True, len(tasks) // 2, step)
+            plain = Life(Path(elsewhere))
+            plain.live(tasks, False, None, step)
+        finally:
+            stop.set()
+        rows = table.result()
+    missing, doubled = verify(home, life)
+    own = sorted(life.acknowledged, key=lambda each: int(each["task"]))
+    return Result(
+        seed=seed,
+        functions=len({task["label"] for task in tasks}),
+        tasks=tasks,
+        acknowledged=own,
+        without=plain.acknowledged,
+        table=rows,
+        killed_after=life.killed_after or 0,
+        resumed=sum(each["resumed"] for each in own),
+        missing=missing,
+        doubled=doubled,
+        differing=sum(rows[each["task"]][each["strategy"]] != each["found"] for each in own if not each["first"]),
+    )

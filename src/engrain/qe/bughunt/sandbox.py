@@ -141,14 +141,16 @@ def _hunt(job: dict[str, Any]) -> dict[str, Any]:
     faulty = function.build(mutate.Fault(*job["fault"]) if job["fault"] else None)
     rng = Random(f"{job['seed']} {job['strategy']}")  # noqa: S311 - a reproducible stream of tests, not a secret
     memories = [values.decode(text) for text in job["remembered"]]
+    inputs = [values.decode(text) for text in job["first"]]
+    inputs += STRATEGIES[job["strategy"]](function, rng, job["budget"], memories)
     found: dict[str, Any] = {"found": False, "input": None, "symptom": None, "tries": 0}
-    for tries, arguments in enumerate(STRATEGIES[job["strategy"]](function, rng, job["budget"], memories), 1):
+    for tries, arguments in enumerate(inputs[: job["budget"]], 1):
         right = call(original, _own(arguments))
         if right == "!OutOfTime":  # says nothing about the fault
             continue
         wrong = call(faulty, _own(arguments))
         if wrong != right:
-            symptom = f"{_plain(wrong)} instead of {_plain(right)}"
+            symptom = f"{_plain(wrong)} where it should have {_plain(right)}"
             found = {"found": True, "input": values.encode(arguments), "symptom": symptom, "tries": tries}
             break
     return found | {"seconds": time.perf_counter() - started}
@@ -173,10 +175,10 @@ def _smoke(job: dict[str, Any]) -> dict[str, Any]:
 
 def _plain(answer: str) -> str:
     if answer == "!OutOfTime":
-        return "never returns"
+        return "hung"
     if answer[0] == "!":
-        return f"raises {answer[1:]}"
-    return f"returns {answer if len(answer) <= 48 else answer[:47] + '…'}"
+        return f"raised {answer[1:]}"
+    return f"returned {answer if len(answer) <= 48 else answer[:47] + '…'}"
 
 
 def serve() -> None:

@@ -122,7 +122,8 @@ def metamorphic(function: Function, rng: Random, budget: int, _: Inputs) -> Inpu
     """A few base inputs and their relatives: permuted, doubled, sorted, reversed, case turned, arguments swapped."""
     tests: Inputs = []
     while len(tests) < budget:
-        base = [rng.choice((draw(kind, rng), rng.choice(EDGES[kind]))) for kind in _kinds(function)]
+        pools = ((kind, function.mined.get(kind) or EDGES[kind]) for kind in _kinds(function))
+        base = [rng.choice((draw(kind, rng), rng.choice(EDGES[kind]), rng.choice(pool))) for kind, pool in pools]
         tests += [base, *relations(base, rng)[:5]]
     return tests[:budget]
 

@@ -99,17 +99,17 @@ def freeze(value: Any) -> str:
 
     Raises ValueError for an object that shows nothing but its address.
     """
-    if type(value) is int:
-        return f"int:{value:x}"  # decimal digits are refused beyond 4300
-    if value is None or isinstance(value, (bool, float, str, bytes, complex)):
-        return f"{type(value).__name__}:{value!r}"
+    if type(value) is int and abs(value) >= 10**18:
+        return hex(value)  # decimal digits are refused beyond 4300
+    if value is None or type(value) in (bool, int, float, str, bytes, complex):
+        return repr(value)
     name = type(value).__name__
     if isinstance(value, dict):
         return name + "{" + ",".join(f"{freeze(key)}={freeze(held)}" for key, held in value.items()) + "}"
     if isinstance(value, (set, frozenset)):
         return name + "{" + ",".join(sorted(map(freeze, value))) + "}"
     if isinstance(value, (list, tuple)) or hasattr(value, "__next__"):
-        return name + "[" + ",".join(map(freeze, islice(value, 100) if hasattr(value, "__next__") else value)) + "]"
+        return name.removeprefix("list") + "[" + ", ".join(map(freeze, islice(value, 100) if hasattr(value, "__next__") else value)) + "]"
     text = f"{type(value).__qualname__}:{value!r}"
     if OPAQUE.search(text):
         raise ValueError(f"{name} cannot be compared: it shows only its address")
