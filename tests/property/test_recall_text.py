@@ -31,10 +31,13 @@ def test_case_does_not_matter_to_the_words_of_a_text_in_one_case(text: str) -> N
 @given(st.lists(st.lists(st.integers(0, (1 << 32) - 1), max_size=40), max_size=8))
 def test_packed_terms_come_back(texts: list[list[int]]) -> None:
     for (blob, length), terms in zip(pack(texts), texts, strict=True):
-        hashes, counts = unpack(blob)
+        hashes, counts, sizes = unpack([blob])
+        assert sizes.tolist() == [len(set(terms))]
         assert dict(zip(hashes.tolist(), counts.tolist(), strict=True)) == {t: terms.count(t) for t in terms}
         assert np.all(np.diff(hashes.astype(np.int64)) > 0)
         assert length == len(terms)
+    together = unpack([blob for blob, _ in pack(texts)])
+    assert together[2].tolist() == [len(set(terms)) for terms in texts]
 
 
 @given(WORDS)

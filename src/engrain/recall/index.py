@@ -80,10 +80,12 @@ def pack(texts: Sequence[list[int]]) -> list[tuple[bytes, int]]:
     ]
 
 
-def unpack(blob: bytes) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
-    """(hashes, counts) of a blob made by ``pack``."""
-    n = len(blob) // 6
-    return np.frombuffer(blob, dtype="<u4", count=n), np.frombuffer(blob, dtype="<u2", offset=4 * n)
+def unpack(blobs: Sequence[bytes]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16], npt.NDArray[np.int64]]:
+    """(hashes, counts, terms of each blob) of blobs made by ``pack``, one after the other."""
+    sizes = [len(blob) // 6 for blob in blobs]
+    hashes = b"".join([blob[: 4 * size] for blob, size in zip(blobs, sizes, strict=True)])
+    counts = b"".join([blob[4 * size :] for blob, size in zip(blobs, sizes, strict=True)])
+    return np.frombuffer(hashes, "<u4"), np.frombuffer(counts, "<u2"), np.array(sizes, np.int64)
 
 
 def quantize(vectors: Floats) -> tuple[npt.NDArray[np.int8], Floats]:

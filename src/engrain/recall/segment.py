@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
 from engrain.recall.analyze import ANALYZER
 from engrain.recall.columns import Column, Mask, Names
@@ -50,6 +48,8 @@ class Segment:
         self.scale, self.vector_of = Column(np.float32), Column(np.int32)  # by vector: its scale, its passage
         self.kinds, self.tags, self.units, self.roles, self.agents = Names(), Names(), Names(), Names(), Names()
 
+        self._tag_texts: dict[str, int] = {}
+
     @property
     def passages(self) -> int:
         """Passages held, dead ones included: what the cache's bound counts."""
@@ -64,16 +64,19 @@ class Segment:
         """Take in rows of segment_changes, in their order: the passages of one item follow each other."""
         if not changes:
             return
-        self.seq = max(self.seq, *(int(row["seq"]) for row in changes))
+        self.seq = max(self.seq, int(changes[-1]["seq"]))  # rows come in the order of their change
         self.version += 1
         batch = _Batch(self)
-        for id_, rows in groupby(changes, key=lambda row: str(row["id"])):
-            group = list(rows)
-            self.remove(id_)
-            withdrawn = self.shared and group[0]["visibility"] == "private"  # was shared once
-            if group[0]["state"] == "active" and not withdrawn:
-                batch.add(id_, group)
+        for row in changes:
+            batch.add(*row)
         batch.flush()
+
+    def tag_set(self, text: str) -> int:
+        """The number of a set of tags, from its JSON."""
+        found = self._tag_texts.get(text)
+        if found is None:
+            found = self._tag_texts[text] = self.tags.number(frozenset(json.loads(text)))
+        return found
 
     def remove(self, id_: str) -> None:
         row = self.rows.pop(id_, None)
@@ -95,69 +98,62 @@ class _Batch:
 
     def __init__(self, segment: Segment) -> None:
         self._segment = segment
+        self._last = ""
         self._items: list[tuple[object, ...]] = []
         self._owner: list[int] = []
         self._length: list[int] = []
-        self._terms: list[npt.NDArray[np.uint32]] = []
-        self._counts: list[npt.NDArray[np.uint16]] = []
+        self._terms: list[bytes] = []
         self._vectors: list[bytes] = []
         self._scale: list[float] = []
         self._vector_of: list[int] = []
 
-    def add(self, id_: str, group: list[Row]) -> None:
-        s, first = self._segment, group[0]
-        agent, session, role = first["agent"], first["session"], first["role"]
-        created, occurred, expires = first["created_at"], first["occurred_at"], first["expires_at"]
-        row = len(s.ids)
-        s.ids.append(id_)
-        s.rows[id_] = row
-        self._items.append(
-            (
-                id_.encode()[:32],
-                created if occurred is None else occurred,
-                created,
-                FOREVER if expires is None else expires,
-                first["importance"],
-                s.kinds.number(first["kind"]),
-                s.tags.number(frozenset(json.loads(first["tags"]))),
-                -1 if session is None else s.units.number((agent, session)),
-                -1 if role is None else s.roles.number(role),
-                s.agents.number(agent),
-                first["visibility"] == "public",
-            )
-        )
-        indexed = [one for one in group if one["number"] is not None]
-        if not indexed:  # not indexed yet: it has one empty passage, found by nothing but filters' arithmetic
-            self._owner.append(row)
-            self._length.append(0)
-            self._terms.append(np.empty(0, np.uint32))
-            self._counts.append(np.empty(0, np.uint16))
-        for one in indexed:
-            passage = s.owner.size + len(self._owner)
-            terms, counts = unpack(bytes(one["terms"])) if one["analyzer"] == ANALYZER else unpack(b"")
-            self._owner.append(row)
-            self._length.append(int(one["length"]) if len(terms) else 0)
-            self._terms.append(terms)
-            self._counts.append(counts)
-            vector = one["vector"]
-            if vector is not None and one["embedder"] == s.embedder and len(vector) == s.dim:
-                self._vectors.append(bytes(vector))
-                self._scale.append(one["scale"])
-                self._vector_of.append(passage)
+    def add(
+        self, id_: str, agent: str, state: str, visibility: str, kind: str, tags: str, session: str | None,
+        role: str | None, importance: float, created: int, occurred: int | None, expires: int | None, _pinned: int, _seq: int,
+        number: int | None, length: int | None, terms: bytes | None, vector: bytes | None, scale: float | None,
+        embedder: str | None, analyzer: str | None,
+    ) -> None:  # fmt: skip
+        """One row of segment_changes, in the order of its columns: by position, because a scope has many rows."""
+        s = self._segment
+        if id_ != self._last:  # the first passage of an item
+            self._last = id_
+            s.remove(id_)
+            if state == "active" and not (s.shared and visibility == "private"):  # private again: it was shared once
+                s.rows[id_] = len(s.ids)
+                s.ids.append(id_)
+                when = created if occurred is None else occurred
+                session_number = -1 if session is None else s.units.number((agent, session))
+                role_number = -1 if role is None else s.roles.number(role)
+                end = FOREVER if expires is None else expires
+                self._items.append(
+                    (id_.encode()[:32], when, created, end, importance, s.kinds.number(kind), s.tag_set(tags),
+                     session_number, role_number, s.agents.number(agent), visibility == "public")
+                )  # fmt: skip
+        row = s.rows.get(id_)
+        if row is None:
+            return
+        # What is not indexed yet, or by another analyzer, has an empty passage: no word finds it.
+        known = number is not None and analyzer == ANALYZER
+        passage = s.owner.size + len(self._owner)
+        self._owner.append(row)
+        self._length.append(length or 0 if known else 0)
+        self._terms.append(bytes(terms or b"") if known else b"")
+        if vector is not None and scale is not None and embedder == s.embedder and len(vector) == s.dim:
+            self._vectors.append(bytes(vector))
+            self._scale.append(scale)
+            self._vector_of.append(passage)
 
     def flush(self) -> None:
         s = self._segment
         if not self._items:
             return
-        rows = np.repeat(
-            np.arange(s.owner.size, s.owner.size + len(self._owner), dtype=np.int32),
-            [len(terms) for terms in self._terms],
-        )
+        hashes, counts, sizes = unpack(self._terms)
+        passages = np.arange(s.owner.size, s.owner.size + len(self._owner), dtype=np.int32)
         s.items.extend(np.array(self._items, dtype=ITEM))
         s.alive.extend(np.ones(len(self._items), np.bool_))
         s.owner.extend(np.array(self._owner, np.int32))
         s.length.extend(np.array(self._length, np.int32))
-        s.postings.add(np.concatenate(self._terms), rows, np.concatenate(self._counts))
+        s.postings.add(hashes, np.repeat(passages, sizes), counts)
         if self._vectors:
             s.matrix.extend(np.frombuffer(b"".join(self._vectors), np.int8).reshape(-1, s.dim))
             s.scale.extend(np.array(self._scale, np.float32))

@@ -1,4 +1,5 @@
 -- The passages of one agent's items that changed after a number; items that left the active state come without passages.
+-- recall/segment.py reads both by position: the columns and their order belong together with it.
 -- name: segment_changes
 select m.id, m.agent, m.state, m.visibility, m.kind, m.tags, m.session, m.role, m.importance, m.created_at, m.occurred_at,
     m.expires_at, m.pinned, m.seq, p.number, p.length, p.terms, p.vector, p.scale, p.embedder, p.analyzer
