@@ -22,8 +22,8 @@ def chi_square(counts: list[int], probabilities: list[float]) -> float:
 @pytest.mark.parametrize("k", [1, 2, 5, 10, 200])
 def test_it_sums_to_one_and_keeps_the_floor(kind: str, k: int) -> None:
     rng = np.random.default_rng(k)
-    for visits in (0.0, 1.0, 1e4):
-        found = distribution(kind, rng.normal(size=k), rng.uniform(1e-3, 2.0, size=k), visits, 0.05)
+    for outcomes in (0.0, 1.0, 1e4):
+        found = distribution(kind, rng.normal(size=k), rng.uniform(1e-3, 2.0, size=k), np.full(k, outcomes), 0.05)
         assert found.shape == (k,)
         assert found.sum() == pytest.approx(1.0, abs=1e-12)
         assert found.min() >= 0.05 / k - 1e-12
@@ -32,7 +32,7 @@ def test_it_sums_to_one_and_keeps_the_floor(kind: str, k: int) -> None:
 @pytest.mark.parametrize("k", [2, 3, 5, 10])
 def test_draws_follow_the_distribution(k: int) -> None:
     generator = np.random.default_rng(k)
-    found = distribution("thompson", generator.normal(size=k) * 0.2, np.full(k, 1.0), 10.0, 0.1)
+    found = distribution("thompson", generator.normal(size=k) * 0.2, np.full(k, 1.0), np.full(k, 2.0), 0.1)
     rng = random.Random(k)
     counts = [0] * k
     for _ in range(20_000):
@@ -47,32 +47,36 @@ def test_thompson_is_the_share_of_posterior_draws_won(spreads: tuple[float, floa
     generator = np.random.default_rng(7)
     for k in (2, 3, 6, 20):
         mean, spread = generator.normal(size=k) * 0.4, generator.uniform(*spreads, size=k)
-        draws = mean + CAUTION * spread * generator.standard_normal((40_000, k))
+        weight = np.arange(k) * 2.0
+        caution = CAUTION + (1.0 - CAUTION) / (1.0 + weight)
+        draws = mean + caution * spread * generator.standard_normal((40_000, k))
         shares = np.bincount(draws.argmax(axis=1), minlength=k) / len(draws)
-        assert distribution("thompson", mean, spread, 10.0, 0.0) == pytest.approx(shares, abs=0.015)
+        assert distribution("thompson", mean, spread, weight, 0.0) == pytest.approx(shares, abs=0.015)
 
 
 def test_equal_actions_get_equal_shares() -> None:
     for kind in KINDS:
-        found = distribution(kind, np.zeros(4), np.ones(4), 20.0, 0.02)
+        found = distribution(kind, np.zeros(4), np.ones(4), np.full(4, 5.0), 0.02)
         assert found == pytest.approx(np.full(4, 0.25))
 
 
 def test_thompson_tells_a_clear_winner_and_never_gives_up_on_the_uncertain() -> None:
-    clear = distribution("thompson", np.array([1.9, -1.9]), np.array([0.1, 0.1]), 50.0, 0.0)
+    clear = distribution("thompson", np.array([1.9, -1.9]), np.array([0.1, 0.1]), np.full(2, 25.0), 0.0)
     assert clear[0] > 0.999
-    open_question = distribution("thompson", np.array([0.5, 0.0]), np.array([0.01, 2.0]), 50.0, 0.0)
+    open_question = distribution("thompson", np.array([0.5, 0.0]), np.array([0.01, 2.0]), np.array([50.0, 0.0]), 0.0)
     assert 0.1 < open_question[1] < 0.5
+    tried = distribution("thompson", np.array([0.5, 0.0]), np.array([0.01, 2.0]), np.array([50.0, 50.0]), 0.0)
+    assert tried[1] < open_question[1]
 
 
 def test_ucb_takes_the_highest_upper_bound() -> None:
-    found = distribution("ucb", np.array([1.0, 0.9, 0.0]), np.array([0.01, 0.5, 0.1]), 100.0, 0.03)
+    found = distribution("ucb", np.array([1.0, 0.9, 0.0]), np.array([0.01, 0.5, 0.1]), np.full(3, 33.0), 0.03)
     assert found.tolist() == pytest.approx([0.01, 0.98, 0.01])
 
 
 def test_epsilon_explores_less_the_more_is_known() -> None:
     mean, spread = np.array([1.0, 0.0]), np.ones(2)
-    early, late = (distribution("epsilon", mean, spread, n, 0.0)[1] for n in (2.0, 2_000.0))
+    early, late = (distribution("epsilon", mean, spread, np.full(2, n), 0.0)[1] for n in (1.0, 1_000.0))
     assert early == pytest.approx(0.25)
     assert late < 0.001
 

@@ -177,7 +177,7 @@ def test_lessons_2_6_hard_failures_teach(learner: Learner) -> None:
 
 def test_lessons_2_6_an_action_that_only_failed_is_avoided_for_one_never_tried(learner: Learner) -> None:
     teach(learner, "a", LOST, 3)
-    assert learner.advise(ME, "t", options=AB).distribution["b"] > 0.9
+    assert learner.advise(ME, "t", options=AB).distribution["b"] > 0.75
 
 
 def test_lessons_3_2_the_first_outcome_of_an_action_is_inserted_and_every_visit_counted(learner: Learner) -> None:

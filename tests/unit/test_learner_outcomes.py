@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -196,6 +197,48 @@ def test_another_process_outcomes_are_seen_by_the_next_advice(store: Store) -> N
             dict(fresh(store).advise(ME, "t", state={"x": number}, options=AB).distribution), abs=1e-9
         )
     assert advice.distribution["b"] > 0.9
+
+
+def test_observers_at_the_same_time_leave_one_experience_and_exact_sums(store: Store) -> None:
+    learners = [fresh(store) for _ in range(6)]
+    shared = learners[0].advise(ME, "t", state={"x": 1}, options=AB)
+
+    def observe(number: int) -> None:
+        for turn in range(5):
+            learners[number].observe(ME, shared, Outcome(success=True, quality=(number + turn) / 12))
+            teach(learners[number], AB[turn % 2], LOST if number % 2 else WON, 1, x=turn)
+
+    with ThreadPoolExecutor(len(learners)) as pool:
+        list(pool.map(observe, range(len(learners))))
+        pool.submit(Recorder(store, SimulatedWorld()).rebuild, "default").result()
+    (one,) = [experience for experience in learners[0].experiences(ME) if experience.decision_id is not None]
+    assert 0 < one.revision < 30
+    before = sums(learners[0])
+    assert sum(visits for _, state, _, visits, _, _ in before if state == "null") == 31
+    assert Recorder(store, SimulatedWorld()).rebuild("default") == 31
+    assert sums(learners[0]) == before
+
+
+def test_a_rebuild_between_observers_loses_nothing(store: Store) -> None:
+    learners = [fresh(store) for _ in range(3)]
+
+    def work(number: int) -> None:
+        for turn in range(8):
+            if number == 2:
+                learners[2].rebuild("default")
+            else:
+                scope = Scope("default", f"agent {number} of turn {turn // 4}")
+                learners[number].observe_step(scope, f"task {turn % 2}", state={"x": turn}, action="a", outcome=WON)
+
+    with ThreadPoolExecutor(len(learners)) as pool:
+        list(pool.map(work, range(len(learners))))
+    visits = 0
+    for agent in ("agent 0 of turn 0", "agent 0 of turn 1", "agent 1 of turn 0", "agent 1 of turn 1"):
+        visits += sum(q.visits for q in learners[0].q_values(Scope("default", agent)) if q.state is None)
+    assert visits == 16
+    for task in ("task 0", "task 1"):
+        (prior,) = learners[0].advise(Scope("default", "newcomer"), task, options=["a"]).evidence
+        assert (prior.level, prior.visits) == ("tenant", 8.0)
 
 
 def test_rebuild_equals_the_sums_and_is_noticed_by_others(store: Store) -> None:

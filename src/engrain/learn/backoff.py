@@ -55,7 +55,7 @@ class Posterior:
     spread: Floats  # standard deviation of the posterior of the mean reward in this state
     quantile: Floats  # of the 90 % interval: that of Student's t, since the variance is itself estimated
     explore: Floats  # the part of it that exploration can use: that of the task type until a state comes back
-    visits: float  # effective outcomes over all actions
+    weight: Floats  # of the outcomes that this agent has of the action
     evidence: tuple[tuple[Evidence, ...], ...]
 
     def interval(self, index: int) -> tuple[float, float, float]:
@@ -93,7 +93,7 @@ def posterior(table: QTable, state: State, actions: Sequence[str]) -> Posterior:
     task_mean = (strength * tenant_mean + total - local.left_out[1]) / (strength + weight_else)
     task_variance = variance / (strength + weight_else)
     # level 3
-    inside = variance * (1.0 - BETWEEN) if local.within is None else np.clip(local.within, FLOOR_VARIANCE, variance)
+    inside = variance * (1.0 - BETWEEN) if local.within is None else np.full_like(variance, local.within)
     between = np.maximum(variance - inside, 0.0)
     start = task_variance + between
     rest = local.near_total - local.near_weight * task_mean
@@ -111,7 +111,7 @@ def posterior(table: QTable, state: State, actions: Sequence[str]) -> Posterior:
         spread=np.sqrt(here_variance),
         quantile=Z90 + (Z90**3 + Z90) / 4.0 / (weight + PRIOR_COUNT),  # Fisher's expansion
         explore=np.sqrt(here_variance if seen else task_variance),
-        visits=float(weight.sum()),
+        weight=weight,
         evidence=tuple(_evidence(local, own[i], others[i], i) for i in range(len(actions))),
     )
 
@@ -159,7 +159,8 @@ def _within(weights: Floats, totals: Floats, squares: Floats) -> float | None:
         return None
     weights, totals, squares = weights[again], totals[again], squares[again]
     residual = np.maximum(squares - totals * totals / weights, 0.0).sum()
-    return float((residual + PRIOR_COUNT * PRIOR_VARIANCE) / ((weights - 1.0).sum() + PRIOR_COUNT))
+    found = (residual + PRIOR_COUNT * PRIOR_VARIANCE) / ((weights - 1.0).sum() + PRIOR_COUNT)
+    return max(float(found), FLOOR_VARIANCE)
 
 
 def _variances(table: QTable, own: Sequence[Sums]) -> Floats:

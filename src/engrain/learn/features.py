@@ -32,6 +32,7 @@ class Space:
         self._tokens: dict[str, int] = {}
         self._raw = _Rows(np.nan)
         self._hot = _Rows(0.0)
+        self._moments: list[tuple[int, float, float]] = []  # count, sum and sum of squares of each number
         self.size = 0
         self._scale: tuple[Matrix, Matrix, NDArray[np.bool_]] | None = None
         self._matrix: Matrix | None = None
@@ -39,6 +40,10 @@ class Space:
     def add(self, values: Mapping[str, Value]) -> None:
         """Append a state as row ``size``."""
         numbers, tokens = self._split(values, learn=True)
+        self._moments += [(0, 0.0, 0.0)] * (len(self._numbers) - len(self._moments))
+        for column, value in numbers.items():
+            count, total, squares = self._moments[column]
+            self._moments[column] = (count + 1, total + value, squares + value * value)
         self._raw.append(self.size, numbers, len(self._numbers))
         self._hot.append(self.size, dict.fromkeys(tokens, 1.0), min(len(self._tokens), MAX_TOKENS))
         self.size += 1
@@ -48,16 +53,12 @@ class Space:
     def matrix(self) -> Matrix:
         """All states [n, d], standardised over these states."""
         if self._matrix is None:
-            raw, hot = self._raw.view(self.size), self._hot.view(self.size)
-            gaps = np.isnan(raw)
-            known = np.maximum((~gaps).sum(axis=0), 1).astype(np.float32)
-            mean = np.where(gaps, 0.0, raw).sum(axis=0, dtype=np.float64) / known
-            off = np.where(gaps, 0.0, raw - mean)
-            spread = np.sqrt((off * off).sum(axis=0) / known)
+            count, total, squares = np.array(self._moments, dtype=np.float64).reshape(-1, 3).T
+            mean = total / np.maximum(count, 1.0)
+            spread = np.sqrt(np.maximum(squares / np.maximum(count, 1.0) - mean * mean, 0.0))
             spread = np.maximum(spread, 1e-6 * np.maximum(np.abs(mean), 1.0))
-            lacking: NDArray[np.bool_] = np.asarray(gaps.any(axis=0))
-            self._scale = (mean.astype(np.float32), spread.astype(np.float32), lacking)
-            self._matrix = self._standard(raw, hot)
+            self._scale = (mean.astype(np.float32), spread.astype(np.float32), count < self.size)
+            self._matrix = self._standard(self._raw.view(self.size), self._hot.view(self.size))
         return self._matrix
 
     def vector(self, values: Mapping[str, Value]) -> Matrix:
@@ -75,9 +76,12 @@ class Space:
     def _standard(self, raw: Matrix, hot: Matrix) -> Matrix:
         assert self._scale is not None  # noqa: S101 (set by ``matrix``, which both callers go through)
         mean, spread, lacking = self._scale
-        gaps = np.isnan(raw)
-        numbers = np.where(gaps, np.float32(0.0), np.clip((raw - mean) / spread, -_CLIP, _CLIP))
-        return np.asarray(np.hstack([numbers, gaps[:, lacking], hot]), dtype=np.float32)
+        numbers = np.clip((raw - mean) / spread, -_CLIP, _CLIP)
+        if np.isnan(numbers.sum()):
+            gaps = np.isnan(numbers)
+            numbers[gaps] = 0.0
+            return np.hstack([numbers, gaps[:, lacking].astype(np.float32), hot])
+        return np.hstack([numbers, np.zeros((len(raw), int(lacking.sum())), dtype=np.float32), hot])
 
     def _split(self, values: Mapping[str, Value], learn: bool) -> tuple[dict[int, float], list[int]]:
         numbers: dict[int, float] = {}

@@ -89,7 +89,7 @@ class Learner:
         episode: str | None,
     ) -> Advice:
         kind, floor = self._config.exploration, self._config.explore_floor
-        chances = exploration.distribution(kind, belief.mean, belief.explore, belief.visits, floor)
+        chances = exploration.distribution(kind, belief.mean, belief.explore, belief.weight, floor)
         index = exploration.draw(chances, self._world.rng)
         action = actions[index]
         value, low, high = belief.interval(index)
