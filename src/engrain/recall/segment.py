@@ -109,9 +109,9 @@ class _Batch:
 
     def add(
         self, id_: str, agent: str, state: str, visibility: str, kind: str, tags: str, session: str | None,
-        role: str | None, importance: float, created: int, occurred: int | None, expires: int | None, _pinned: int, _seq: int,
-        number: int | None, length: int | None, terms: bytes | None, vector: bytes | None, scale: float | None,
-        embedder: str | None, analyzer: str | None,
+        role: str | None, importance: float, created: int, occurred: int | None, expires: int | None, _pinned: int,
+        _seq: int, number: int | None, length: int | None, terms: bytes | None, vector: bytes | None,
+        scale: float | None, embedder: str | None, analyzer: str | None,
     ) -> None:  # fmt: skip
         """One row of segment_changes, in the order of its columns: by position, because a scope has many rows."""
         s = self._segment
