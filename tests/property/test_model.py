@@ -48,7 +48,7 @@ def explore(machine: type[MemoryMachine], examples: int, steps: int) -> None:
         max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=True, database=None,
         suppress_health_check=QUIET, print_blob=False,
     )  # fmt: skip
-    run_state_machine_as_test(machine, settings=wanted)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(machine, settings=wanted)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def server_machine(server: Server) -> type[ServerMachine]:
 
 
 def test_folder_against_model() -> None:
-    explore(FolderMachine, examples=12, steps=40)
+    explore(FolderMachine, examples=14, steps=40)
 
 
 @pytest.mark.postgres

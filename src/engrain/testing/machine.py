@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import engrain
 from engrain.agent import Agent
@@ -22,16 +22,17 @@ from engrain.memory import Memory
 from engrain.testing.model import COUNTS, Model, Told, facts
 from engrain.world import SimulatedWorld, from_micros
 
-SCOPES = st.sampled_from([("t1", "ann"), ("t1", "bob"), ("t1", "cy"), ("t2", "ann"), ("T1", "ann"), ("t%", "a_n")])
+ANN, BOB, STRANGER = ("t1", "ann"), ("t1", "bob"), ("t%", "ann")
+SCOPES = st.sampled_from([ANN, ANN, ANN, BOB, BOB, STRANGER])  # few, so that they meet
 CONTENTS = st.sampled_from([
-    "the upload is retried once", "the Upload is retried once", "the  upload is retried once", "the upload is retried",
-    "never retry the upload", "a quoted 'word' and \"two\"", "100% of _ and %", "naïve café Ünïcode 🙂", "naive cafe",
+    "the upload is retried once", "the  Upload is retried once", "never retry the upload", "a 'word' and \"two\"",
+    "100 % of _ and naïve café 🙂",
 ])  # fmt: skip
 KINDS = st.sampled_from(["context", "fact"])
-KEYS = st.sampled_from(["k", "K", "k%", "ключ"])
+KEYS = st.sampled_from(["k", "k", "K", "k%"])
 SESSIONS = st.sampled_from([None, None, "s1", "s2"])
 TIMES = st.sampled_from([None, None, datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 6, 1, 12, tzinfo=UTC)])
-LIVES = st.sampled_from([None, None, None, timedelta(seconds=10), timedelta(days=2)])
+LIVES = st.sampled_from([None, timedelta(seconds=10), timedelta(days=2)])
 TAGS = st.lists(st.sampled_from(["red", "blue", "Red"]), max_size=2, unique=True).map(tuple)
 OTHER = {
     "importance": st.sampled_from([1.0, 5.0, 9.5]),
@@ -47,7 +48,10 @@ OTHER = {
     "source": st.sampled_from([None, "a file"]),
 }
 ROWS = st.fixed_dictionaries({"content": CONTENTS}, optional={**OTHER, "kind": KINDS})
+LATER = st.sampled_from([0.0, 5.0, 10.0])  # seconds that pass before a question
 KEYED = st.fixed_dictionaries({"content": CONTENTS, "kind": KINDS, "key": KEYS}, optional=OTHER)
+REST = {name: values for name, values in OTHER.items() if name != "expires_in"}
+DYING = st.fixed_dictionaries({"content": CONTENTS, "kind": KINDS, "key": KEYS, "expires_in": LIVES}, optional=REST)
 CHANGES = st.fixed_dictionaries({}, optional={**OTHER, "content": CONTENTS}).filter(bool)
 NUMBERS = st.integers(0, 10**6)
 
@@ -92,6 +96,14 @@ class MemoryMachine(RuleBasedStateMachine):
 
     # -- writes ---------------------------------------------------------------------------------------------------
 
+    @initialize(rows=st.lists(DYING, min_size=6, max_size=12), team=st.booleans())
+    def begin(self, rows: list[dict[str, Any]], team: bool) -> None:
+        """Nothing much happens in an empty home."""
+        for number, row in enumerate(rows):
+            self.remember((ANN, BOB, STRANGER)[number % 3], row)
+        for scope in (ANN, BOB) if team else ():
+            self.join(scope, "red")
+
     @rule(scope=SCOPES, row=ROWS | KEYED)
     def remember(self, scope: tuple[str, str], row: dict[str, Any]) -> None:
         told = self.model.remember(scope, [row], self.now)
@@ -117,8 +129,9 @@ class MemoryMachine(RuleBasedStateMachine):
             assert item.superseded_by == (thing.successor.id if thing.successor else None)
             assert {name: getattr(item, name) for name in COUNTS} == {name: getattr(thing, name) for name in COUNTS}
 
-    @rule(scope=SCOPES, number=NUMBERS, change=CHANGES)
-    def update(self, scope: tuple[str, str], number: int, change: dict[str, Any]) -> None:
+    @rule(scope=SCOPES, later=LATER, number=NUMBERS, change=CHANGES)
+    def update(self, scope: tuple[str, str], later: float, number: int, change: dict[str, Any]) -> None:
+        self.world.advance(seconds=later)
         id_ = self.some_id(number)
         thing = self.model.update(scope, id_, change, self.now)
         agent = self.agent(scope)
@@ -155,7 +168,7 @@ class MemoryMachine(RuleBasedStateMachine):
         agent = self.memories[self.turn % 2].agent(scope[1], tenant=scope[0], team=team)
         assert agent.scope.team == team
 
-    @rule(seconds=st.sampled_from([0.001, 9.0, 10.0, 86_400.0]))
+    @rule(seconds=st.sampled_from([0.001, 5.0, 10.0, 86_400.0]))
     def time_passes(self, seconds: float) -> None:
         self.world.advance(seconds=seconds)
 
@@ -166,44 +179,44 @@ class MemoryMachine(RuleBasedStateMachine):
 
     # -- reads ----------------------------------------------------------------------------------------------------
 
-    @rule(scope=SCOPES, number=NUMBERS, helpful=st.sampled_from([None, None, True, False]))
-    def get(self, scope: tuple[str, str], number: int, helpful: bool | None) -> None:
-        id_ = self.some_id(number)
-        thing = self.model.get(scope, id_, self.now)
+    @rule(scope=SCOPES, later=LATER, number=NUMBERS, helpful=st.sampled_from([None, True, False]))
+    def get_every_id(self, scope: tuple[str, str], later: float, number: int, helpful: bool | None) -> None:
+        self.world.advance(seconds=later)
         agent = self.agent(scope)
-        item = agent.get(id_)
-        assert (item is None) == (thing is None)
-        if thing is None or item is None:
-            must_raise(UnknownItem, lambda: agent.helpful(id_))
-            return
-        assert facts(item) == thing.facts()
-        assert {name: getattr(item, name) for name in COUNTS} == {name: getattr(thing, name) for name in COUNTS}
-        thing.read += 1
-        if helpful is not None:
-            agent.helpful(id_, helpful)
-            thing.helpful += helpful
-            thing.unhelpful += not helpful
+        for place, told in enumerate([thing for thing in self.model.things if thing.id is not None]):
+            id_ = str(told.id)
+            thing = self.model.get(scope, id_, self.now)
+            item = agent.get(id_)
+            assert (item is None) == (thing is None), f"{scope} may or may not see {told}"
+            if thing is None or item is None:
+                must_raise(UnknownItem, lambda id_=id_: agent.helpful(id_))
+                continue
+            assert facts(item) == thing.facts()
+            assert {name: getattr(item, name) for name in COUNTS} == {name: getattr(thing, name) for name in COUNTS}
+            thing.read += 1
+            if helpful is not None and place % 3 == number % 3:
+                agent.helpful(id_, helpful)
+                thing.helpful += helpful
+                thing.unhelpful += not helpful
         self.settle()
 
-    @rule(scope=SCOPES, kind=KINDS, key=KEYS)
-    def lookup(self, scope: tuple[str, str], kind: str, key: str) -> None:
-        thing = self.model.current(scope, kind, key)
-        item = self.agent(scope).lookup(kind, key)
-        if thing is None or not thing.lives(self.now):
-            assert item is None
-        else:
-            assert item is not None
-            assert facts(item) == thing.facts()
+    @rule(scope=SCOPES, later=LATER)
+    def look_up_every_key(self, scope: tuple[str, str], later: float) -> None:
+        self.world.advance(seconds=later)
+        agent = self.agent(scope)
+        for kind, key in {(thing.kind, thing.key) for thing in self.model.things if thing.key is not None}:
+            thing = self.model.current(scope, kind, key)
+            item = agent.lookup(kind, key)
+            assert (item is None) == (thing is None or not thing.lives(self.now))
+            assert thing is None or item is None or facts(item) == thing.facts()
+            versions, told = agent.history(kind, key), self.model.history(scope, kind, key)
+            assert same_rows([facts(item) for item in versions], [thing.facts() for thing in told])
+            states = [item.state for item in versions]
+            assert states == sorted(states), "the current one comes first"
 
-    @rule(scope=SCOPES, kind=KINDS, key=KEYS)
-    def history(self, scope: tuple[str, str], kind: str, key: str) -> None:
-        items = self.agent(scope).history(kind, key)
-        told = self.model.history(scope, kind, key)
-        assert same_rows([facts(item) for item in items], [thing.facts() for thing in told])
-        assert [item.state for item in items] == sorted(item.state for item in items), "the current one comes first"
-
-    @rule(scope=SCOPES, kind=KINDS | st.none(), page=st.integers(1, 3), by_id=st.booleans())
-    def list_all(self, scope: tuple[str, str], kind: str | None, page: int, by_id: bool) -> None:
+    @rule(scope=SCOPES, later=LATER, kind=KINDS | st.none(), page=st.integers(1, 3), by_id=st.booleans())
+    def list_all(self, scope: tuple[str, str], later: float, kind: str | None, page: int, by_id: bool) -> None:
+        self.world.advance(seconds=later)
         expected = self.model.listed(scope, kind, self.now)
         found: list[Any] = []
         while items := self.agent(scope).list(kind=kind, limit=page, after=(found or None) and last(found, by_id)):
@@ -273,7 +286,7 @@ def same_rows(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> bool:
     return sorted(map(repr, left)) == sorted(map(repr, right))
 
 
-def must_raise(error: type[Exception], act: Callable[[], Any]) -> None:
+def must_raise(error: type[Exception], act: Callable[..., Any]) -> None:
     try:
         act()
     except error:
