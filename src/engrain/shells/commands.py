@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from engrain.shells.fields import Field
@@ -57,6 +58,15 @@ def _init(place: Place, given: dict[str, Any]) -> int:
     return 0
 
 
+def _demo(place: Place, given: dict[str, Any]) -> int:
+    from engrain.qe.bughunt import main
+
+    for name, path in (("home", place.home), ("picture", given.get("picture"))):
+        if path is not None:
+            given[name] = Path(path)
+    return main(**given, json=place.json)
+
+
 COMMANDS: tuple[Command, ...] = (
     Command(
         "init",
@@ -68,5 +78,15 @@ COMMANDS: tuple[Command, ...] = (
         _init,
     ),
     Command("mcp", "Serve the agent's memory over MCP on stdin and stdout, until stdin closes.", (), _mcp),
+    Command(
+        "demo",
+        "See it learn: an agent hunts for bugs in Python's standard library. Makes ./engrain-demo.",
+        (
+            Field("seed", "integer", "Which sequence of tasks.", 0),
+            Field("tasks", "integer", "How many tasks; left out: enough to see it learn.", None),
+            Field("picture", "text", "Where to draw the learning curve; left out: in the home.", None),
+        ),
+        _demo,
+    ),
     Command("version", "The version of engrain.", (), _version),
 )
