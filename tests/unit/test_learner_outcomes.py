@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from engrain.errors import ActionNotOffered, InvalidField, NotFound, UnknownDecision
+from engrain.learn import qtable
 from engrain.learn.learner import Learner
 from engrain.learn.qtable import QValue
 from engrain.learn.recorder import Recorder
@@ -239,6 +240,21 @@ def test_a_rebuild_between_observers_loses_nothing(store: Store) -> None:
     for task in ("task 0", "task 1"):
         (prior,) = learners[0].advise(Scope("default", "newcomer"), task, options=["a"]).evidence
         assert (prior.level, prior.visits) == ("tenant", 8.0)
+
+
+def test_what_is_kept_in_memory_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qtable, "MAX_ROWS", 8)
+    learner = fresh(store)
+    for number in range(30):
+        asked = {"x": number % 20, "y": number}
+        advice = learner.advise(ME, "t", state=asked, options=AB)
+        assert advice.distribution == pytest.approx(
+            dict(fresh(store).advise(ME, "t", state=asked, options=AB).distribution), abs=0.02
+        )  # beyond the bound, older states may still serve to standardise the others
+        learner.observe(ME, advice, WON if number % 3 else LOST)
+    table = learner._tables.current(ME, "t")
+    assert len(table.states) < 20
+    assert sum(found.visits for found in table.own.values()) == 30
 
 
 def test_rebuild_equals_the_sums_and_is_noticed_by_others(store: Store) -> None:

@@ -160,7 +160,8 @@ class Learner:
     def q_values(self, scope: Scope, task_type: str | None = None) -> list[QValue]:
         """What this agent has learned, by task type, state (first the whole task type) and action."""
         params = {"tenant": scope.tenant, "agent": scope.agent, "task_type": optional_text("task_type", task_type)}
-        return [QValue.from_row(row) for row in self._store.read("q_list", params)]
+        rows = self._store.read("q_list", params)
+        return [QValue.from_row(row) for row in sorted(rows, key=lambda row: tuple(row)[1:4])]
 
     def rebuild(self, tenant: str) -> int:
         """Make the Q-values of a tenant anew from its experiences; the number of experiences used."""

@@ -5,7 +5,8 @@ compares the change numbers of its two scopes (the agent's and the tenant's) and
 the outcomes of another process are seen by the next advice at the cost of one small read.
 
 Bounded: the sums of the whole task type are exact for ever; of single states, the ``MAX_ROWS`` most recently changed
-(state, action) rows are kept in memory, and ``MAX_TABLES`` tables, those used last.
+(state, action) rows advise, and ``MAX_TABLES`` tables are kept, those used last. (Up to twice as many rows linger, and
+beyond the bound their states still serve to standardise the others.)
 """
 
 from __future__ import annotations
@@ -76,10 +77,7 @@ class QTable:
         self.marks: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))  # (seq, purges) of agent and tenant
 
     def put(self, row: Row) -> None:
-        """Take over a row of this agent."""
-        if row["state_key"] == TASK:
-            self.own[row["action"]] = sums_of(row)
-            return
+        """Take over the sums of a state."""
         if row["state_key"] not in self.states:
             self.states[row["state_key"]] = len(self.states)
             self.space.add(json.loads(row["state"]))
@@ -127,19 +125,15 @@ class Tables:
         self._tables[key] = table
         while len(self._tables) > MAX_TABLES:
             self._tables.popitem(last=False)
+        asked = {"tenant": scope.tenant, "agent": scope.agent, "task_type": task_type}
         if table.marks[0] != own:
-            for row in self._changes(scope.tenant, scope.agent, task_type, table.marks[0][0]):
+            changes = self._store.read("q_changes", {**asked, "seq": table.marks[0][0], "limit": MAX_ROWS})
+            for row in reversed(changes):  # the oldest first: states are numbered as they came
                 table.put(row)
+            table.own = {row["action"]: sums_of(row) for row in self._store.read("q_task", asked)}
         if table.marks[1] != tenant:
-            for row in self._changes(scope.tenant, TENANT, task_type, table.marks[1][0]):
-                table.tenant[row["action"]] = sums_of(row)
+            table.tenant = {
+                row["action"]: sums_of(row) for row in self._store.read("q_task", {**asked, "agent": TENANT})
+            }
         table.marks = (own, tenant)
         return table
-
-    def _changes(self, tenant: str, agent: str, task_type: str, seq: int) -> list[Row]:
-        params = {"tenant": tenant, "agent": agent, "task_type": task_type}
-        rows = self._store.read("q_changes", {**params, "seq": seq, "limit": 2 * MAX_ROWS})
-        oldest_first = rows[::-1]  # so that states are numbered as they came
-        if len(rows) == 2 * MAX_ROWS:  # some were left out: the sums of the task type must not be among them
-            oldest_first += self._store.read("q_task", params)
-        return oldest_first

@@ -51,7 +51,7 @@ on conflict (tenant, agent, task_type, state_key, action) do update set
 
 -- name: q_changes
 select state_key, action, state, visits, weight, total, squares, seq from q_values
-where tenant = :tenant and agent = :agent and task_type = :task_type and seq > :seq
+where tenant = :tenant and agent = :agent and task_type = :task_type and seq > :seq and state_key <> ''
 order by seq desc, state_key, action limit :limit;
 
 -- name: q_task
