@@ -22,7 +22,7 @@ from engrain.recall.refine import Candidate, refine
 from engrain.recall.select import Filter, best
 from engrain.recall.view import View
 from engrain.store.port import Store
-from engrain.store.rows import item_from_row, micros
+from engrain.store.rows import micros
 from engrain.world import World
 
 CUT = 8000  # characters of a question that are read; the embedder reads no more either
@@ -118,11 +118,12 @@ class Recaller:
             for record in self._store.read("memory_get_many", asked):
                 if record["state"] != "active":
                     continue
-                item, place = item_from_row(record), places[record["id"]]
+                place = places[record["id"]]
                 parts = list(zip(ranking.parts, values[place], strict=True))
-                votes = item.helpful + item.unhelpful
+                helpful, unhelpful = record["helpful"] or 0, record["unhelpful"] or 0
+                votes = helpful + unhelpful
                 if votes:  # -1..1, drawn to 0 by two votes of doubt
-                    helped = (item.helpful - item.unhelpful) / (votes + 2)
+                    helped = (helpful - unhelpful) / (votes + 2)
                     parts.append(("helpful", self._weights.helpful * helped * per_lift[place]))
-                found.append(Candidate(item, parts, vectors[place]))
+                found.append(Candidate(record, parts, vectors[place]))
         return found

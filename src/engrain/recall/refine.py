@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engrain.model.item import Hit, MemoryItem
+from engrain.model.item import Hit
 from engrain.recall.analyze import analyze
 from engrain.recall.supersede import families
 from engrain.recall.view import Floats
+from engrain.store.port import Row
+from engrain.store.rows import item_from_row
 
 NEAR = 0.95  # cosine from which two items are looked at as possible repeats
 ALIKE = 0.9  # share of terms in common (Jaccard) from which they are
@@ -19,10 +21,13 @@ EXAMINED = 50  # candidates looked at: what stands further down moves nothing at
 
 
 class Candidate:
-    """An item on its way to becoming a hit: its score and the parts of it."""
+    """A row of memory_get_many on its way to becoming a hit: its score and the parts of it."""
 
-    def __init__(self, item: MemoryItem, parts: list[tuple[str, float]], vector: Floats) -> None:
-        self.item = item
+    def __init__(self, row: Row, parts: list[tuple[str, float]], vector: Floats) -> None:
+        self._row = row
+        self.content: str = row["content"]
+        occurred, created = row["occurred_at"], row["created_at"]
+        self.age = (created if occurred is None else occurred, created, row["id"])  # greater is newer
         self.parts = [(name, round(value, DIGITS)) for name, value in parts if abs(value) >= 10**-DIGITS]
         self.score = round(sum(value for _, value in self.parts), DIGITS)
         self.vector = vector  # of its first passage, unit length; zeros without one
@@ -34,12 +39,8 @@ class Candidate:
             self.parts.append((name, round(score - self.score, DIGITS)))
             self.score = score
 
-    @property
-    def age(self) -> tuple[object, ...]:
-        return (self.item.occurred_at or self.item.created_at, self.item.created_at, self.item.id)
-
     def hit(self) -> Hit:
-        return Hit(self.item, self.score, tuple(self.parts))
+        return Hit(item_from_row(self._row), self.score, tuple(self.parts))
 
 
 def refine(candidates: Sequence[Candidate], terms: set[int]) -> list[Candidate]:
@@ -47,7 +48,7 @@ def refine(candidates: Sequence[Candidate], terms: set[int]) -> list[Candidate]:
     found = list(candidates)
     _order(found)
     top = found[:EXAMINED]
-    for family in families([one.item.content for one in top], terms):
+    for family in families([one.content for one in top], terms):
         _newest_first([top[place] for place in family])
     _order(found)
     _repeats_down(found[:EXAMINED])
@@ -76,11 +77,11 @@ def _repeats_down(found: list[Candidate]) -> None:
     near = np.argwhere(np.tril(vectors @ vectors.T >= NEAR, -1))  # (later, earlier): the later one is the worse one
     down: set[int] = set()
     for later, earlier in near.tolist():
-        if earlier not in down and later not in down and _alike(found[later].item, found[earlier].item):
+        if earlier not in down and later not in down and _alike(found[later].content, found[earlier].content):
             down.add(later)
             found[later].move("repeats", found[later].score * REPEATED)
 
 
-def _alike(one: MemoryItem, other: MemoryItem) -> bool:
-    a, b = frozenset(analyze(one.content)), frozenset(analyze(other.content))
+def _alike(one: str, other: str) -> bool:
+    a, b = frozenset(analyze(one)), frozenset(analyze(other))
     return len(a & b) >= ALIKE * max(1, len(a | b))
