@@ -38,9 +38,11 @@ def load(home: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, 
     known = {f.name: f for f in fields(Config)}
     values: dict[str, Any] = {}
     path = home / FILE if home is not None else None
-    if path is not None and path.is_file():
+    if path is not None:
         try:
             given = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            given = {}
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise ConfigError(f"{path}: {error}.") from error
         for name, value in given.items():

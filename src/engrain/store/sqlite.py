@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engrain.config import Config
 
 FILE = "engrain.db"
+_APPLICATION = 0x656E6772  # "engr": what `file` and other tools know the store by
 
 _CLASSES: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_BUSY: StoreBusy,
@@ -61,11 +62,11 @@ class SqliteStore(BaseStore):
         refuse_network_folder(home)
         try:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self._translated():
+                self._found_or_made()
+                self._idle.append(self._connect())
         except OSError as error:
             raise StoreUnavailable(f"{home}: {error.strerror}.") from error
-        with self._translated():
-            self._found_or_made()
-            self._idle.append(self._connect())
 
     def _found_or_made(self) -> None:
         """A new store gets its name when it is whole, so an empty file is damage and not a new home, and a log whose
@@ -80,14 +81,15 @@ class SqliteStore(BaseStore):
         draft = self._path.with_name(f".{FILE}-{os.getpid()}-{threading.get_ident()}")
         connection = sqlite3.connect(draft, isolation_level=None)
         try:
+            connection.execute(
+                f"pragma application_id = {_APPLICATION}"
+            )  # writes the first page, or says why it cannot
             connection.execute("pragma journal_mode = wal")
+            connection.close()
+            with suppress(OSError):  # another process was faster; or there are no links, then connecting makes the file
+                os.link(draft, self._path)
         finally:
             connection.close()
-        try:
-            os.link(draft, self._path)
-        except OSError:
-            return  # another process was faster, or the file system has no links: then connecting makes the file
-        finally:
             draft.unlink(missing_ok=True)
 
     # -- connections ------------------------------------------------------------------------------------------------
@@ -221,7 +223,9 @@ class SqliteStore(BaseStore):
         values = dict.fromkeys(statement.parameters)
         text, _ = statement.spelled(values, "sqlite")
         with self._reader() as connection, self._translated():
-            connection.execute("select 1 from sqlite_master limit 1").fetchall()  # explain trusts an old schema otherwise
+            connection.execute(
+                "select 1 from sqlite_master limit 1"
+            ).fetchall()  # explain trusts an old schema otherwise
             rows = connection.execute(f"explain query plan {text}", values).fetchall()
         return "\n".join(str(row["detail"]) for row in rows)
 
