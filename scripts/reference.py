@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from engrain.config import Config
+from engrain.shells.commands import COMMANDS, Command
 from engrain.shells.fields import Field
 from engrain.shells.verbs import VERBS, Verb
 
@@ -43,11 +44,23 @@ def verbs() -> str:
     return (
         f"{GENERATED}# Verbs\n\n"
         "One table in the code feeds the command line, the MCP server and this page. A command is `engrain VERB …`; a\n"
-        "tool of the MCP server has the verb's name and takes the same inputs by name. Every command also takes\n"
+        "tool of the MCP server has the verb's name, with `_` for `-`, and takes the same inputs by name. Every command\n"
+        "also takes\n"
         "`--json`, `--home`, `--agent` and `--tenant`. Exit codes: 0 done, 1 the answer is no, 2 wrong usage,\n"
         "3 engrain could not do it.\n\n"
-        "## For an agent\n\n" + "\n".join(agents) + "\n## For the owner of the home\n\n" + "\n".join(admins)
+        "## For an agent\n\n"
+        + "\n".join(agents)
+        + "\n## For the owner of the home\n\n"
+        + "\n".join(admins)
+        + "\n## Of the command line alone\n\n"
+        + "\n".join(map(_command, COMMANDS))
     )
+
+
+def _command(command: Command) -> str:
+    rows = "\n".join(_input(one) for one in command.fields)
+    table = f"\n| input | on a command line | default | |\n|---|---|---|---|\n{rows}\n" if rows else ""
+    return f"### {command.name}\n\n{command.help}\n{table}"
 
 
 def _verb(verb: Verb) -> str:
