@@ -43,11 +43,10 @@ def verbs() -> str:
     admins = [_verb(verb) for verb in VERBS if verb.admin]
     return (
         f"{GENERATED}# Verbs\n\n"
-        "One table in the code feeds the command line, the MCP server and this page. A command is `engrain VERB …`; a\n"
-        "tool of the MCP server has the verb's name, with `_` for `-`, and takes the same inputs by name. Every command\n"
-        "also takes\n"
-        "`--json`, `--home`, `--agent` and `--tenant`. Exit codes: 0 done, 1 the answer is no, 2 wrong usage,\n"
-        "3 engrain could not do it.\n\n"
+        "One table in the code feeds the command line, the MCP server and this page. A command is `engrain VERB …`.\n"
+        "A tool of the MCP server has the verb's name, with `_` for `-`, and takes the same inputs by name.\n\n"
+        "Every command also takes `--json`, `--home`, `--agent` and `--tenant`. Exit codes: 0 done, 1 the answer is no,\n"
+        "2 wrong usage, 3 engrain could not do it.\n\n"
         "## For an agent\n\n"
         + "\n".join(agents)
         + "\n## For the owner of the home\n\n"
