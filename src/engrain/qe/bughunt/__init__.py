@@ -1,4 +1,4 @@
-"""The demo: an agent learns to find bugs in the standard library of the Python at hand. Nothing in it is precomputed."""
+"""The demo: an agent learns to find bugs in the standard library. Nothing in it is precomputed."""
 
 from __future__ import annotations
 

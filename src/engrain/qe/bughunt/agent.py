@@ -1,15 +1,14 @@
 """The agent: describes a task, recalls what it knows, asks for advice, does what it was advised, observes, remembers.
 
 `python -c "from engrain.qe.bughunt.agent import main; main()"` is its process: the job comes as one line of JSON on
-standard input, and each task is acknowledged by one line of JSON after all its writes have returned. It may be killed at
-any moment; started again it reads from the store what is done and what lies on its desk.
+standard input, and each task is acknowledged by one line of JSON after all its writes have returned. It may be killed
+at any moment; started again it reads from the store what is done and what lies on its desk.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +19,7 @@ from engrain.qe.bughunt.strategies import STRATEGIES
 
 NAME, TASK_TYPE = "qe-test-generator", "test-generation"
 RECALLED, DEAD_ENDS = 12, 6  # memories asked for: what exposed a fault, what did not
+NOTHING: dict[str, Any] = {"found": False, "input": None, "symptom": None, "seconds": None}
 KINDS = ("success_pattern", "error_pattern")
 
 Task = dict[str, Any]
@@ -52,13 +52,14 @@ class Hunter:
 
     def hunt(self, task: Task) -> dict[str, Any]:
         """One task from description to memory. Answers what may be acknowledged."""
-        left = self.desk.get("plan") if self.memory else None
+        left: Any = self.desk.get("plan") if self.memory else None
         resumed = left is not None and left["task"] == task["id"]
         plan = Plan(**left) if resumed else self.plan(task)
         if self.memory and not resumed:
             self.desk.set("plan", {name: getattr(plan, name) for name in Plan.__slots__})
-        ran = self.worker.run({**task, "do": "hunt", "strategy": plan.strategy, "first": plan.first, "remembered": plan.inputs})
-        done = ran[0] if ran else {"found": None, "input": None, "symptom": "the sandbox had to be killed", "seconds": None}
+        job = {**task, "do": "hunt", "strategy": plan.strategy, "first": plan.first, "remembered": plan.inputs}
+        ran = self.worker.run(job)
+        done = ran[0] if ran else {**NOTHING, "found": None, "symptom": "the sandbox had to be killed"}
         outcome = Outcome(
             success=done["found"],
             evidence="executed",
@@ -105,7 +106,12 @@ class Hunter:
 
     def remember(self, task: Task, plan: Plan, done: dict[str, Any]) -> str:
         """Keep what exposed the fault, or that nothing did."""
-        kept = {"task": task["id"], "function": task["label"], "strategy": plan.strategy, "takes": task["state"]["takes"]}
+        kept = {
+            "task": task["id"],
+            "function": task["label"],
+            "strategy": plan.strategy,
+            "takes": task["state"]["takes"],
+        }
         if done["found"]:
             text = f"{task['words']}\nThe input {done['input']} exposed a fault: it {done['symptom']}."
             kind, importance, kept["input"] = KINDS[0], 6.0, done["input"]
@@ -113,19 +119,26 @@ class Hunter:
                 for used in plan.shown[:3]:
                     self.agent.helpful(used)
         else:
-            text, kind, importance = f"{task['words']}\nDead end: no {plan.strategy} input exposed a fault.", KINDS[1], 3.0
+            text, kind, importance = (
+                f"{task['words']}\nDead end: no {plan.strategy} input exposed a fault.",
+                KINDS[1],
+                3.0,
+            )
         text += f" Task {task['id']}, strategy {plan.strategy}."
         key = f"task-{task['id']}"
-        return self.agent.remember(text, kind=kind, key=key, importance=importance, tags=[plan.strategy], metadata=kept).id
+        return self.agent.remember(
+            text, kind=kind, key=key, importance=importance, tags=[plan.strategy], metadata=kept
+        ).id
 
 
 def experience(task: Task, good: list[Hit], dead: list[Hit]) -> dict[str, str | float]:
     """What recall adds to the description: which strategy worked on the like, and how much is remembered."""
-    votes: Counter[str] = Counter()
+    votes: dict[str, float] = {}
     for sign, hits in ((1.0, good), (-1.0, dead)):
         for hit in hits:
             same = hit.item.metadata["function"] == task["label"]
-            votes[hit.item.metadata["strategy"]] += sign * (1.0 if same else 0.25) * hit.score
+            name = str(hit.item.metadata["strategy"])
+            votes[name] = votes.get(name, 0.0) + sign * (1.0 if same else 0.25) * hit.score
     best, score = max(votes.items(), key=lambda pair: pair[1], default=("nothing", 0.0))
     own = sum(hit.item.metadata["function"] == task["label"] for hit in good)
     return {"worked": best if score > 0 else "nothing", "remembered": own / (own + 2)}

@@ -28,17 +28,19 @@ from typing import Any
 
 from engrain.qe.bughunt import mutate, values
 
-IMPURE_NAMES = frozenset(
-    "open print input exec eval compile globals locals vars dir setattr delattr __import__ id hash breakpoint help exit"
-    " quit super".split()
-)
-IMPURE_MODULES = frozenset(
-    "os sys io time random secrets socket select threading subprocess signal tempfile shutil glob pathlib posix nt locale"
-    " gc inspect warnings logging weakref ctypes asyncio uuid getpass platform importlib builtins linecache tokenize".split()
-)
-MUTATORS = frozenset(
-    "append add update setdefault pop popitem clear extend insert remove discard write writelines sort reverse".split()
-)
+IMPURE_NAMES = frozenset((
+    "open", "print", "input", "exec", "eval", "compile", "globals", "locals", "vars", "dir", "setattr", "delattr",
+    "__import__", "id", "hash", "breakpoint", "help", "exit", "quit", "super",
+))  # fmt: skip
+IMPURE_MODULES = frozenset((
+    "os", "sys", "io", "time", "random", "secrets", "socket", "select", "threading", "subprocess", "signal",
+    "tempfile", "shutil", "glob", "pathlib", "posix", "nt", "locale", "gc", "inspect", "warnings", "logging",
+    "weakref", "ctypes", "asyncio", "uuid", "getpass", "platform", "importlib", "builtins", "linecache", "tokenize",
+))  # fmt: skip
+MUTATORS = frozenset((
+    "append", "add", "update", "setdefault", "pop", "popitem", "clear", "extend", "insert", "remove", "discard",
+    "write", "writelines", "sort", "reverse",
+))  # fmt: skip
 FORBIDDEN = (ast.Global, ast.Nonlocal, ast.Import, ast.ImportFrom, ast.Await, ast.With, ast.AsyncWith, ast.ClassDef)
 MAX_PARAMETERS, MIN_FAULTS, MAX_DEPTH = 4, 4, 3
 MIN_REACH = 0.5  # share of the lines that forty synthesised calls must run
@@ -74,25 +76,22 @@ class Refused(Exception):
 @cache
 def source_tree(module: str) -> ast.Module:
     """The tree of a standard library module, read without importing it."""
+    return ast.parse(_path(module).read_bytes())
+
+
+def _path(module: str) -> Path:
     base = Path(sysconfig.get_path("stdlib"), *module.split("."))
-    path = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
-    return ast.parse(path.read_bytes())
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
 
 
 def modules() -> Iterator[str]:
-    """Modules of the standard library, and the modules of its packages, whose import only defines things."""
+    """Modules of the standard library with a source of their own, and the modules of its packages."""
     root = Path(sysconfig.get_path("stdlib"))
     for top in sorted(name for name in sys.stdlib_module_names if not name.startswith("_")):
         if (root / top / "__main__.py").exists():  # a program (idlelib, unittest, venv), not a library
             continue
         inner = sorted(path.stem for path in (root / top).glob("[a-z]*.py"))
-        for name in [top, *(f"{top}.{stem}" for stem in inner)]:
-            try:
-                tree = source_tree(name)
-            except (OSError, SyntaxError):  # written in C, or a package without a file of its own: nothing to read
-                continue
-            if _only_defines(tree):
-                yield name
+        yield from (name for name in [top, *(f"{top}.{stem}" for stem in inner)] if _path(name).exists())
 
 
 def _only_defines(tree: ast.Module) -> bool:
@@ -130,12 +129,11 @@ def impurity(node: ast.FunctionDef, reach: Callable[[str], str | None] = lambda 
             why = f"calls {each.id}" if each.id in IMPURE_NAMES | IMPURE_MODULES else reach(each.id)
             if why:
                 return why
-        if isinstance(each, (ast.Attribute, ast.Subscript)) and isinstance(each.ctx, (ast.Store, ast.Del)):
-            if (root := _root(each)) is not None and root not in known:
-                return f"writes the global {root}"
-        if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr in MUTATORS:
-            if (root := _root(each.func)) is not None and root not in known:
-                return f"changes the global {root}"
+        method = each.func if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) else None
+        writes = isinstance(each, (ast.Attribute, ast.Subscript)) and isinstance(each.ctx, (ast.Store, ast.Del))
+        root = _root(each) if writes else _root(method) if method and method.attr in MUTATORS else None
+        if root is not None and root not in known:
+            return f"changes the global {root}"
     return None
 
 
@@ -174,7 +172,7 @@ def _mine(module: str, node: ast.FunctionDef) -> dict[str, list[Any]]:
             continue
         for each in ast.walk(tree):
             try:
-                found.append(ast.literal_eval(each))  # type: ignore[arg-type]
+                found.append(ast.literal_eval(each))
             except (ValueError, TypeError, MemoryError):  # a name or a call: only literals are values
                 continue
     words = [word.strip("'\"`.,:()") for word in text.split()]
@@ -200,6 +198,8 @@ def load(module: str, name: str, parameters: list[tuple[str, str]]) -> Function:
 
 def candidates(module: str) -> Iterator[tuple[str, ast.FunctionDef]]:
     """The functions of a module that look pure without importing it, take few arguments and can hold a fault."""
+    if not _only_defines(source_tree(module)):
+        return
     for name, node in definitions(module).items():
         required = len(node.args.args) - len(node.args.defaults)
         fits = 1 <= required <= MAX_PARAMETERS and not node.args.vararg and not node.args.kw_defaults.count(None)
@@ -300,6 +300,8 @@ def vet(module: str, name: str, trial: Trial) -> Function:
     near = [each for each in scored if each[0] * each[1] >= 0.75 * most]
     score, reach, kinds = min(near, key=lambda each: [order.index(kind) for kind in each[2]])
     if score < 0.25 or reach < MIN_REACH:
-        raise Refused("no synthesised arguments fit it" if score < 0.25 else "synthesised arguments reach too little of it")
+        raise Refused(
+            "no synthesised arguments fit it" if score < 0.25 else "synthesised arguments reach too little of it"
+        )
     names = [each.arg for each in node.args.args]
     return Function(module, name, tuple(zip(names, kinds, strict=False)), node, mined)

@@ -1,4 +1,4 @@
-"""Faults: one small wrong edit of a function, as the mutation operators of DeMillo, Lipton and Sayward (1978) make them.
+"""Faults: one small wrong edit of a function, as the mutation operators of DeMillo, Lipton and Sayward (1978) make.
 
 An operator looks at one node and answers with the wrong edits that are possible there. Some edits change nothing that
 can be observed (equivalent mutants); the oracle column of the report shows how many faults can be found at all.
@@ -10,6 +10,7 @@ import ast
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 Edit = Callable[[], None]
 
@@ -19,7 +20,8 @@ COMPARISON: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }  # fmt: skip
 BOUNDARY: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
 ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv,
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.FloorDiv,
     ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitOr,
 }  # fmt: skip
 
@@ -68,8 +70,10 @@ def constant(node: ast.AST) -> Iterator[Edit]:
         yield _put(node, "value", not node.value)
     elif isinstance(node.value, (int, float)):
         yield from (_put(node, "value", node.value + 1), _put(node, "value", node.value - 1))
-    elif isinstance(node.value, (str, bytes)):
-        yield _put(node, "value", node.value[:-1] if node.value else type(node.value)(b"x") if node.value == b"" else "x")
+    elif isinstance(node.value, str):
+        yield _put(node, "value", node.value[:-1] or "x")
+    elif isinstance(node.value, bytes):
+        yield _put(node, "value", node.value[:-1] or b"x")
 
 
 def boolean(node: ast.AST) -> Iterator[Edit]:
@@ -108,7 +112,7 @@ def swapped_arguments(node: ast.AST) -> Iterator[Edit]:
 def removed_statement(node: ast.AST) -> Iterator[Edit]:
     """An assignment, a call or a raise is gone."""
     for field in ("body", "orelse"):
-        held = getattr(node, field, None)
+        held: Any = getattr(node, field, None)
         for at, statement in enumerate(held if isinstance(held, list) else []):
             if isinstance(statement, (ast.Assign, ast.AugAssign, ast.Expr, ast.Raise, ast.Continue, ast.Break)):
                 yield _swap(held, at, ast.Pass())
@@ -117,7 +121,9 @@ def removed_statement(node: ast.AST) -> Iterator[Edit]:
 def return_value(node: ast.AST) -> Iterator[Edit]:
     """`return x` gives None, or the negation of a truth value."""
     if isinstance(node, ast.Return) and node.value is not None:
-        truth = isinstance(node.value, (ast.Compare, ast.BoolOp)) or isinstance(getattr(node.value, "value", None), bool)
+        truth = isinstance(node.value, (ast.Compare, ast.BoolOp)) or isinstance(
+            getattr(node.value, "value", None), bool
+        )
         yield _put(node, "value", ast.UnaryOp(ast.Not(), node.value) if truth else ast.Constant(None))
 
 

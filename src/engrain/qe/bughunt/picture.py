@@ -1,4 +1,4 @@
-"""The picture of a run: how the agent learned, what it is compared with, and what works where. Plain SVG, no library."""
+"""The picture of a run: how the agent learned, what it is compared with, what works where. Plain SVG, no library."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from engrain.qe.bughunt.strategies import STRATEGIES
 
 WIDTH, HEIGHT = 1120, 760
 INK, SOFT, PAPER, GRID = "#1d2733", "#6b7785", "#fcfbf8", "#e6e3dc"
-COLOURS = {"engrain": "#d1495b", "oracle": "#9aa5b1", "best fixed": "#edae49", "without": "#66a182", "random": "#2e6f95"}
+COLOURS = {
+    "engrain": "#d1495b",
+    "oracle": "#9aa5b1",
+    "best fixed": "#edae49",
+    "without": "#66a182",
+    "random": "#2e6f95",
+}
 LEFT, RIGHT, TOP, BOTTOM = 64, 700, 110, 400
 
 
@@ -33,7 +39,9 @@ def curves(result: Result, window: int) -> dict[str, list[float]]:
     return {name: smooth(found, window) for name, found in lines.items()}
 
 
-def _text(x: float, y: float, text: str, size: int = 13, colour: str = INK, anchor: str = "start", weight: int = 400) -> str:
+def _text(
+    x: float, y: float, text: str, size: int = 13, colour: str = INK, anchor: str = "start", weight: int = 400
+) -> str:
     style = f'font-size="{size}" fill="{colour}" text-anchor="{anchor}" font-weight="{weight}"'
     return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(text)}</text>'
 
@@ -101,10 +109,15 @@ def _bars(result: Result) -> list[str]:
     left, full = 830, 170
     parts = [_text(left, TOP - 8, "Found in the last third", 13, SOFT)]
     rates = result.rates(result.last_third)
-    for at, ((name, rate), colour) in enumerate(zip(rates.items(), ("random", "best fixed", "without", "engrain", "oracle"), strict=True)):
+    for at, ((name, rate), colour) in enumerate(
+        zip(rates.items(), ("random", "best fixed", "without", "engrain", "oracle"), strict=True)
+    ):
         y = TOP + 6 + at * 56
         bold = 700 if name == "engrain" else 400
-        parts += [_text(left, y + 12, name, 13, weight=bold), _rect(left, y + 18, full * rate / max(rates.values()), 18, COLOURS[colour], 'rx="3"')]
+        parts += [
+            _text(left, y + 12, name, 13, weight=bold),
+            _rect(left, y + 18, full * rate / max(rates.values()), 18, COLOURS[colour], 'rx="3"'),
+        ]
         parts.append(_text(left + full * rate / max(rates.values()) + 8, y + 32, f"{rate:.0%}", 14, weight=bold))
     return parts
 
@@ -113,9 +126,13 @@ def _map(result: Result) -> list[str]:
     """Which strategy finds faults in which kind of function; a ring marks what the agent used most in the end."""
     kinds = sorted({describe.kind(task["state"]) for task in result.tasks})
     left, top, wide, high = 200, 490, 112, 40
-    parts = [_text(LEFT, top - 44, "What works where: share of faults found by strategy and kind of function", 13, SOFT),
-             _text(WIDTH - 40, top - 44, "ring: what the agent did most in the last third", 13, SOFT, "end")]  # fmt: skip
-    parts += [_text(left + n * wide + wide / 2, top - 12, name, 13, anchor="middle") for n, name in enumerate(STRATEGIES)]
+    parts = [
+        _text(LEFT, top - 44, "What works where: faults found by strategy and kind of function", 13, SOFT),
+        _text(WIDTH - 40, top - 44, "ring: what the agent did most in the last third", 13, SOFT, "end"),
+    ]
+    parts += [
+        _text(left + n * wide + wide / 2, top - 12, name, 13, anchor="middle") for n, name in enumerate(STRATEGIES)
+    ]
     for row, kind in enumerate(kinds):
         members = [task["id"] for task in result.tasks if describe.kind(task["state"]) == kind]
         late = [result.acknowledged[n]["strategy"] for n in members if n >= result.last_third]
@@ -123,7 +140,11 @@ def _map(result: Result) -> list[str]:
         parts.append(_text(left - 12, y + 25, f"{kind} ({len(members)})", 13, anchor="end"))
         for column, name in enumerate(STRATEGIES):
             rate = sum(result.table[n][name] for n in members) / len(members)
-            ring = f'stroke="{COLOURS["engrain"]}" stroke-width="3"' if late and name == max(STRATEGIES, key=late.count) else ""
+            ring = (
+                f'stroke="{COLOURS["engrain"]}" stroke-width="3"'
+                if late and name == max(STRATEGIES, key=late.count)
+                else ""
+            )
             shade = f'fill-opacity="{0.08 + 0.92 * rate:.2f}" rx="4" {ring}'
             parts.append(_rect(left + column * wide + 3, y, wide - 6, high, COLOURS["random"], shade))
             colour = "#ffffff" if rate > 0.45 else INK

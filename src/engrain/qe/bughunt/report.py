@@ -58,7 +58,9 @@ def progress(console: Console) -> Iterator[Step]:
 def table(result: Result) -> Table:
     """Kill rates over the whole run and its last third, against random choice."""
     whole, last = list(result.rates().items()), list(result.rates(result.last_third).items())
-    shown = Table(title=f"Share of faults found: {len(result.tasks)} tasks, {result.functions} functions, seed {result.seed}")
+    shown = Table(
+        title=f"Share of faults found: {len(result.tasks)} tasks, {result.functions} functions, seed {result.seed}"
+    )
     for heading in ("", "whole run", "last third", "gain"):
         shown.add_column(heading, justify="right" if heading else "left")
     for (_, all_of_it), (name, rate) in zip(whole, last, strict=True):
@@ -73,16 +75,16 @@ def curve(result: Result, width: int = 72, height: int = 14) -> Text:
     lines = picture.curves(result, window)
     values = [value for line in lines.values() for value in line]
     low, high = min(values), max(values)
-    cells = [[(" ", "")] * width for _ in range(height)]
+    cells: list[list[tuple[str, str]]] = [[(" ", "")] * width for _ in range(height)]
     for name, line in lines.items():
         for column in range(width):
             value = line[column * (len(line) - 1) // max(width - 1, 1)]
             row = round((high - value) / max(high - low, 1e-9) * (height - 1))
             cells[row][column] = (MARKS[name], STYLES[name])
     text = Text(f"Share of faults found, mean of the last {window} tasks\n", "bold")
-    for number, row in enumerate(cells):
+    for number, marks in enumerate(cells):
         text.append(f"{high - (high - low) * number / (height - 1):5.2f} ┤", "dim")
-        for mark, style in row:
+        for mark, style in marks:
             text.append(mark, style)
         text.append("\n")
     ends = f"task {window}".ljust(width - 8) + f"task {len(result.tasks)}".rjust(8)
@@ -132,7 +134,7 @@ def _advice_table(rows: list[dict[str, Any]]) -> Table:
 
 def recalls(hunter: agent.Hunter) -> list[dict[str, Any]]:
     """Three questions in plain words, the best answer to each, and why it is the best."""
-    answers = []
+    answers: list[dict[str, Any]] = []
     for question in QUESTIONS:
         hits = hunter.agent.recall(question, limit=1, kinds=[agent.KINDS[0]])
         best = {"answer": hits[0].item.content, "score": hits[0].score, "why": dict(hits[0].why)} if hits else {}
@@ -171,9 +173,10 @@ def show(console: Console, result: Result, facts: dict[str, Any], home: Path, dr
     good = kill["missing"] == kill["doubled"] == 0
     console.print(table(result))
     console.print(curve(result))
-    console.print(f"\n[bold]The kill.[/] SIGKILL after task {kill['after']}; a new process went on"
-                  f"{' with the task left on the desk' if kill['resumed'] else ''}. Of {kill['acknowledged']} acknowledged tasks "
-                  f"[{'green' if good else 'bold red'}]{kill['missing']} are missing and {kill['doubled']} doubled[/].")  # fmt: skip
+    desk = " with the task left on the desk" if kill["resumed"] else ""
+    verdict = f"[{'green' if good else 'bold red'}]{kill['missing']} are missing and {kill['doubled']} doubled[/]"
+    console.print(f"\n[bold]The kill.[/] SIGKILL after task {kill['after']}; a new process went on{desk}.")
+    console.print(f"Of {kill['acknowledged']} acknowledged tasks {verdict}.")
     console.print(_advice_table(facts["advice"]))
     for each in facts["recalls"]:
         console.print(f"\n[bold]Recall:[/] {each['question']}?")
@@ -185,7 +188,9 @@ def show(console: Console, result: Result, facts: dict[str, Any], home: Path, dr
         console.print(f"  [dim]score {each['score']:.2f} because: {why}[/]")
     console.print()
     for each in facts["canary"]:
-        console.print(f"[{'green' if each['ok'] else 'bold red'}]{'✓' if each['ok'] else '✗'}[/] {each['name']}: {each['detail']}")
+        console.print(
+            f"[{'green' if each['ok'] else 'bold red'}]{'✓' if each['ok'] else '✗'}[/] {each['name']}: {each['detail']}"
+        )
     place = shlex.quote(str(home))
     console.print(f"\n[bold]The picture:[/] {drawn}\n[bold]Look around:[/]")
     for command in ("stats", f"recall 'leap year' --agent {agent.NAME}", "doctor --canary"):

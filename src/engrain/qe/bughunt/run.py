@@ -25,6 +25,7 @@ FUNCTIONS, FAULTS_EACH, BUDGET = 64, 40, 20
 SURVEY_SECONDS = 30.0
 KILL_DELAY = 0.01  # after an acknowledgement, so that the next task is under way
 Functions = list[dict[str, Any]]
+Ack = dict[str, Any]
 Step = Callable[[str, int, int], None]  # (stage, done, of)
 
 
@@ -66,19 +67,25 @@ def assign(functions: Functions, seed: int, count: int, step: Step) -> list[agen
     """
     rng = Random(f"tasks {seed}")  # noqa: S311 - reproducible on purpose
     chosen = rng.sample(functions, min(FUNCTIONS, len(functions)))
-    pool = [(each, fault) for each in chosen for fault in rng.sample(each["faults"], min(FAULTS_EACH, len(each["faults"])))]
+    pool = [
+        (each, fault) for each in chosen for fault in rng.sample(each["faults"], min(FAULTS_EACH, len(each["faults"])))
+    ]
     tasks: list[agent.Task] = []
     with Worker(1) as first, Worker(2) as second, ThreadPoolExecutor(2) as threads:
         candidates = iter(rng.sample(pool, len(pool)))
         while len(tasks) < count and (batch := [pair for pair, _ in zip(candidates, range(64), strict=False)]):
             halves = [(first, batch[:32]), (second, batch[32:])]
-            for function, fault in [each for half in threads.map(lambda half: list(_unseen(*half)), halves) for each in half]:
+            for function, fault in [
+                each for half in threads.map(lambda half: list(_unseen(*half)), halves) for each in half
+            ]:
                 tasks.append(_task(function, fault, seed, len(tasks)))
             step("faults", min(len(tasks), count), count)
     return tasks[:count]
 
 
-def _unseen(worker: Worker, pairs: list[tuple[dict[str, Any], list[Any]]]) -> Iterator[tuple[dict[str, Any], list[Any]]]:
+def _unseen(
+    worker: Worker, pairs: list[tuple[dict[str, Any], list[Any]]]
+) -> Iterator[tuple[dict[str, Any], list[Any]]]:
     for function, fault in pairs:
         answer = worker.run({**function, "do": "smoke", "fault": fault})
         if answer and not answer[0]["seen"]:
@@ -96,7 +103,7 @@ class Life:
     """One agent's run: what it acknowledged, and what the kill did."""
 
     home: Path
-    acknowledged: list[dict[str, Any]] = field(default_factory=list)
+    acknowledged: list[Ack] = field(default_factory=list)
     killed_after: int | None = None
     journal: threading.Condition = field(default_factory=threading.Condition)
 
@@ -106,10 +113,12 @@ class Life:
         code = [sys.executable, "-c", "from engrain.qe.bughunt.agent import main; main()"]
         pipe = subprocess.PIPE
         process = subprocess.Popen(code, stdin=pipe, stdout=pipe, text=True)  # noqa: S603 - our own interpreter
-        assert process.stdin and process.stdout
-        process.stdin.write(json.dumps({"home": str(self.home), "memory": memory, "tasks": tasks}) + "\n")
-        process.stdin.flush()
-        for line in process.stdout:
+        source, sink = process.stdout, process.stdin
+        if source is None or sink is None:  # both are pipes, as asked for
+            raise engrain.EngrainError("The agent's process has no pipes.")
+        sink.write(json.dumps({"home": str(self.home), "memory": memory, "tasks": tasks}) + "\n")
+        sink.flush()
+        for line in source:
             if not line.endswith("\n"):  # cut off by the kill: it was never acknowledged
                 break
             with self.journal:
@@ -120,14 +129,14 @@ class Life:
                 time.sleep(KILL_DELAY)
                 process.kill()
         code_of = process.wait()
-        process.stdin.close()
+        sink.close()
         if kill_at is not None:
             self.killed_after = len(self.acknowledged)
             self.live(tasks, memory, None, step)
         elif code_of != 0:
             raise engrain.EngrainError(f"The agent's process ended with {code_of}; its message is above.")
 
-    def wait_for(self, number: int, stop: threading.Event) -> dict[str, Any]:
+    def wait_for(self, number: int, stop: threading.Event) -> Ack:
         """The acknowledgement of a task, as soon as it is there."""
         with self.journal:
             while True:

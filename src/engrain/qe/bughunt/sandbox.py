@@ -22,6 +22,7 @@ from random import Random
 from types import FrameType
 from typing import Any, Self
 
+from engrain import EngrainError
 from engrain.qe.bughunt import corpus, describe, mutate, values
 from engrain.qe.bughunt.strategies import STRATEGIES
 
@@ -34,6 +35,10 @@ QUIET_EVENTS = ("object.__getattr__", "sys._getframe", "code.__new__", "builtins
 
 _armed = False
 _touched: list[str] = []
+
+
+class SandboxFailed(EngrainError):
+    """The sandbox made a mistake of its own; please report it with this text."""
 
 
 class OutOfTime(BaseException):
@@ -58,7 +63,7 @@ def _ring(_number: int, _frame: FrameType | None) -> None:
 @contextmanager
 def _limits() -> Iterator[None]:
     """One call: its CPU time counted, the world closed. Rings again and again, in case a bare `except` swallowed it."""
-    global _armed
+    global _armed  # noqa: PLW0603 - the audit hook of a process cannot be given anything else
     _armed = True
     signal.setitimer(signal.ITIMER_VIRTUAL, CALL_SECONDS, CALL_SECONDS)
     try:
@@ -197,10 +202,21 @@ def serve() -> None:
         job = json.loads(line)
         _touched.clear()
         try:
-            done: Any = [{"survey": _survey, "fingerprint": _fingerprint, "smoke": _smoke, "hunt": _hunt}[each["do"]](each) for each in job]
+            done: Any = [
+                {"survey": _survey, "fingerprint": _fingerprint, "smoke": _smoke, "hunt": _hunt}[each["do"]](each)
+                for each in job
+            ]
         except Exception:  # noqa: BLE001 - a mistake of ours, not of the code under test: the other end raises it
             done = {"broken": traceback.format_exc()}
-        print(json.dumps(done), file=answers, flush=True)  # noqa: T201 - the protocol of this pipe
+        print(json.dumps(done), file=answers, flush=True)
+
+
+def _exchange(process: subprocess.Popen[str], line: str) -> str:
+    if process.stdin is None or process.stdout is None:  # both are pipes, as asked for
+        raise SandboxFailed("its process has no pipes")
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+    return process.stdout.readline()
 
 
 class Worker:
@@ -208,7 +224,8 @@ class Worker:
 
     def __init__(self, hash_seed: int = 0, job_seconds: float = JOB_SECONDS) -> None:
         self._environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
-        self._limit, self._process = job_seconds, None
+        self._limit = job_seconds
+        self._process: subprocess.Popen[str] | None = None
         self.killed = 0
 
     def _start(self) -> subprocess.Popen[str]:
@@ -221,13 +238,10 @@ class Worker:
     def run(self, *jobs: dict[str, Any]) -> list[dict[str, Any]] | None:
         """Do jobs in order and answer them; None when they took too long together or the process died."""
         process = self._process = self._process or self._start()
-        assert process.stdin and process.stdout
         watch = threading.Timer(self._limit, process.kill)
         watch.start()
         try:
-            process.stdin.write(json.dumps(jobs) + "\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
+            line = _exchange(process, json.dumps(jobs))
         except BrokenPipeError:
             line = ""
         finally:
@@ -238,7 +252,7 @@ class Worker:
             return None
         done: Any = json.loads(line)
         if isinstance(done, dict):
-            raise RuntimeError(f"the sandbox failed at {jobs}\n{done['broken']}")
+            raise SandboxFailed(f"{done['broken']}\nThe job was {jobs}.")
         return done  # type: ignore[no-any-return]
 
     def close(self) -> None:

@@ -50,9 +50,9 @@ def mined(function: Function, rng: Random, budget: int, _: Inputs) -> Inputs:
             case 1 if kind in ("str", "bytes"):
                 return pool[0][:0].join(rng.choices([*pool, draw(kind, rng)[:4]], k=rng.randint(2, 5)))
             case 2:
-                return nudge(nudge(rng.choice(pool), rng), rng)
+                return nudge(nudge(rng.choice(pool), kind, rng), kind, rng)
             case _:
-                return nudge(rng.choice(pool), rng)
+                return nudge(rng.choice(pool), kind, rng)
 
     return [[value(kind) for kind in _kinds(function)] for _ in range(budget)]
 
@@ -67,9 +67,9 @@ def remembered(function: Function, rng: Random, budget: int, memories: Inputs) -
         if len(given) == len(kinds) and all(_fits(value, kind) for value, kind in zip(arguments, kinds, strict=True)):
             whole.append(arguments)
         for value in arguments:
-            for kind in pool:
+            for kind, held in pool.items():
                 if _fits(value, kind):
-                    pool[kind].append(value)
+                    held.append(value)
     tests = whole[: budget // 2]
     while len(tests) < budget:
         base = list(rng.choice(whole)) if whole else [rng.choice(pool[k]) if pool[k] else draw(k, rng) for k in kinds]
@@ -78,7 +78,7 @@ def remembered(function: Function, rng: Random, budget: int, memories: Inputs) -
                 base[spot] = rng.choice(pool[kinds[spot]])
         for _ in range(rng.randint(1, 3)):
             spot = rng.randrange(len(base))
-            base[spot] = nudge(base[spot], rng)
+            base[spot] = nudge(base[spot], kinds[spot], rng)
         tests.append(base)
     return tests
 
@@ -93,7 +93,15 @@ def relations(arguments: list[Any], rng: Random) -> Inputs:
     for spot, value in enumerate(arguments):
         match kind_of(value):
             case "str":
-                near = [value * 2, value[::-1], value.upper(), value.lower(), f" {value} ", value.replace(" ", "\n"), value[: len(value) // 2]]
+                near = [
+                    value * 2,
+                    value[::-1],
+                    value.upper(),
+                    value.lower(),
+                    f" {value} ",
+                    value.replace(" ", "\n"),
+                    value[: len(value) // 2],
+                ]
             case "bytes":
                 near = [value * 2, value[::-1], value.upper(), value + b"\n", value[: len(value) // 2]]
             case "int":
@@ -101,7 +109,14 @@ def relations(arguments: list[Any], rng: Random) -> Inputs:
             case "float":
                 near = [-value, value * 2, 1 - value, abs(value) % 1.0, value // 1]
             case "ints" | "floats" | "strs":
-                near = [sorted(value), value[::-1], value * 2, [*value, *value[:1]], value[:1] * len(value), sorted(set(value))]
+                near = [
+                    sorted(value),
+                    value[::-1],
+                    value * 2,
+                    [*value, *value[:1]],
+                    value[:1] * len(value),
+                    sorted(set(value)),
+                ]
             case _:
                 near = [not value] if isinstance(value, bool) else []
         changed += [[*arguments[:spot], each, *arguments[spot + 1 :]] for each in near]
@@ -110,7 +125,11 @@ def relations(arguments: list[Any], rng: Random) -> Inputs:
             swapped, same = list(arguments), list(arguments)
             swapped[left], swapped[right], same[left] = arguments[right], arguments[left], arguments[right]
             changed += [swapped, same]
-        elif isinstance(arguments[left], list) and arguments[left] and ELEMENT.get(kind_of(arguments[left]) or "") == kind_of(arguments[right]):
+        elif (
+            isinstance(arguments[left], list)
+            and arguments[left]
+            and ELEMENT.get(kind_of(arguments[left]) or "") == kind_of(arguments[right])
+        ):
             inside = list(arguments)
             inside[left], inside[right] = sorted(arguments[left]), rng.choice(arguments[left])
             changed.append(inside)
@@ -142,7 +161,12 @@ def exhaustive(function: Function, rng: Random, budget: int, _: Inputs) -> Input
         few = small[ELEMENT[kind]][:3]
         small[kind] = [list(word) for n in range(4) for word in itertools.product(few, repeat=n)]
     pools = [small[kind][:budget] for kind in _kinds(function)]
-    tuples = itertools.product(*(list(enumerate(pool))[: max(2, round((3 * budget) ** (1 / len(pools))) + 1) if len(pools) > 1 else budget] for pool in pools))
+    tuples = itertools.product(
+        *(
+            list(enumerate(pool))[: max(2, round((3 * budget) ** (1 / len(pools))) + 1) if len(pools) > 1 else budget]
+            for pool in pools
+        )
+    )
     ranked = sorted(tuples, key=lambda each: sum(n for n, _ in each))
     return [[value for _, value in each] for each in ranked[:budget]]
 
@@ -157,7 +181,13 @@ def hypothesis(function: Function, rng: Random, budget: int, _: Inputs) -> Input
     tests: Inputs = []
 
     @seed(rng.getrandbits(32))
-    @settings(max_examples=budget, phases=[Phase.generate], database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=budget,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(st.tuples(*(plain[kind] for kind in _kinds(function))))
     def collect(arguments: tuple[Any, ...]) -> None:
         tests.append(list(arguments))

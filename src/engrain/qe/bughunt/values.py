@@ -13,13 +13,25 @@ TYPES = ("int", "float", "floats", "ints", "str", "strs", "bytes", "bool")  # th
 EDGES: dict[str, tuple[Any, ...]] = {
     "int": (0, 1, -1, 2, 3, 4, 7, 8, 9, 10, 12, 16, 31, 64, 99, 100, 127, 128, 255, 256, 400, 1000, 65535, 2**31, -100),
     "float": (0.0, 1.0, -1.0, 0.5, -0.5, 0.25, 2.0, 1e-9, 1e9, 100.0, 0.1, -0.0, float("inf"), float("nan")),
-    "str": ("", " ", "a", "A", "0", "\n", "a b", "a\nb", "  a  ", "-", "_", ".", "/", "//", "%", "&", "<a>", '"', "'", "\\",
-            "\t", "\t ", "é", "\x00", "a" * 80, "ab " * 30, "-1", "1.5", "a.b.c", "a=b", "a:b", "a,b", "#", "[1]", "{}", "\r\n"),
-    "bytes": (b"", b"a", b"\x00", b"\xff", b"ab", b"abc", b"abcd", b"\n", b" ", b"=", b"a\r\nb", bytes(range(20)), b"%41", b"=3D"),
+    "str": (
+        "", " ", "a", "A", "0", "\n", "a b", "a\nb", "  a  ", "-", "_", ".", "/", "//", "%", "&", "<a>", '"', "'", "\\",
+        "\t", "\t ", "é", "\x00", "a" * 80, "ab " * 30, "-1", "1.5", "a.b.c", "a=b", "a:b", "a,b", "#", "[1]", "{}",
+        "\r\n",
+    ),
+    "bytes": (
+        b"", b"a", b"\x00", b"\xff", b"ab", b"abc", b"abcd", b"\n", b" ", b"=", b"a\r\nb", bytes(range(20)), b"%41",
+        b"=3D",
+    ),
     "bool": (False, True),
-    "ints": ([], [0], [1], [-1], [1, 1], [1, 2], [2, 1], [1, 2, 3], [3, 2, 1], [0, 0, 0], [1, 2, 2, 3], [5] * 9, [255, 0, 1]),
-    "floats": ([], [0.0], [1.0], [1.0, 1.0], [1.0, 2.0], [2.0, 1.0], [1.0, 2.0, 3.0], [0.5, 0.25], [-1.0, 1.0], [1e9, 1e-9]),
-    "strs": ([], [""], ["a"], ["a", "a"], ["a", "b"], ["b", "a"], ["", "a"], ["a b", "c"], ["ab", "abc", "abd"], ["-x", "y"]),
+    "ints": (
+        [], [0], [1], [-1], [1, 1], [1, 2], [2, 1], [1, 2, 3], [3, 2, 1], [0, 0, 0], [1, 2, 2, 3], [5] * 9, [255, 0, 1],
+    ),
+    "floats": (
+        [], [0.0], [1.0], [1.0, 1.0], [1.0, 2.0], [2.0, 1.0], [1.0, 2.0, 3.0], [0.5, 0.25], [-1.0, 1.0], [1e9, 1e-9],
+    ),
+    "strs": (
+        [], [""], ["a"], ["a", "a"], ["a", "b"], ["b", "a"], ["", "a"], ["a b", "c"], ["ab", "abc", "abd"], ["-x", "y"],
+    ),
 }  # fmt: skip
 ELEMENT = {"ints": "int", "floats": "float", "strs": "str", "str": "str", "bytes": "bytes"}
 OPAQUE = re.compile(r" at 0x[0-9a-f]{4,}")
@@ -54,17 +66,14 @@ def kind_of(value: Any) -> str | None:
     return name if name in {"int", "float", "str", "bytes", "bool"} else None
 
 
-def nudge(value: Any, rng: Random) -> Any:
-    """A close relative of a value: one small edit, as a fuzzer makes it."""
+def nudge(value: Any, kind: str, rng: Random) -> Any:
+    """A close relative of a value of some type: one small edit, as a fuzzer makes it."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
         return rng.choice((value + 1, value - 1, value * 2, -value, value // 2, value + rng.randint(-9, 9), value * 10))
     if isinstance(value, float):
         return rng.choice((value + 1, value / 2, -value, value * 1.01, value * 10, 1 - value, rng.uniform(-1, 1)))
-    kind = "ints" if isinstance(value, list) and not value else kind_of(value)
-    if kind is None:
-        return value
     spot, empty = rng.randint(0, len(value)), value[:0]
     fresh = draw(kind, rng)[:1]
     match rng.randint(0, 5):
@@ -78,7 +87,7 @@ def nudge(value: Any, rng: Random) -> Any:
             return value[:spot] + value[spot : spot + 2] + value[spot:]
         case 4 if isinstance(value, list) and value:
             spot = rng.randrange(len(value))
-            return [*value[:spot], nudge(value[spot], rng), *value[spot + 1 :]]
+            return [*value[:spot], nudge(value[spot], ELEMENT[kind], rng), *value[spot + 1 :]]
         case _:
             return value[spot:] + value[:spot] if value else empty + fresh
 
@@ -90,7 +99,9 @@ def encode(arguments: list[Any]) -> str:
 
 def decode(text: str) -> list[Any]:
     """The arguments that `encode` wrote."""
-    decoded = json.loads(text, object_hook=lambda found: found["bytes"].encode("latin-1") if "bytes" in found else found)
+    decoded = json.loads(
+        text, object_hook=lambda found: found["bytes"].encode("latin-1") if "bytes" in found else found
+    )
     return list(decoded)
 
 
@@ -109,7 +120,9 @@ def freeze(value: Any) -> str:
     if isinstance(value, (set, frozenset)):
         return name + "{" + ",".join(sorted(map(freeze, value))) + "}"
     if isinstance(value, (list, tuple)) or hasattr(value, "__next__"):
-        return name.removeprefix("list") + "[" + ", ".join(map(freeze, islice(value, 100) if hasattr(value, "__next__") else value)) + "]"
+        held = islice(value, 100) if hasattr(value, "__next__") else value
+        name = "iterator" if hasattr(value, "__next__") else "" if type(value) is list else name
+        return f"{name}[{', '.join(map(freeze, held))}]"
     text = f"{type(value).__qualname__}:{value!r}"
     if OPAQUE.search(text):
         raise ValueError(f"{name} cannot be compared: it shows only its address")

@@ -1,0 +1,46 @@
+"""The demo as a visitor runs it, small: real faults, a real kill, a store and a picture left behind."""
+
+from __future__ import annotations
+
+import json
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+import engrain
+from engrain.errors import ConfigError
+from engrain.qe import bughunt
+from engrain.qe.bughunt import agent
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(sys.platform == "win32", reason="the demo kills processes as POSIX can")
+def test_a_small_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = tmp_path / "home"
+    assert bughunt.main(home, seed=3, tasks=60, json=True) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["tasks"] == 60
+    assert facts["kill"] == {**facts["kill"], "acknowledged": 60, "missing": 0, "doubled": 0}
+    assert 25 <= facts["kill"]["after"] < 60
+    assert facts["differing"] <= 1  # a hang is told by processor time: one may lie on the border
+    rates = facts["whole_run"]
+    assert 0 < rates["random choice"] <= rates["oracle (all strategies)"] <= 1
+    assert all(check["ok"] for check in facts["canary"])
+    assert len(facts["recalls"]) == 3
+    assert all(-2 <= row["low"] <= row["value"] <= row["high"] <= 2 for row in facts["advice"])
+    drawing = ET.parse(home / "demo.svg").getroot()
+    assert drawing.tag.endswith("svg")
+    with engrain.open(home) as memory:
+        hunter = memory.agent(agent.NAME)
+        assert sum(hunter.count(kind=kind) for kind in agent.KINDS) == 60
+        assert len(hunter.experiences(agent.TASK_TYPE, limit=1000)) == 60
+
+
+def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep me", encoding="utf-8")
+    with pytest.raises(ConfigError, match="not empty"):
+        bughunt.main(tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["mine.txt"]
