@@ -45,8 +45,8 @@ def verbs() -> str:
         f"{GENERATED}# Verbs\n\n"
         "One table in the code feeds the command line, the MCP server and this page. A command is `engrain VERB …`.\n"
         "A tool of the MCP server has the verb's name, with `_` for `-`, and takes the same inputs by name.\n\n"
-        "Every command also takes `--json`, `--home`, `--agent` and `--tenant`. Exit codes: 0 done, 1 the answer is no,\n"
-        "2 wrong usage, 3 engrain could not do it.\n\n"
+        "Every command also takes `--json`, `--home`, `--agent` and `--tenant`. Exit codes: 0 done, 1 the answer is\n"
+        "no, 2 wrong usage, 3 engrain could not do it.\n\n"
         "## For an agent\n\n"
         + "\n".join(agents)
         + "\n## For the owner of the home\n\n"
