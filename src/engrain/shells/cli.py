@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from engrain.errors import EngrainError, InvalidContent, InvalidInput, NotFound, StoreError
+from engrain.model.item import KINDS
 from engrain.shells.commands import COMMANDS, Command, Place
 from engrain.shells.fields import Field
 from engrain.shells.plain import plain
@@ -67,8 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8")
-    words, name = _ordered(list(sys.argv[1:] if argv is None else argv))
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    given = list(sys.argv[1:] if argv is None else argv)
+    words, name = _ordered(["version"] if given == ["--version"] else given)
     as_json = "--json" in words[: words.index("--") if "--" in words else None]
     try:
         return int(application(name)(args=words, prog_name=f"{NAME} {name}".strip(), standalone_mode=False) or 0)
@@ -85,6 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error, message + hint, as_json, 2) if message else 2  # nothing was asked, the help was shown
     except (KeyboardInterrupt, typer.Abort):
         return 130
+    except Exception:  # noqa: BLE001 (a fault of ours: told in full, and not with the code of a "no")
+        traceback.print_exc()
+        return 3
 
 
 def _fail(error: Exception, message: str, as_json: bool, code: int) -> int:
@@ -168,13 +174,26 @@ def _function(fields: Sequence[Field], call: Callable[[dict[str, Any]], int | No
             told += f" Default: {field.default}."
         panel = "Common options" if field in COMMON else None
         if field.positional:
-            info = typer.Argument(default, help=told, show_default=False)
+            info = typer.Argument(default, help=told, show_default=False, autocompletion=_offered(field))
         else:
-            info = typer.Option(default, field.declaration, help=told, show_default=False, rich_help_panel=panel)
+            info = typer.Option(
+                default,
+                field.declaration,
+                help=told,
+                show_default=False,
+                rich_help_panel=panel,
+                autocompletion=_offered(field),
+            )
         parameters.append(inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=info, annotation=kind))
     function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return function
+
+
+def _offered(field: Field) -> Callable[[str], list[str]] | None:
+    """What a shell offers for the field: its choices, or the kinds that every project has."""
+    choices = KINDS if field.type in ("kind", "kinds") else field.choices
+    return (lambda incomplete: [one for one in choices if one.startswith(incomplete)]) if choices else None
 
 
 def _call(command: Command, values: dict[str, Any]) -> int:

@@ -299,7 +299,8 @@ def _told(text: str) -> Callable[[Mapping[str, Any], datetime], None]:
 
 
 def _plain_text(value: Mapping[str, Any], now: datetime) -> None:
-    print(value["context"] or "")
+    if value["context"]:
+        print(value["context"])
 
 
 def _json_value(value: Mapping[str, Any], now: datetime) -> None:
