@@ -118,6 +118,12 @@ def test_missing_is_its_own_thing() -> None:
     assert min(found[:2]) >= 1.0, "missing must not look like the mean"
 
 
+def test_a_state_may_lack_what_all_others_have_and_have_what_they_lack() -> None:
+    found = distances([{"n": 1.0, "kind": "a"}, {"n": 3.0, "kind": "a"}], {"other": 5.0, "new": "x"})
+    assert found == [2.0, 2.0]  # at the mean, one deviation from each, and without their kind
+    assert distances([{}, {}], {"n": 1.0}) == [0.0, 0.0]
+
+
 def test_a_category_never_seen_is_apart_from_all_seen() -> None:
     found = distances([{"kind": "a"}, {"kind": "b"}], {"kind": "c"})
     assert found == [1.0, 1.0]

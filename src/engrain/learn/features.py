@@ -76,12 +76,19 @@ class Space:
     def _standard(self, raw: Matrix, hot: Matrix) -> Matrix:
         assert self._scale is not None  # noqa: S101 (set by ``matrix``, which both callers go through)
         mean, spread, lacking = self._scale
-        numbers = np.clip((raw - mean) / spread, -_CLIP, _CLIP)
-        if np.isnan(numbers.sum()):
-            gaps = np.isnan(numbers)
-            numbers[gaps] = 0.0
-            return np.hstack([numbers, gaps[:, lacking].astype(np.float32), hot])
-        return np.hstack([numbers, np.zeros((len(raw), int(lacking.sum())), dtype=np.float32), hot])
+        numbers = raw.shape[1]
+        out = np.zeros((len(raw), numbers + int(lacking.sum()) + hot.shape[1]), dtype=np.float32)
+        scaled = out[:, :numbers]  # in place: this runs for all states whenever one is added
+        np.subtract(raw, mean, out=scaled)
+        np.divide(scaled, spread, out=scaled)
+        np.clip(scaled, -_CLIP, _CLIP, out=scaled)
+        gaps = np.isnan(scaled)
+        if gaps.any():
+            scaled[gaps] = 0.0
+            out[:, numbers : numbers + int(lacking.sum())] = gaps[:, lacking]
+        if hot.shape[1]:
+            out[:, -hot.shape[1] :] = hot
+        return out
 
     def _split(self, values: Mapping[str, Value], learn: bool) -> tuple[dict[int, float], list[int]]:
         numbers: dict[int, float] = {}
