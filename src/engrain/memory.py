@@ -49,9 +49,10 @@ def open(  # noqa: A001 (the contract's name: engrain.open)
     ``embed(list[str]) -> float32[n, dim]``. Other settings are those of ``engrain.toml``. Raises ConfigError or a
     StoreError that says what to do.
     """
-    given = os.fspath(location) if location is not None else os.environ.get("ENGRAIN_HOME") or HOME
+    usual = os.environ.get("ENGRAIN_HOME") or HOME
+    given = os.fspath(location) if location is not None else usual
     if is_server(given):
-        folder = Path(home if home is not None else os.environ.get("ENGRAIN_HOME") or HOME)
+        folder = Path(home if home is not None else HOME if is_server(usual) else usual)
     elif home is not None and Path(home) != Path(given):
         raise ConfigError("home= goes with a server's URL; a folder is its own home.")
     else:

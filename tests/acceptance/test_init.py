@@ -15,9 +15,11 @@ from anyio import run as run_async
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engrain import open as open_memory
 from engrain.errors import ConfigError, InvalidField
 from engrain.shells.cli import main
 from engrain.shells.init import init, undo
+from tests.postgres import Server
 
 NAMES = st.sampled_from(["mcpServers", "engrain", "a", 'quo"te', "ü", ""]) | st.text(max_size=4)
 VALUES = st.recursive(
@@ -138,10 +140,35 @@ def test_a_folder_that_may_not_be_written_is_an_error_that_says_so(tmp_path: Pat
         init(str(tmp_path / "home"), "a", "default", None, str(tmp_path / "file" / ".mcp.json"))
 
 
-def test_a_password_stays_out_of_the_file(tmp_path: Path) -> None:
-    with pytest.raises(InvalidField, match="ENGRAIN_HOME"):
-        init("postgresql://me:hunter2@localhost/x", "a", "default", None, str(tmp_path / ".mcp.json"))
+def test_a_password_stays_out_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://me:hunter2@localhost/x"
+    monkeypatch.setenv("ENGRAIN_HOME", url)
+    for home in (url, None):
+        with pytest.raises(InvalidField, match="password file"):
+            init(home, "a", "default", None, str(tmp_path / ".mcp.json"))
     assert not (tmp_path / ".mcp.json").exists()
+
+
+@pytest.mark.postgres
+def test_a_server_is_a_home_too(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings lie in the usual folder; the memories of every shell are in the server."""
+    database = server.fresh()
+    url = server.url(database).replace(":x@", "@")
+    try:
+        monkeypatch.setenv("ENGRAIN_HOME", url)
+        monkeypatch.chdir(tmp_path)
+        assert main(["init"]) == 0
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".engrain", ".mcp.json"]
+        assert main(["remember", "the server remembers"]) == 0
+        with open_memory(url, home=tmp_path / ".engrain") as memory:
+            assert memory.agent("default").count() == 1
+        assert main(["recall", "who remembers?"]) == 0
+        words = json.loads((tmp_path / ".mcp.json").read_text())["mcpServers"]["engrain"]["args"]
+        assert url in words
+        assert main(["init", "--undo"]) == 0
+        assert not (tmp_path / ".mcp.json").exists()
+    finally:
+        server.drop(database)
 
 
 def test_settings_of_the_user_stay_and_defaults_are_shown(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class _Command(TyperCommand):
             if (
                 not rest
                 and "help" not in values
-                and all(values.get(str(p.name)) or not p.required for p in self.params)
+                and all(values.get(str(p.name)) is not None or not p.required for p in self.params)
             ):
                 ctx.params = {str(param.name): values.get(str(param.name)) for param in self.params}
                 return []

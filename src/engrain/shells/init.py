@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import engrain
 from engrain.config import FILE, Config
 from engrain.errors import ConfigError, InvalidField
+from engrain.memory import HOME
 from engrain.shells import json_edit
 
 SERVERS, NAME = "mcpServers", "engrain"
@@ -31,8 +32,8 @@ def init(home: str | None, agent: str, tenant: str, team: str | None, mcp_file: 
     each. Twice is the same as once. Raises ConfigError, having changed nothing, when the file cannot be understood."""
     path = Path(mcp_file).resolve()  # through links: the file that they point to is the one to change
     before = _read(path)
-    if home is not None and urlsplit(home).password:
-        raise InvalidField("home holds a password, which does not belong in a client's file; set ENGRAIN_HOME instead.")
+    if urlsplit(_where(home)).password:
+        raise InvalidField("home holds a password, which a client's file should not; keep it in a password file.")
     with engrain.open(home) as memory:
         folder, schema = memory.home, memory.stats()["schema"]
     folder.mkdir(parents=True, exist_ok=True)  # with a server's URL the folder is only for settings
@@ -83,10 +84,8 @@ def _entry(
     home: str | None, folder: Path, path: Path, words: list[str], tenant: str, team: str | None
 ) -> dict[str, Any]:
     """How a client starts the server. A home beside the file is named relative to it, as such files are shared."""
-    given = home or os.environ.get("ENGRAIN_HOME") or ""
-    if "://" in given:
-        where = given
-    else:
+    where = _where(home)
+    if "://" not in where:
         folder = folder.resolve()
         where = str(folder.relative_to(path.parent) if folder.is_relative_to(path.parent) else folder)
     words = ["mcp", "--home", where, *words]
@@ -162,9 +161,15 @@ def _receipts(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _where(home: str | None) -> str:
+    """The home as ``engrain.open`` takes it: a folder or a server's URL."""
+    return home or os.environ.get("ENGRAIN_HOME") or HOME
+
+
 def _folder(home: str | None) -> Path:
-    given = home or os.environ.get("ENGRAIN_HOME") or ".engrain"
-    return Path(".engrain" if "://" in given else given)
+    """The folder of settings and receipts that ``engrain.open`` would use."""
+    given = (home, os.environ.get("ENGRAIN_HOME"))
+    return Path(next((one for one in given if one and "://" not in one), HOME))
 
 
 def _settings() -> str:
