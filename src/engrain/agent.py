@@ -298,8 +298,11 @@ class Agent:
 
 
 def _clean(state: Any) -> Any:
-    """A state without secrets; whatever is not a mapping goes on to be refused where states are checked."""
-    return redact_value(state)[0] if isinstance(state, Mapping) else state
+    """A state without secrets; whatever is no flat mapping goes on to be refused where states are checked."""
+    try:
+        return redact_value(state)[0] if isinstance(state, Mapping) else state
+    except RecursionError:
+        return state
 
 
 def _redacted(outcome: Outcome) -> Outcome:

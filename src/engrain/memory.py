@@ -150,7 +150,7 @@ class Memory:
         """The scope of one agent. A team is remembered; without one the agent keeps the team it had."""
         self._check_open()
         for field, value in (("agent", name), ("tenant", tenant), ("team", team)):
-            if value is not None:
+            if field != "team" or value is not None:
                 text(field, value, NAME_CHARACTERS)
         if tenant == "*":
             raise InvalidField("tenant must not be '*', which stands for administration.")
