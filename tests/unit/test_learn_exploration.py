@@ -48,7 +48,7 @@ def test_thompson_is_the_share_of_posterior_draws_won(spreads: tuple[float, floa
     for k in (2, 3, 6, 20):
         mean, spread = generator.normal(size=k) * 0.4, generator.uniform(*spreads, size=k)
         weight = np.arange(k) * 2.0
-        caution = CAUTION + (1.0 - CAUTION) / (1.0 + weight) ** 2
+        caution = CAUTION + (1.0 - CAUTION) / (1.0 + weight)
         draws = mean + caution * spread * generator.standard_normal((40_000, k))
         shares = np.bincount(draws.argmax(axis=1), minlength=k) / len(draws)
         assert distribution("thompson", mean, spread, weight, 0.0) == pytest.approx(shares, abs=0.015)
