@@ -123,6 +123,8 @@ def test_a_team_sees_what_is_shared_with_it(home: Path) -> None:
         ("kv", 2),
         ("kv set a b", 2),
         ("--tenant * count", 2),
+        ("--agent '' count", 2),
+        ("--home '' count", 2),
         ("count --home /dev/null/x", 3),
     ],
 )

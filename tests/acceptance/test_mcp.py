@@ -305,6 +305,19 @@ def test_a_signal_ends_it_cleanly(number: int, code: int, tmp_path: Path) -> Non
         assert item.helpful == 1
 
 
+def test_a_client_that_dies_leaves_no_server_behind(tmp_path: Path) -> None:
+    with Raw(tmp_path / "home") as server:
+        server.greet()
+        assert server.process.stdin is not None
+        assert server.process.stdout is not None
+        server.process.stdout.close()
+        server.send(id=2, method="tools/call", params={"name": "remember", "arguments": {"content": "last words"}})
+        server.process.stdin.close()
+        assert server.end() == (0, "")
+    with engrain.open(tmp_path / "home") as memory:
+        assert [item.content for item in memory.agent("worker").list()] in ([], ["last words"])  # nobody was told
+
+
 def test_noise_on_the_wire_is_survived_and_a_home_that_cannot_open_is_told(tmp_path: Path) -> None:
     with Raw(tmp_path / "home") as server:
         assert server.process.stdin is not None

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from engrain.errors import EngrainError, InvalidContent, InvalidInput, NotFound, StoreError
+from engrain.errors import EngrainError, InvalidContent, InvalidField, InvalidInput, NotFound, StoreError
 from engrain.model.item import KINDS
 from engrain.shells.commands import COMMANDS, Command, Place
 from engrain.shells.fields import Field
@@ -76,12 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(application(name)(args=words, prog_name=f"{NAME} {name}".strip(), standalone_mode=False) or 0)
     except EngrainError as error:
-        return _fail(
-            error,
-            str(error),
-            as_json,
-            1 if isinstance(error, NotFound) else 2 if isinstance(error, InvalidInput) else 3,
-        )
+        code = 1 if isinstance(error, NotFound) else 2 if isinstance(error, InvalidInput) else 3
+        return _fail(error, str(error), as_json, code)
     except typer.TyperException as error:
         message = error.format_message()
         hint = f" Try: {NAME} {name + ' ' if name else ''}--help"
@@ -198,14 +194,11 @@ def _offered(field: Field) -> Callable[[str], list[str]] | None:
 
 def _call(command: Command, values: dict[str, Any]) -> int:
     """Convert the words of a command line and run the command; its exit code."""
-    environ = {name: os.environ.get("ENGRAIN_" + name.upper()) for name in ("agent", "tenant")}
-    place = Place(
-        home=values["home"],
-        agent=values["agent"] or environ["agent"] or "default",
-        tenant=values["tenant"] or environ["tenant"] or "default",
-        team=values["team"],
-        json=bool(values["json"]),
-    )
+    if values["home"] == "":  # an unset variable of a script, and not the current folder
+        raise InvalidField("--home is empty; leave it out or name a folder.")
+    who = {name: os.environ.get("ENGRAIN_" + name.upper()) or "default" for name in ("agent", "tenant")}
+    who |= {name: values[name] for name in who if values[name] is not None}
+    place = Place(values["home"], who["agent"], who["tenant"], values["team"], bool(values["json"]))
     arguments = {}
     for field in command.fields:
         given = values[field.name]

@@ -64,7 +64,10 @@ def serve(home: str | None, agent: str, tenant: str, team: str | None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="engrain mcp: %(levelname)s %(message)s")
     with engrain.open(home) as memory:
         tools = Tools(memory, memory.agent(agent, tenant=tenant, team=team))
-        anyio.run(_serve, tools.server(), memory)
+        try:
+            anyio.run(_serve, tools.server(), memory)
+        except* BrokenPipeError:
+            _log.info("the client has left without reading our last answers")
     return 0
 
 
