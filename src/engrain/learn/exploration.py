@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 CAUTION = 0.35
 """Undiluted posterior sampling pays off over endless runs. Over 50 to 500 decisions narrower draws have lower regret:
-0.036 instead of 0.054 a decision for coins of 0.2, 0.5 and 0.8 (150 decisions), 1.15 instead of 1.30 on the scenarios of
+0.036 instead of 0.054 a decision for coins of 0.2, 0.5 and 0.8 (150 decisions), 1.15 instead of 1.30 on the data of
 bench/advice.py. What was never tried keeps its whole deviation, so that an unlucky start does not hide it for good."""
 
 _GRID = np.linspace(-8.0, 8.0, 4097)
