@@ -51,8 +51,17 @@ def test_a_fault_is_found_and_the_input_is_told(worker: Worker) -> None:
     fault = fault_of("html", "escape", "return_value", "return None")
     done = only(worker.run({**HUNT, **escape, "fault": fault}))
     assert done["found"] is True
-    assert done["tries"] == 1
+    assert done["own"] is True
     assert "returned None" in done["symptom"]
+
+
+def test_memory_is_praised_for_what_memory_found(worker: Worker) -> None:
+    leap = {"module": "calendar", "name": "isleap", "parameters": [["year", "int"]], "strategy": "exhaustive"}
+    fault = fault_of("calendar", "isleap", "constant", "year % 401")
+    told = only(worker.run({**HUNT, **leap, "fault": fault, "first": ["[2000]"], "budget": 5}))
+    assert (told["found"], told["own"], told["input"]) == (True, False, "[2000]")
+    untold = only(worker.run({**HUNT, **leap, "fault": fault, "budget": 5, "first": ["[1999]"]}))
+    assert (untold["found"], untold["own"], untold["input"]) == (False, False, None)
 
 
 def test_a_function_that_hangs_is_stopped_and_counts_as_found(worker: Worker) -> None:

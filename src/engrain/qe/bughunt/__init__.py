@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as as_json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 HOME, TASKS = Path("engrain-demo"), 600
@@ -28,6 +29,8 @@ def main(
         raise ConfigError(f"{place} is not empty; the demo wants a new folder: engrain demo --home ANOTHER.")
     if sys.platform == "win32":
         raise ConfigError("The demo limits and kills processes as only Linux and macOS can; run it there or in WSL.")
+    if find_spec("hypothesis") is None:
+        raise ConfigError("One of the strategies is Hypothesis, which is not installed: pip install 'engrain[demo]'.")
     if tasks < 30:
         raise ConfigError(f"{tasks} tasks are too few to learn from; take 30 or more.")
     console = Console(stderr=json)

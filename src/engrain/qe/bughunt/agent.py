@@ -19,7 +19,7 @@ from engrain.qe.bughunt.strategies import STRATEGIES
 
 NAME, TASK_TYPE = "qe-test-generator", "test-generation"
 RECALLED, DEAD_ENDS = 12, 6  # memories asked for: what exposed a fault, what did not
-NOTHING: dict[str, Any] = {"found": False, "input": None, "symptom": None, "seconds": None}
+NOTHING: dict[str, Any] = {"found": False, "own": False, "input": None, "symptom": None, "seconds": None}
 KINDS = ("success_pattern", "error_pattern")
 
 Task = dict[str, Any]
@@ -59,12 +59,12 @@ class Hunter:
             self.desk.set("plan", {name: getattr(plan, name) for name in Plan.__slots__})
         job = {**task, "do": "hunt", "strategy": plan.strategy, "first": plan.first, "remembered": plan.inputs}
         ran = self.worker.run(job)
-        done = ran[0] if ran else {**NOTHING, "found": None, "symptom": "the sandbox had to be killed"}
+        done = ran[0] if ran else {**NOTHING, "found": None, "own": None, "symptom": "the sandbox had to be killed"}
         outcome = Outcome(
-            success=done["found"],
+            success=done["own"],
             evidence="executed",
             seconds=done["seconds"],
-            error=None if done["found"] else done["symptom"] or "no input told the faulty function from the original",
+            error=None if done["own"] else done["symptom"] if done["own"] is None else "exposed nothing",
         )
         self.agent.observe(plan.decision, outcome)
         written = self.remember(task, plan, done) if self.memory else None
@@ -75,6 +75,7 @@ class Hunter:
             "strategy": plan.strategy,
             "propensity": plan.propensity,
             "found": bool(done["found"]),
+            "own": bool(done["own"]),
             "first": plan.first,
             "inputs": plan.inputs,
             "resumed": resumed,
@@ -115,16 +116,16 @@ class Hunter:
         if done["found"]:
             text = f"{task['words']}\nThe input {done['input']} exposed a fault: it {done['symptom']}."
             kind, importance, kept["input"] = KINDS[0], 6.0, done["input"]
-            if plan.strategy == "remembered":
-                for used in plan.shown[:3]:
-                    self.agent.helpful(used)
+            if not done["own"] and plan.shown:  # what was remembered did it
+                self.agent.helpful(plan.shown[0])
+            kept["strategy"] = plan.strategy if done["own"] else "remembered"
         else:
             text, kind, importance = (
                 f"{task['words']}\nDead end: no {plan.strategy} input exposed a fault.",
                 KINDS[1],
                 3.0,
             )
-        text += f" Task {task['id']}, strategy {plan.strategy}."
+        text += f" Task {task['id']}, strategy {kept['strategy']}."
         key = f"task-{task['id']}"
         return self.agent.remember(
             text, kind=kind, key=key, importance=importance, tags=[plan.strategy], metadata=kept

@@ -140,24 +140,32 @@ def _load(module: str, name: str, parameters: str) -> tuple[corpus.Function, Cal
 
 
 def _hunt(job: dict[str, Any]) -> dict[str, Any]:
-    """One strategy on one fault: does any of its inputs tell the faulty function from the original?"""
+    """One strategy on one fault: does any of its inputs tell the faulty function from the original?
+
+    `first` holds remembered inputs that are tried before, out of the same budget. `found` is about all of them, `own`
+    about the strategy's: it shall not be praised for what memory did.
+    """
     started = time.perf_counter()
     function, original = _load(job["module"], job["name"], json.dumps(job["parameters"]))
     faulty = function.build(mutate.Fault(*job["fault"]) if job["fault"] else None)
     rng = Random(f"{job['seed']} {job['strategy']}")  # noqa: S311 - a reproducible stream of tests, not a secret
-    memories = [values.decode(text) for text in job["remembered"]]
     inputs = [values.decode(text) for text in job["first"]]
+    memories = [values.decode(text) for text in job["remembered"]]
     inputs += STRATEGIES[job["strategy"]](function, rng, job["budget"], memories)
-    found: dict[str, Any] = {"found": False, "input": None, "symptom": None, "tries": 0}
-    for tries, arguments in enumerate(inputs[: job["budget"]], 1):
+    found: dict[str, Any] = {"found": False, "own": False, "input": None, "symptom": None}
+    for number, arguments in enumerate(inputs[: job["budget"]]):
+        own = number >= len(job["first"])
+        if found["found"] and not own:
+            continue
         right = call(original, _own(arguments))
         if right == "!OutOfTime":  # says nothing about the fault
             continue
         wrong = call(faulty, _own(arguments))
         if wrong != right:
             symptom = f"{_plain(wrong)} where it should have {_plain(right)}"
-            found = {"found": True, "input": values.encode(arguments), "symptom": symptom, "tries": tries}
-            break
+            found = {"found": True, "own": own, "input": values.encode(arguments), "symptom": symptom}
+            if own:
+                break
     return found | {"seconds": time.perf_counter() - started}
 
 
