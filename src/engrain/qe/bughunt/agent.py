@@ -8,6 +8,7 @@ at any moment; started again it reads from the store what is done and what lies 
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from dataclasses import dataclass, field
 from typing import Any
@@ -147,6 +148,7 @@ def experience(task: Task, good: list[Hit], dead: list[Hit]) -> dict[str, str | 
 
 def main() -> None:
     """The agent's process: work through the tasks that are not done yet."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c is for the parent, which then ends this process
     job = json.loads(sys.stdin.readline())
     with engrain.open(job["home"]) as memory, Worker() as worker:
         hunter = Hunter(memory.agent(NAME), worker, job["memory"])

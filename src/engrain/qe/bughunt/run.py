@@ -109,32 +109,36 @@ class Life:
 
     def live(self, tasks: list[agent.Task], memory: bool, kill_at: int | None, step: Step) -> None:
         """Run the agent's process; SIGKILL it in the middle of its work after `kill_at` tasks and start a new one."""
-        stage = "agent" if memory else "without"
         code = [sys.executable, "-c", "from engrain.qe.bughunt.agent import main; main()"]
         pipe = subprocess.PIPE
         process = subprocess.Popen(code, stdin=pipe, stdout=pipe, text=True)  # noqa: S603 - our own interpreter
         source, sink = process.stdout, process.stdin
         if source is None or sink is None:  # both are pipes, as asked for
             raise engrain.EngrainError("The agent's process has no pipes.")
-        sink.write(json.dumps({"home": str(self.home), "memory": memory, "tasks": tasks}) + "\n")
-        sink.flush()
-        for line in source:
-            if not line.endswith("\n"):  # cut off by the kill: it was never acknowledged
-                break
-            with self.journal:
-                self.acknowledged.append(json.loads(line))
-                self.journal.notify_all()
-            step(stage, len(self.acknowledged), len(tasks))
-            if kill_at is not None and len(self.acknowledged) == kill_at:
-                time.sleep(KILL_DELAY)
-                process.kill()
-        code_of = process.wait()
-        sink.close()
-        if kill_at is not None:
+        try:
+            sink.write(json.dumps({"home": str(self.home), "memory": memory, "tasks": tasks}) + "\n")
+            sink.flush()
+            for line in source:
+                if not line.endswith("\n"):  # cut off by the kill: it was never acknowledged
+                    break
+                with self.journal:
+                    self.acknowledged.append(json.loads(line))
+                    self.journal.notify_all()
+                step("agent" if memory else "without", len(self.acknowledged), len(tasks))
+                if len(self.acknowledged) == kill_at:
+                    time.sleep(KILL_DELAY)
+                    process.kill()
+            ended = process.wait()
+        finally:
+            process.kill()
+            process.wait()
+            source.close()
+            sink.close()
+        if kill_at is not None and len(self.acknowledged) >= kill_at:
             self.killed_after = len(self.acknowledged)
             self.live(tasks, memory, None, step)
-        elif code_of != 0:
-            raise engrain.EngrainError(f"The agent's process ended with {code_of}; its message is above.")
+        elif ended != 0:
+            raise engrain.EngrainError(f"The agent's process ended with {ended}; its message is above.")
 
     def wait_for(self, number: int, stop: threading.Event) -> Ack:
         """The acknowledgement of a task, as soon as it is there."""
