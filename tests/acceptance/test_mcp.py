@@ -224,6 +224,7 @@ class Raw:
         self.process = subprocess.Popen(
             [sys.executable, *SERVER, "--home", str(home), "--agent", "worker"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            bufsize=0,  # select must see all that there is
         )  # fmt: skip
 
     def __enter__(self) -> Raw:
