@@ -58,12 +58,16 @@ def progress(console: Console) -> Iterator[Step]:
 def table(result: Result) -> Table:
     """Kill rates over the whole run and its last third, against random choice."""
     whole, last = list(result.rates().items()), list(result.rates(result.last_third).items())
-    shown = Table(
-        title=f"Share of faults found: {len(result.tasks)} tasks, {result.functions} functions, seed {result.seed}"
+    title = f"Share of faults found: {len(result.tasks)} tasks, {result.functions} functions, seed {result.seed}"
+    note = (
+        f"Each hunt has {result.tasks[0]['budget']} inputs. A fault that one ordinary call shows was not set. Fixed "
+        "and random choice have no memory, but the strategy 'remembered' is always given what engrain recalled."
     )
+    shown = Table(title=title, caption=note)
     for heading in ("", "whole run", "last third", "gain"):
         shown.add_column(heading, justify="right" if heading else "left")
-    for (_, all_of_it), (name, rate) in zip(whole, last, strict=True):
+    for (before, all_of_it), (late, rate) in zip(whole, last, strict=True):
+        name = late if late == before else f"{before}, then {late.partition('(')[2].rstrip(')')}"
         gain = f"{rate / last[0][1] - 1:+.0%}" if last[0][1] else "–"
         shown.add_row(name, f"{all_of_it:.3f}", f"{rate:.3f}", gain, style="bold" if name == "engrain" else "")
     return shown
