@@ -58,6 +58,8 @@ def open(  # noqa: A001 (the contract's name: engrain.open)
     else:
         folder = Path(given)
     named = embedder if isinstance(embedder, str) else None
+    if embedder is not None and named is None and not all(hasattr(embedder, part) for part in ("name", "dim", "embed")):
+        raise ConfigError(f"embedder must be a name or an object with name, dim and embed(), not {embedder!r}.")
     config = load(folder, {**settings, "embedder": named})
     return Memory(given, folder, config, world or RealWorld(), None if isinstance(embedder, str) else embedder)
 
