@@ -12,7 +12,8 @@ import pytest
 import engrain
 from engrain.errors import ConfigError
 from engrain.qe import bughunt
-from engrain.qe.bughunt import agent
+from engrain.qe.bughunt import agent, corpus, mutate
+from engrain.qe.bughunt.sandbox import Worker
 
 
 @pytest.mark.slow
@@ -37,6 +38,32 @@ def test_a_small_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         hunter = memory.agent(agent.NAME)
         assert sum(hunter.count(kind=kind) for kind in agent.KINDS) == 60
         assert len(hunter.experiences(agent.TASK_TYPE, limit=1000)) == 60
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the sandbox limits processes as POSIX can")
+def test_a_task_left_on_the_desk_is_finished_under_its_own_decision(tmp_path: Path) -> None:
+    """Killed at the two worst moments: after the plan was made, and between observing and remembering."""
+    node = corpus.definitions("calendar")["isleap"]
+    fault = next(each for each in mutate.faults(node) if each.operator == "return_value")
+    task = {
+        "id": 7, "module": "calendar", "name": "isleap", "label": "calendar.isleap", "parameters": [["year", "int"]],
+        "state": {"function": "calendar.isleap", "takes": "int"}, "words": "calendar.isleap(year: int) leap years",
+        "fault": [fault.node, fault.operator, fault.edit, fault.line], "seed": "1", "budget": 20,
+    }  # fmt: skip
+    with Worker() as worker:
+        with engrain.open(tmp_path) as memory:
+            hunter = agent.Hunter(memory.agent(agent.NAME), worker)
+            plan = hunter.plan(task)
+            hunter.desk.set("plan", {name: getattr(plan, name) for name in agent.Plan.__slots__})
+            hunter.agent.observe(plan.decision, engrain.Outcome(success=True, evidence="executed"))
+        with engrain.open(tmp_path) as memory:
+            hunter = agent.Hunter(memory.agent(agent.NAME), worker)
+            assert hunter.done() == set()
+            told = hunter.hunt(task)
+            assert told["resumed"] is True
+            assert (told["decision"], told["strategy"]) == (plan.decision, plan.strategy)
+            assert hunter.done() == {7}
+            assert [each.decision_id for each in hunter.agent.experiences(agent.TASK_TYPE)] == [plan.decision]
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:

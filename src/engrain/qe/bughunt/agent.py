@@ -62,10 +62,10 @@ class Hunter:
         ran = self.worker.run(job)
         done = ran[0] if ran else {**NOTHING, "found": None, "own": None, "symptom": "the sandbox had to be killed"}
         outcome = Outcome(
-            success=done["own"],
+            success=done["own"],  # unknown when memory was quicker: the advised strategy had no turn
             evidence="executed",
             seconds=done["seconds"],
-            error=None if done["own"] else done["symptom"] if done["own"] is None else "exposed nothing",
+            error=None if done["found"] else done["symptom"] or "exposed nothing",
         )
         self.agent.observe(plan.decision, outcome)
         written = self.remember(task, plan, done) if self.memory else None

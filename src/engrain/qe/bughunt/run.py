@@ -23,7 +23,7 @@ from engrain.qe.bughunt.strategies import STRATEGIES
 
 FUNCTIONS, FAULTS_EACH, BUDGET = 64, 40, 20
 SURVEY_SECONDS = 30.0
-KILL_DELAY = 0.01  # after an acknowledgement, so that the next task is under way
+KILL_DELAY = 0.02  # after an acknowledgement, so that the next task is under way
 Functions = list[dict[str, Any]]
 Ack = dict[str, Any]
 Step = Callable[[str, int, int], None]  # (stage, done, of)

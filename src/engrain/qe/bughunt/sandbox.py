@@ -142,8 +142,8 @@ def _load(module: str, name: str, parameters: str) -> tuple[corpus.Function, Cal
 def _hunt(job: dict[str, Any]) -> dict[str, Any]:
     """One strategy on one fault: does any of its inputs tell the faulty function from the original?
 
-    `first` holds remembered inputs that are tried before, out of the same budget. `found` is about all of them, `own`
-    about the strategy's: it shall not be praised for what memory did.
+    `first` holds remembered inputs that are tried before, out of the same budget. `own` is about the strategy's inputs
+    alone, and None when memory had found the fault before it was the strategy's turn.
     """
     started = time.perf_counter()
     function, original = _load(job["module"], job["name"], json.dumps(job["parameters"]))
@@ -154,18 +154,15 @@ def _hunt(job: dict[str, Any]) -> dict[str, Any]:
     inputs += STRATEGIES[job["strategy"]](function, rng, job["budget"], memories)
     found: dict[str, Any] = {"found": False, "own": False, "input": None, "symptom": None}
     for number, arguments in enumerate(inputs[: job["budget"]]):
-        own = number >= len(job["first"])
-        if found["found"] and not own:
-            continue
         right = call(original, _own(arguments))
         if right == "!OutOfTime":  # says nothing about the fault
             continue
         wrong = call(faulty, _own(arguments))
         if wrong != right:
             symptom = f"{_plain(wrong)} where it should have {_plain(right)}"
+            own = True if number >= len(job["first"]) else None
             found = {"found": True, "own": own, "input": values.encode(arguments), "symptom": symptom}
-            if own:
-                break
+            break
     return found | {"seconds": time.perf_counter() - started}
 
 
