@@ -11,12 +11,14 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from engrain.model.explain import explain
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
     from engrain.model.decision import Advice, Experience, Outcome
     from engrain.model.item import Hit, MemoryItem
 
+REASONS = 3  # the greatest parts of a score
 LINES = 8  # of a recalled item; `engrain get` shows all
 _AGES = ((60, 1, "second"), (3600, 60, "minute"), (86400, 3600, "hour"), (31 * 86400, 86400, "day"))
 
@@ -60,12 +62,10 @@ def _hits(value: Mapping[str, Any], now: datetime) -> None:
     if not hits:
         _line(("Nothing is remembered about that.", "dim"))
     for rank, hit in enumerate(hits, 1):
-        why = [
-            f"{name} {part:.2f}" for name, part in sorted(hit.why, key=lambda one: -abs(one[1])) if abs(part) >= 0.005
-        ]
         _line((f"{rank:2d}  ", "dim"), (f"{hit.score:.2f}", "bold green"), ("  ", ""), *_about(hit.item, now))
         _body(hit.item.content, 4, LINES)
-        _body(f"why: {', '.join(why[:5]) or 'nothing stands out'}", 4, 2, "dim")
+        for line in explain(hit)[:REASONS]:
+            _body(line, 4, 1, "dim")
         _line(("    " + hit.item.id, "dim"))
         if rank < len(hits):
             console.print()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engrain.recall.explain import PARTS, explain
+from engrain.model.explain import PARTS, explain
 from tests.postgres import Place
 
 
