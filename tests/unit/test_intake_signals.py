@@ -157,6 +157,9 @@ def test_a_statement_that_fails_while_draining_loses_nothing(place: Place) -> No
     class Failing:
         calls = 0
 
+        def read(self, name: str, params: Any) -> list[dict[str, str]]:
+            return [{"id": id_} for id_ in params["ids"]]
+
         def run(self, name: str, params: Any) -> int:
             self.calls += 1
             if self.calls == 2:

@@ -80,24 +80,22 @@ class Reviser:
     def forget(self, scope: Scope, ids: Sequence[str]) -> int:
         """Delete own items with their older versions, words, vectors, signals. How many rows went."""
         with self._store.transaction(scope.tenant) as tx:
-            self._lock(tx, scope)
+            bump(tx, scope.tenant, agent_scope(scope.agent))
             gone = self._delete(tx, scope, ids)
         if gone:
             self._store.scrub()
         return gone
 
     @staticmethod
-    def _lock(tx: Transaction, scope: Scope) -> None:
-        """Scopes before rows, as every writer does: whoever waits holds nothing that the other waits for."""
-        bump(tx, scope.tenant, agent_scope(scope.agent))
-        bump(tx, scope.tenant, SHARED)
-
-    @staticmethod
     def _delete(tx: Transaction, scope: Scope, ids: Sequence[str]) -> int:
-        gone = 0
-        for start in range(0, len(ids), CHUNK):
-            base = {"tenant": scope.tenant, "agent": scope.agent, "ids": sorted(ids)[start : start + CHUNK]}
-            gone += len(tx.read("memory_forget", base))
+        """The agent's scope is locked. Every writer locks in this order, so that nobody waits in a circle: the agent's
+        scope, rows by id (others' signals hold rows too), the shared scope."""
+        base = {"tenant": scope.tenant, "agent": scope.agent}
+        chain = {row["id"] for some in _chunks(ids) for row in tx.read("memory_chain", {**base, "ids": some})}
+        doomed = _chunks(sorted(chain))
+        for some in doomed:
+            tx.read("memory_lock", {**base, "ids": some})
+        gone = sum(tx.run("memory_forget", {**base, "ids": some}) for some in doomed)
         if gone:
             bump(tx, scope.tenant, agent_scope(scope.agent), purges=1)
             bump(tx, scope.tenant, SHARED, purges=1)
@@ -112,10 +110,14 @@ class Reviser:
         wanted = set(tags or ())
         query = {"tenant": scope.tenant, "agent": scope.agent, "kind": kind, "before": before}
         with self._store.transaction(scope.tenant) as tx:
-            self._lock(tx, scope)
+            bump(tx, scope.tenant, agent_scope(scope.agent))
             now = self._world.now()
             rows = [row for row in tx.read("memory_sweepable", query) if wanted.issubset(json.loads(row["tags"]))]
             gone = self._delete(tx, scope, [row["id"] for row in rows])
         if gone:
             self._store.scrub()
         return sum(row["state"] == "active" and (row["expires_at"] or now + 1) > now for row in rows)
+
+
+def _chunks(ids: Sequence[str]) -> list[list[str]]:
+    return [list(ids[start : start + CHUNK]) for start in range(0, len(ids), CHUNK)]

@@ -12,6 +12,7 @@ from engrain.store.port import Store, Transaction
 from engrain.world import World
 
 SECONDS = 1.0
+CHUNK = 400
 
 _log = logging.getLogger(__name__)
 
@@ -67,8 +68,11 @@ class Signals:
         """Write one tenant's signals inside a transaction; give the result to ``restore`` if that fails later."""
         with self._lock:
             pending = self._pending.pop(tenant, {})
+        ids = sorted(pending)
         try:
-            for id_, counts in sorted(pending.items()):
+            some = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
+            there = {row["id"] for part in some for row in tx.read("signal_lock", {"tenant": tenant, "ids": part})}
+            for id_, counts in ((id_, pending[id_]) for id_ in ids if id_ in there):
                 values = {name: getattr(counts, name) for name in Counts.__dataclass_fields__}
                 tx.run("signal_add", {"tenant": tenant, "id": id_, **values})
         except BaseException:

@@ -108,12 +108,22 @@ update memories set kind = :kind, content = :content, fingerprint = :fingerprint
 where id = :id and tenant = :tenant and agent = :agent;
 
 -- Items and every older version that they superseded.
--- name: memory_forget
+-- name: memory_chain
 with recursive chain (id) as (
     select id from memories where id in (:ids) and tenant = :tenant and agent = :agent
     union
     select m.id from memories m join chain c on m.superseded_by = c.id where m.tenant = :tenant and m.agent = :agent)
-delete from memories where tenant = :tenant and agent = :agent and id in (select id from chain) returning id;
+select id from chain;
+
+-- name: memory_lock
+select id from memories where tenant = :tenant and agent = :agent and id in (:ids) order by id;
+
+-- name: memory_lock
+-- engine: postgres
+select id from memories where tenant = :tenant and agent = :agent and id in (:ids) order by id for update;
+
+-- name: memory_forget
+delete from memories where tenant = :tenant and agent = :agent and id in (:ids);
 
 -- name: memory_sweepable
 select id, tags, state, expires_at from memories
@@ -121,19 +131,16 @@ where tenant = :tenant and agent = :agent
   and (cast(:kind as text) is null or kind = :kind)
   and (cast(:before as bigint) is null or coalesce(occurred_at, created_at) < :before);
 
--- name: signal_add
+-- Those of some items that exist; on a server nobody can delete them before the transaction ends. Everyone locks rows in
+-- the order of their ids, so that no two wait for each other.
+-- name: signal_lock
+-- scope: tenant
+select id from memories where tenant = :tenant and id in (:ids) order by id;
+
+-- name: signal_lock
 -- scope: tenant
 -- engine: postgres
-insert into signals (tenant, memory_id, shown, read, applied, helpful, unhelpful, last_shown_at, last_used_at)
-select m.tenant, m.id, cast(:shown as bigint), cast(:read as bigint), cast(:applied as bigint), cast(:helpful as bigint),
-    cast(:unhelpful as bigint), cast(:last_shown_at as bigint), cast(:last_used_at as bigint)
-from memories m where m.id = :id and m.tenant = :tenant for key share
-on conflict (tenant, memory_id) do update set
-    shown = signals.shown + excluded.shown, read = signals.read + excluded.read,
-    applied = signals.applied + excluded.applied, helpful = signals.helpful + excluded.helpful,
-    unhelpful = signals.unhelpful + excluded.unhelpful,
-    last_shown_at = coalesce(excluded.last_shown_at, signals.last_shown_at),
-    last_used_at = coalesce(excluded.last_used_at, signals.last_used_at);
+select id from memories where tenant = :tenant and id in (:ids) order by id for key share;
 
 -- name: signal_add
 -- scope: tenant
