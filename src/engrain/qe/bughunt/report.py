@@ -126,7 +126,7 @@ def advice(hunter: agent.Hunter, result: Result) -> list[dict[str, Any]]:
 
 
 def _advice_table(rows: list[dict[str, Any]]) -> Table:
-    shown = Table(title="Best advice by kind of function (reward from -2, always missed, to 2, always found)")
+    shown = Table(title="Best advice by kind of function, for what memory does not find (reward -2 … 2)")
     for heading in ("kind", "for example", "advice", "value", "90 %", "visits", "outcomes × mean"):
         shown.add_column(heading, no_wrap=heading not in ("kind", "for example"), overflow="fold")
     for row in rows:
