@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ import pytest
 
 import engrain
 from engrain import Outcome
-from engrain.errors import StoreClosed, StoreUnavailable
+from engrain.errors import StoreClosed, StoreUnavailable, UnknownItem
 from engrain.memory import Memory
 from engrain.testing.contract_rows import run_together
 from tests import children
@@ -86,6 +88,38 @@ def test_closing_while_others_work_ends_them_in_words(place: Place) -> None:
     assert Counter(type(error) for error in ends) == Counter({StoreClosed: 4})
     with place.open() as again:
         assert again.doctor().ok
+
+
+def test_agents_that_share_judge_and_forget_never_wait_in_a_circle(make_place: Callable[..., Place]) -> None:
+    """Each forgets what the others are just judging, with a memory of its own, as processes have."""
+    place = make_place()
+    memories = [place.open(echo_minutes=0, synchronous="NORMAL") for _ in range(4)]
+    errors: list[str] = []
+    deadline = time.monotonic() + 2.5
+
+    def work(number: int) -> None:
+        agent = memories[number].agent(f"agent{number}")
+        turn = 0
+        while time.monotonic() < deadline:
+            turn += 1
+            row = {"visibility": "public", "tags": ["x"], "key": None}
+            agent.remember_many([{**row, "content": f"note about uploads {number} {turn} {i}"} for i in range(20)])
+            for hit in agent.recall("note about uploads", limit=40):
+                with contextlib.suppress(UnknownItem):  # its owner has just forgotten it
+                    agent.helpful(hit.item.id)
+            if turn % 2:
+                memories[number].signals.flush()
+            agent.forget_where(tags=["x"])
+
+    def watched(number: int) -> None:
+        try:
+            work(number)
+        except BaseException as error:  # noqa: BLE001 (shown by the assertion below)
+            errors.append(repr(error))
+
+    run_together([partial(watched, number) for number in range(4)])
+    assert errors == []
+    assert memories[0].doctor().ok
 
 
 def in_a_fork(memory: Memory, act: str) -> int:
