@@ -32,6 +32,8 @@ def refuse_network_folder(folder: Path, mounts: Path = Path("/proc/self/mounts")
     best, kind = "", ""
     for line in lines:
         parts = line.split(" ")
+        if len(parts) < 3:
+            continue
         point = parts[1].replace("\\040", " ")
         inside = path == point or path.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= len(best):
