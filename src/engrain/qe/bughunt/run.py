@@ -21,7 +21,7 @@ from engrain.qe.bughunt import agent, corpus
 from engrain.qe.bughunt.sandbox import Worker
 from engrain.qe.bughunt.strategies import STRATEGIES
 
-FUNCTIONS, FAULTS_EACH, BUDGET = 64, 40, 20
+FUNCTIONS, FAULTS_EACH, BUDGET = 76, 40, 20  # functions drawn; some hold no fault worth a hunt
 SURVEY_SECONDS = 30.0
 KILL_DELAY = 0.02  # after an acknowledgement, so that the next task is under way
 Functions = list[dict[str, Any]]
