@@ -38,6 +38,7 @@ class Herd:
     folder: Path
     deadline: float
     kills: float
+    pause: float
     told: dict[str, str] = field(default_factory=dict)
     decided: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -78,6 +79,7 @@ class Herd:
         turn = 0
         while time.monotonic() < self.deadline:
             turn += 1
+            await anyio.sleep(self.pause)
             content = f"token{number}x{life}x{turn} " + " ".join(rng.choices(WORDS, k=5))
             answer = await self.call(client, "remember", {"content": content, "kind": "event"})
             self.told[answer["id"]] = content
@@ -125,10 +127,10 @@ def check(memory: Memory, herd: Herd) -> None:
     assert memory.doctor().ok
 
 
-def drive(place: Place, folder: Path, clients: int, seconds: float, kills: float) -> None:
+def drive(place: Place, folder: Path, clients: int, seconds: float, kills: float, pause: float) -> None:
     folder.mkdir()
     with place.open():
-        herd = Herd(place, folder, time.monotonic() + seconds, kills)
+        herd = Herd(place, folder, time.monotonic() + seconds, kills, pause)
     anyio.run(herd.run, clients)
     assert herd.refused == []
     assert herd.killed
@@ -139,10 +141,10 @@ def drive(place: Place, folder: Path, clients: int, seconds: float, kills: float
 
 
 def test_some_servers_some_killed_for_a_moment(tmp_path: Path) -> None:
-    drive(Place(tmp_path / "home"), tmp_path / "notes", clients=2, seconds=4.0, kills=1.5)
+    drive(Place(tmp_path / "home"), tmp_path / "notes", clients=2, seconds=2.5, kills=1.2, pause=0.1)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_eight_servers_some_killed_for_a_minute(place: Place, tmp_path: Path) -> None:
-    drive(place, tmp_path / "notes", clients=8, seconds=60.0, kills=1.0)
+    drive(place, tmp_path / "notes", clients=8, seconds=60.0, kills=1.0, pause=0.0)
