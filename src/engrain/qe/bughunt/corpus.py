@@ -145,7 +145,8 @@ def _reach(module: str, depth: int) -> Callable[[str], str | None]:
         held = namespace.get(name, getattr(builtins, name, None))
         if isinstance(held, types.ModuleType):
             return f"uses the module {held.__name__}" if held.__name__.split(".")[0] in IMPURE_MODULES else None
-        if isinstance(held, types.BuiltinFunctionType) and str(held.__module__).lstrip("_") in IMPURE_MODULES - {"builtins"}:
+        made_in = str(getattr(held, "__module__", None)).lstrip("_")
+        if isinstance(held, types.BuiltinFunctionType) and made_in in IMPURE_MODULES - {"builtins"}:
             return f"calls {name} of {held.__module__}"  # written in C (setlocale of _locale): no tree to judge it by
         if not isinstance(held, types.FunctionType) or depth >= MAX_DEPTH or held.__module__ not in sys.modules:
             return None

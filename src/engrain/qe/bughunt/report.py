@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 import engrain
+from engrain.model.explain import explain
 from engrain.qe.bughunt import agent, describe, picture
 from engrain.qe.bughunt.run import Result, Step
 from engrain.qe.bughunt.sandbox import Worker
@@ -141,7 +142,7 @@ def recalls(hunter: agent.Hunter) -> list[dict[str, Any]]:
     answers: list[dict[str, Any]] = []
     for question in QUESTIONS:
         hits = hunter.agent.recall(question, limit=1, kinds=[agent.KINDS[0]])
-        best = {"answer": hits[0].item.content, "score": hits[0].score, "why": dict(hits[0].why)} if hits else {}
+        best = {"answer": hits[0].item.content, "score": hits[0].score, "why": explain(hits[0])[:3]} if hits else {}
         answers.append({"question": question, **best})
     return sorted(answers, key=lambda each: each.get("score", 0.0), reverse=True)[:3]
 
@@ -188,8 +189,7 @@ def show(console: Console, result: Result, facts: dict[str, Any], home: Path, dr
             console.print("  nothing is remembered about that")
             continue
         console.print(Text("  " + each["answer"].replace("\n", "\n  ")))
-        why = ", ".join(f"{name} {part:.2f}" for name, part in each["why"].items())
-        console.print(f"  [dim]score {each['score']:.2f} because: {why}[/]")
+        console.print(f"  [dim]score {each['score']:.2f} because: {'; '.join(each['why'])}[/]")
     console.print()
     for each in facts["canary"]:
         console.print(
@@ -197,5 +197,6 @@ def show(console: Console, result: Result, facts: dict[str, Any], home: Path, dr
         )
     place = shlex.quote(str(home))
     console.print(f"\n[bold]The picture:[/] {drawn}\n[bold]Look around:[/]")
-    for command in ("stats", f"recall 'leap year' --agent {agent.NAME}", "doctor --canary"):
+    asked = shlex.quote(facts["recalls"][0]["question"])
+    for command in ("stats", f"recall {asked} --agent {agent.NAME}", "doctor --canary"):
         console.print(f"  engrain {command} --home {place}", highlight=False, soft_wrap=True)
