@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
 import engrain
-from engrain.errors import SchemaTooNew
+from engrain.errors import SchemaTooNew, StoreBusy
 from engrain.store import statements
 from engrain.testing import SimulatedWorld
 from tests import children
-from tests.postgres import Place
+from tests.postgres import Place, Server
 
 OPEN = """
 from engrain.store import open_store
@@ -110,3 +111,29 @@ def test_opening_a_home_of_a_newer_schema_says_so_and_changes_nothing(place: Pla
     for _ in range(2):
         with pytest.raises(SchemaTooNew, match="upgrade engrain"):
             place.open()
+
+
+@pytest.mark.postgres
+def test_a_process_goes_on_when_another_changes_the_tables_under_it(server: Server, tmp_path: Path) -> None:
+    place = Place(tmp_path / "home", server.url(server.fresh(server.migrated())))
+    memory = place.open(echo_minutes=0)
+    agent = memory.agent("a")
+    item = agent.remember("told before the change", key="k")
+    for _ in range(10):  # often enough for the driver to prepare the statements
+        agent.get(item.id)
+        agent.update(item.id, importance=2.0)
+    assert place.url is not None
+    with psycopg.connect(place.url, autocommit=True) as other:
+        other.execute("alter table memories add column later text")
+    assert [agent.get(item.id) is not None for _ in range(10)] == [True] * 10
+    refused = 0
+    for _ in range(10):
+        try:
+            agent.update(item.id, importance=3.0)
+        except StoreBusy:
+            refused += 1
+    assert refused <= 1
+    found = agent.get(item.id)
+    assert found is not None
+    assert found.importance == 3.0
+    memory.close()

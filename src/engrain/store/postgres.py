@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
 
 from engrain.errors import ConfigError, StoreBusy, StoreClosed, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
 from engrain.store.base import BaseStore
@@ -29,6 +30,7 @@ _CLASSES: dict[str, type[StoreError]] = {
     "55P03": StoreBusy,  # lock_not_available
     "40P01": StoreBusy,  # deadlock_detected
     "40001": StoreBusy,  # serialization_failure
+    "0A000": StoreBusy,  # a table was changed by another process's migration; the next attempt is planned anew
     "53100": StoreFull,  # disk_full
     "25006": StoreReadOnly,  # read_only_sql_transaction
     "42501": StoreReadOnly,  # insufficient_privilege
@@ -64,6 +66,8 @@ class PostgresStore(BaseStore):
         self._url = url
         self._config = config
         self._closed = False
+        self._generation = 0  # rises when what connections have prepared does not fit the schema any more
+        self._made: WeakKeyDictionary[psycopg.Connection[Any], int] = WeakKeyDictionary()
         self._connect()
 
     def _connect(self) -> None:
@@ -94,6 +98,7 @@ class PostgresStore(BaseStore):
         level = "on" if self._config.synchronous == "FULL" else "off"
         connection.execute(f"set lock_timeout = {milliseconds}")
         connection.execute(f"set synchronous_commit = {level}")
+        self._made[connection] = self._generation
 
     # -- connections ------------------------------------------------------------------------------------------------
 
@@ -114,6 +119,8 @@ class PostgresStore(BaseStore):
             except PoolTimeout as error:
                 raise StoreUnavailable(f"{self._place()}: no connection to the server ({error}).") from error
             try:
+                if self._made.get(connection) != self._generation:
+                    connection.close()
                 connection.execute(opening)
             except psycopg.OperationalError as error:
                 self._pool.putconn(connection)
@@ -125,6 +132,9 @@ class PostgresStore(BaseStore):
                 raise
             try:
                 yield connection
+            except psycopg.errors.FeatureNotSupported:  # "cached plan must not change result type"
+                self._generation += 1
+                raise
             finally:
                 self._pool.putconn(connection)
             return
@@ -145,11 +155,16 @@ class PostgresStore(BaseStore):
         text, values = statement.spelled(params, "postgres")
         tenant = "*" if statement.admin else str(params["tenant"])
         opening = sql.SQL("select set_config('engrain.tenant', {}, false)").format(sql.Literal(tenant))
-        try:
-            with self._begun(opening) as connection:
-                return cast("list[Row]", connection.execute(text, values).fetchall())
-        except psycopg.Error as error:
-            raise self._error(error) from error
+        for last in (False, True):
+            try:
+                with self._begun(opening) as connection:
+                    return cast("list[Row]", connection.execute(text, values).fetchall())
+            except psycopg.errors.FeatureNotSupported as error:
+                if last:
+                    raise self._error(error) from error
+            except psycopg.Error as error:
+                raise self._error(error) from error
+        raise AssertionError("the last attempt returns or raises")
 
     @contextmanager
     def transaction(self, tenant: str) -> Iterator[PostgresTransaction]:
