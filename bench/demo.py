@@ -44,7 +44,8 @@ def main() -> None:
         last.append(general(result.rates(result.last_third)))
         lost, doubled = lost + result.missing, doubled + result.doubled
         print(f"seed {seed}: {last[-1]}", file=sys.stderr)
-    print(f"Seeds {options.first_seed} to {options.first_seed + options.seeds - 1} × {options.tasks} tasks, {len(functions)} functions in the corpus; Python "
+    last_seed = options.first_seed + options.seeds - 1
+    print(f"Seeds {options.first_seed} to {last_seed} × {options.tasks} tasks, {len(functions)} functions; Python "
           f"{platform.python_version()}, {os.cpu_count()} cores; {fmean(seconds):.0f} s a seed after the survey; "
           f"{lost} acknowledged writes lost, {doubled} doubled.\n")  # fmt: skip
     print("| share of faults found | whole run | last third | ± over seeds | against random choice |")

@@ -103,7 +103,7 @@ def test_docstrings_and_defaults_hold_no_faults() -> None:
 @pytest.mark.parametrize("kinds", [("int",), ("str", "int"), ("floats", "float", "bool"), ("bytes", "strs", "ints")])
 def test_a_strategy_is_fixed_by_its_seed_and_keeps_to_its_types_and_budget(name: str, kinds: tuple[str, ...]) -> None:
     target = made(*kinds, str=["<b>", "x-1"], int=[7, 400])
-    memories = [[3], ["ab", 4], [[1.5], 2.5, True]]
+    memories: list[list[Any]] = [[3], ["ab", 4], [[1.5], 2.5, True]]
     first, second = (STRATEGIES[name](target, random.Random(5), 20, memories) for _ in range(2))
     assert values.encode(first) == values.encode(second)
     assert 0 < len(first) <= 20

@@ -25,14 +25,14 @@ def table(told: Iterable[Told], others: Iterable[tuple[str, float, float]] = ())
             owner[action] = owner.get(action, Sums()).plus(sums)
         cells[state.key, action] = cells.get((state.key, action), Sums()).plus(sums)
         row = {"state_key": state.key, "action": action, "state": state.text, "seq": number}
-        found.put({**row, **cells[state.key, action]._asdict()})  # type: ignore[arg-type]
+        found.put({**row, **cells[state.key, action]._asdict()})
     for action, reward, weight in others:
         found.tenant[action] = found.tenant.get(action, Sums()).plus(contribution(reward, weight))
     return found
 
 
 def believed(known: QTable, state: dict[str, Any], *actions: str) -> list[float]:
-    return posterior(known, checked_state(state), actions).mean.tolist()
+    return [float(one) for one in posterior(known, checked_state(state), actions).mean]
 
 
 def test_a_failure_lowers_the_value_and_a_success_raises_it() -> None:

@@ -47,7 +47,7 @@ def test_thompson_is_the_share_of_posterior_draws_won(spreads: tuple[float, floa
     generator = np.random.default_rng(7)
     for k in (2, 3, 6, 20):
         mean, spread = generator.normal(size=k) * 0.4, generator.uniform(*spreads, size=k)
-        weight = np.arange(k) * 2.0
+        weight = np.linspace(0.0, 2.0 * (k - 1), k)
         caution = CAUTION + (1.0 - CAUTION) / (1.0 + weight)
         draws = mean + caution * spread * generator.standard_normal((40_000, k))
         shares = np.bincount(draws.argmax(axis=1), minlength=k) / len(draws)

@@ -13,12 +13,13 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 TOKEN_LENGTH = 20  # characters; whatever a `run` rule matches is at least as long
 NESTED_LENGTH = 1024  # characters; refused values up to this long are searched again, which keeps the work linear
+SHORT = 64  # characters
 _MARKER = re.compile(r"(\[redacted:[a-z0-9-]+\])")
 
 
@@ -105,9 +106,12 @@ def _walk(value: Any, found: list[str]) -> Any:
 
 
 def _text(text: str, found: list[str]) -> str:
-    result = redact(text)
+    result = _short(text) if len(text) <= SHORT else redact(text)
     found.extend(result.rules)
     return result.text
+
+
+_short = lru_cache(maxsize=4096)(redact)  # names of features and fields come again and again
 
 
 def _under_key(key: str, value: str, found: list[str]) -> str:
@@ -187,7 +191,7 @@ def compiled(regex: str) -> re.Pattern[str]:
 @cache
 def rule_set() -> RuleSet:
     """The rules of `secrets.json`, read once per process."""
-    data = json.loads(resources.files(__package__).joinpath("secrets.json").read_text(encoding="utf-8"))
+    data = json.loads(Path(__file__).with_name("secrets.json").read_text(encoding="utf-8"))
     rules = tuple(Rule(**{**row, "keywords": tuple(row["keywords"])}) for row in data["rules"])
     return RuleSet(
         rules,
