@@ -255,3 +255,38 @@ def test_a_backup_never_overwrites_and_is_whole(home: Path, tmp_path: Path) -> N
     (tmp_path / "other").mkdir()
     shutil.copy(target, tmp_path / "other" / FILE)
     works_again(tmp_path / "other")
+
+
+def test_a_backup_killed_half_way_is_no_backup(home: Path, tmp_path: Path) -> None:
+    code = """
+    import engrain, sqlite3
+    from engrain.store.sqlite import SqliteStore
+    whole = SqliteStore._copy
+    SqliteStore._copy = lambda self, path: (whole(self, path), say(1), time.sleep(60))
+    engrain.open(given[0], embedder="hash").backup(given[1])
+    """
+    process = children.spawn(code, [str(home), str(tmp_path / "killed.db")])
+    children.hear(process)
+    children.kill(process)
+    assert not (tmp_path / "killed.db").exists()
+    with engrain.open(home, embedder="hash") as memory:
+        assert memory.backup(tmp_path / "killed.db").exists()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_backup_that_cannot_be_written_says_so_and_leaves_nothing(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with engrain.open(home, embedder="hash") as memory, pytest.raises(StoreError, match="cannot be written"):
+        memory.backup(tmp_path / "file" / "copy.db")
+    code = (
+        USE
+        + """
+import resource
+memory = engrain.open(given[0], embedder="hash")
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+attempt(lambda: memory.backup(given[1]))
+"""
+    )
+    ((name, _),) = children.run(code, [str(home), str(tmp_path / "full.db")])
+    assert name == StoreFull.__name__
+    assert not list(tmp_path.glob("full.db*"))

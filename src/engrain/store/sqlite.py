@@ -240,26 +240,32 @@ class SqliteStore(BaseStore):
         return problems + [f"{row[0]} row {row[1]} refers to a missing {row[2]}" for row in dangling]
 
     def backup(self, path: Path) -> None:
+        """The copy gets its name when it is whole and verified: a crash leaves no half one that looks like a backup."""
         if path.exists():
             raise StoreError(f"{path} exists; a backup never overwrites. Choose another name.")
+        draft = path.with_name(f"{path.name}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            draft.unlink(missing_ok=True)
+            os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            try:
+                self._copy(draft)
+                draft.rename(path)
+            finally:
+                draft.unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(f"The backup cannot be written: {path}: {error.strerror}.") from error
+
+    def _copy(self, path: Path) -> None:
         target = sqlite3.connect(path, isolation_level=None)
         try:
             with self._reader() as connection, self._translated():
                 connection.backup(target, pages=4096, sleep=0)
-            target.execute("pragma journal_mode = delete")
-            found = target.execute("pragma quick_check").fetchone()[0]
-        except BaseException:
+                target.execute("pragma journal_mode = delete")
+                found = target.execute("pragma quick_check").fetchone()[0]
+        finally:
             target.close()
-            path.unlink(missing_ok=True)
-            raise
-        target.close()
         if found != "ok":
-            path.unlink(missing_ok=True)
             raise StoreCorrupt(f"The copy does not verify: {found}.")
 
     def scrub(self) -> None:
