@@ -139,6 +139,17 @@ def test_who_changes_teams_takes_what_is_shared_along(memory: Memory) -> None:
     assert [hit.item.id for hit in later.recall("password rotation")] == [item.id]
 
 
+def test_who_is_moved_to_another_team_loses_sight_at_once(memory: Memory) -> None:
+    """Also through a handle that was made before."""
+    owner, reader = memory.agent("o", tenant="moved", team="red"), memory.agent("r", tenant="moved", team="red")
+    item = owner.remember("the vault opens at nine", visibility="team")
+    assert reader.recall("vault opens")
+    memory.agent("r", tenant="moved", team="blue")
+    assert (reader.recall("vault opens"), reader.get(item.id), reader.context("vault opens")) == ([], None, "")
+    memory.agent("r", tenant="moved", team="red")
+    assert reader.get(item.id) is not None
+
+
 def test_forgotten_is_gone_for_everybody_at_once(memory: Memory) -> None:
     owner, other = memory.agent("o", tenant="gone"), memory.agent("x", tenant="gone")
     item = owner.remember("the cellar holds forty barrels", visibility="public")

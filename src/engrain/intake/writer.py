@@ -210,7 +210,7 @@ class Writer:
         )
         found = {id_: item_from_row(values | plain) for id_, values in batch.new.items()}  # type: ignore[arg-type]
         for start in range(0, len(stored), CHUNK):
-            some = {"ids": stored[start : start + CHUNK], "tenant": scope.tenant, "agent": scope.agent, "team": None}
+            some = {"ids": stored[start : start + CHUNK], "tenant": scope.tenant, "agent": scope.agent}
             found |= {row["id"]: item_from_row(row) for row in tx.read("memory_get_many", some)}
         return [found[id_] for id_ in ids]
 

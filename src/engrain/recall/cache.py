@@ -61,9 +61,7 @@ class Segments:
             self._scopes.clear()
 
     def _mates(self, scope: Scope) -> tuple[str, ...]:
-        if scope.team is None:
-            return ()
-        rows = self._store.read("agent_team", {"tenant": scope.tenant, "team": scope.team})
+        rows = self._store.read("agent_team", {"tenant": scope.tenant, "agent": scope.agent})
         return tuple(sorted(row["name"] for row in rows))
 
     def _scope(self, key: tuple[str, str, str]) -> _Scope:

@@ -21,7 +21,7 @@ class Items:
         self._world = world
 
     def get(self, scope: Scope, id_: str) -> MemoryItem | None:
-        query = {"id": id_, "tenant": scope.tenant, "agent": scope.agent, "team": scope.team, "now": self._world.now()}
+        query = {"id": id_, "tenant": scope.tenant, "agent": scope.agent, "now": self._world.now()}
         rows = self._store.read("memory_get", query)
         return item_from_row(rows[0], self._pending(scope.tenant, id_)) if rows else None
 

@@ -112,7 +112,6 @@ class Recaller:
             asked = {
                 "tenant": scope.tenant,
                 "agent": scope.agent,
-                "team": scope.team,
                 "ids": names[start : start + AT_ONCE],
             }
             for record in self._store.read("memory_get_many", asked):

@@ -50,7 +50,8 @@ select tenant, cast(:to_id as text), shown, read, applied, helpful, unhelpful, l
 where tenant = :tenant and memory_id = :from_id
 on conflict (tenant, memory_id) do nothing;
 
--- What an agent may read by id: its own, its team's, its tenant's.
+-- What an agent may read by id: its own, its team's, its tenant's. The team is the one that it has now, whatever it was
+-- when the caller asked for the agent.
 -- name: memory_get
 select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at,
     (select count(*) from echoes e where e.tenant = :tenant and e.memory_id = m.id) as echoes
@@ -58,7 +59,8 @@ from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.i
 where m.id = :id and m.tenant = :tenant and (m.expires_at is null or m.expires_at > :now)
   and (m.agent = :agent or m.visibility = 'public'
        or (m.visibility = 'team' and m.agent in (
-           select a.name from agents a where a.tenant = :tenant and a.team = cast(:team as text))));
+           select a.name from agents a join agents me on me.tenant = a.tenant and me.team = a.team
+           where a.tenant = :tenant and me.name = :agent)));
 
 -- The same for many, of which expired ones were left out before.
 -- name: memory_get_many
@@ -67,7 +69,8 @@ from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.i
 where m.id in (:ids) and m.tenant = :tenant
   and (m.agent = :agent or m.visibility = 'public'
        or (m.visibility = 'team' and m.agent in (
-           select a.name from agents a where a.tenant = :tenant and a.team = cast(:team as text))));
+           select a.name from agents a join agents me on me.tenant = a.tenant and me.team = a.team
+           where a.tenant = :tenant and me.name = :agent)));
 
 -- name: memory_lookup
 select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at,

@@ -16,8 +16,10 @@ on conflict (tenant, name) do update set team = coalesce(excluded.team, agents.t
 -- name: agent_find
 select name, team, created_at from agents where tenant = :tenant and name = :agent;
 
+-- Everyone in the team that an agent has now, itself included.
 -- name: agent_team
-select name from agents where tenant = :tenant and team = :team;
+select a.name from agents a join agents me on me.tenant = a.tenant and me.team = a.team
+where a.tenant = :tenant and me.name = :agent;
 
 -- name: agent_list
 -- scope: admin
