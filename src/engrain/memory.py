@@ -52,7 +52,7 @@ def open(  # noqa: A001 (the contract's name: engrain.open)
     usual = os.environ.get("ENGRAIN_HOME") or HOME
     given = os.fspath(location) if location is not None else usual
     if not given.strip():
-        raise ConfigError("The location is empty: name a folder or a URL, or pass None for $ENGRAIN_HOME or ./.engrain.")
+        raise ConfigError("The location is empty: name a folder or a URL, or pass None for the usual one.")
     if is_server(given):
         folder = Path(home if home is not None else HOME if is_server(usual) else usual)
     elif home is not None and Path(home) != Path(given):
