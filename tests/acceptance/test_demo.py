@@ -64,6 +64,9 @@ def test_a_task_left_on_the_desk_is_finished_under_its_own_decision(tmp_path: Pa
             assert (told["decision"], told["strategy"]) == (plan.decision, plan.strategy)
             assert hunter.done() == {7}
             assert [each.decision_id for each in hunter.agent.experiences(agent.TASK_TYPE)] == [plan.decision]
+        with engrain.open(tmp_path) as memory:  # killed after the last write, before the line that acknowledges it
+            again = agent.Hunter(memory.agent(agent.NAME), worker).settled({7})
+            assert again == {**told, "resumed": True}
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:

@@ -69,18 +69,19 @@ class Hunter:
         )
         self.agent.observe(plan.decision, outcome)
         written = self.remember(task, plan, done) if self.memory else None
-        return {
-            "task": task["id"],
-            "decision": plan.decision,
-            "memory": written,
-            "strategy": plan.strategy,
-            "propensity": plan.propensity,
-            "found": bool(done["found"]),
-            "own": bool(done["own"]),
-            "first": plan.first,
-            "inputs": plan.inputs,
-            "resumed": resumed,
-        }
+        return _acknowledgement(plan, written, bool(done["found"]), bool(done["own"]), resumed)
+
+    def settled(self, done: set[int]) -> dict[str, Any] | None:
+        """The acknowledgement of the task on the desk when it was brought to an end, but perhaps not yet told: the kill
+        may fall between the last write and the line that acknowledges it. Whoever listens drops what it heard before.
+        """
+        left: Any = self.desk.get("plan") if self.memory else None
+        if left is None or left["task"] not in done:
+            return None
+        plan = Plan(**left)
+        item = next(item for kind in KINDS if (item := self.agent.lookup(kind, f"task-{plan.task}")))
+        found = item.kind == KINDS[0]
+        return _acknowledgement(plan, item.id, found, found and item.metadata["strategy"] == plan.strategy, True)
 
     def look(self, task: Task) -> tuple[dict[str, Any], list[str], list[Hit]]:
         """The description with what recall adds to it, the inputs to try first, and the memories behind them."""
@@ -133,6 +134,21 @@ class Hunter:
         ).id
 
 
+def _acknowledgement(plan: Plan, memory: str | None, found: bool, own: bool, resumed: bool) -> dict[str, Any]:
+    return {
+        "task": plan.task,
+        "decision": plan.decision,
+        "memory": memory,
+        "strategy": plan.strategy,
+        "propensity": plan.propensity,
+        "found": found,
+        "own": own,
+        "first": plan.first,
+        "inputs": plan.inputs,
+        "resumed": resumed,
+    }
+
+
 def experience(task: Task, good: list[Hit], dead: list[Hit]) -> dict[str, str | float]:
     """What recall adds to the description: which strategy worked on the like, and how much is remembered."""
     votes: dict[str, float] = {}
@@ -153,6 +169,8 @@ def main() -> None:
     with engrain.open(job["home"]) as memory, Worker() as worker:
         hunter = Hunter(memory.agent(NAME), worker, job["memory"])
         done = hunter.done()
+        if again := hunter.settled(done):
+            print(json.dumps(again), flush=True)  # noqa: T201 - an acknowledgement, perhaps for the second time
         for task in job["tasks"]:
             if task["id"] not in done:
                 print(json.dumps(hunter.hunt(task)), flush=True)  # noqa: T201 - the acknowledgement

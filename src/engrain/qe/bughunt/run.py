@@ -121,8 +121,13 @@ class Life:
             for line in source:
                 if not line.endswith("\n"):  # cut off by the kill: it was never acknowledged
                     break
+                told = json.loads(line)
                 with self.journal:
-                    self.acknowledged.append(json.loads(line))
+                    if any(
+                        (told["task"], told["decision"]) == (ack["task"], ack["decision"]) for ack in self.acknowledged
+                    ):
+                        continue  # told again by the process that came after the kill
+                    self.acknowledged.append(told)
                     self.journal.notify_all()
                 step("agent" if memory else "without", len(self.acknowledged), len(tasks))
                 if len(self.acknowledged) == kill_at:
