@@ -121,7 +121,9 @@ class Agent:
         """What is known about a question as one block for a prompt, never above ``max_tokens``; "" if nothing."""
         self._memory._check_open()
         block, ids = self._memory.recaller.context(
-            self.scope, validate.text("query", query, validate.CONTENT_BYTES), max_tokens=validate.whole("max_tokens", max_tokens, 1, 1_000_000)
+            self.scope,
+            validate.text("query", query, validate.CONTENT_BYTES),
+            max_tokens=validate.whole("max_tokens", max_tokens, 1, 1_000_000),
         )
         self._memory.signals.shown(self.scope.tenant, list(ids))
         return block
