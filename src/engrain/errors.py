@@ -1,4 +1,5 @@
-"""Every error that engrain raises, in one tree; a class's docstring is its message.
+"""Every error that engrain raises, in one tree. A class's docstring is its message, before the detail of the case where
+the store failed, instead of a detail where the caller's input says all.
 
 EngrainError
 ├── InvalidInput                  a value given by the caller was refused; nothing was changed
@@ -28,14 +29,18 @@ from __future__ import annotations
 class EngrainError(Exception):
     """engrain could not do what was asked."""
 
+    leads = True  # whether the docstring stands before the detail
+
     def __init__(self, detail: str = "") -> None:
         summary = (type(self).__doc__ or "").strip().splitlines()[0]
-        super().__init__(f"{summary} {detail}".strip() if detail else summary)
+        super().__init__(" ".join(part for part in (summary if self.leads or not detail else "", detail) if part))
         self.detail = detail
 
 
 class InvalidInput(EngrainError):
     """A value was refused and nothing was changed."""
+
+    leads = False
 
 
 class InvalidContent(InvalidInput):
@@ -57,6 +62,8 @@ class ActionNotOffered(InvalidInput):
 class NotFound(EngrainError):
     """There is no such thing in this agent's scope."""
 
+    leads = False
+
 
 class UnknownItem(NotFound):
     """There is no such memory in this agent's scope."""
@@ -68,6 +75,8 @@ class UnknownDecision(NotFound):
 
 class ConfigError(EngrainError):
     """A setting cannot be understood."""
+
+    leads = False
 
 
 class EmbedderError(EngrainError):

@@ -187,7 +187,12 @@ def test_a_reader_that_leaves_early_is_no_error(home: Path) -> None:
 
 
 def test_an_interrupt_is_code_130_without_a_traceback(home: Path) -> None:
-    waiting = subprocess.Popen([*ENGRAIN, "remember", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    waiting = subprocess.Popen(
+        [*ENGRAIN, "remember", "-"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=_listens,  # noqa: PLW1509 (no thread runs here)
+    )
     assert waiting.stdin is not None
     assert waiting.stderr is not None
     with waiting.stdin, waiting.stderr:
@@ -198,6 +203,11 @@ def test_an_interrupt_is_code_130_without_a_traceback(home: Path) -> None:
         waiting.send_signal(signal.SIGINT)
         assert waiting.wait() == 130
         assert b"Traceback" not in waiting.stderr.read()
+
+
+def _listens() -> None:
+    """A job that a shell started in the background ignores interrupts, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _where(pid: int) -> str:

@@ -14,7 +14,7 @@ WHEN = datetime(2026, 3, 4, tzinfo=UTC)
 
 
 def hit(content: str, number: int = 0, score: float = 0.5) -> Hit:
-    item = MemoryItem(f"id{number:024}", "default", "reader", "fact", content, WHEN, WHEN, role="Ann")
+    item = MemoryItem(f"id{number:024}", "default", "reader", "fact", content, WHEN, WHEN, WHEN, role="Ann")
     return Hit(item, score, (("words", score),))
 
 

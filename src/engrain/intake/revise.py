@@ -57,6 +57,7 @@ class Reviser:
             if values["content"] != old["content"]:
                 keep = {"id": self._world.new_id(), "state": "superseded", "superseded_by": id_, "superseded_at": now}
                 tx.run("memory_insert", old | keep | {"seq": seq})
+                values["told_at"] = now
                 tx.run("passage_delete", base)
                 tx.run_many("passage_insert", passage_values(scope, id_, passages or []))
             tx.run("memory_update", values)

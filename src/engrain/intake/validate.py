@@ -113,12 +113,14 @@ def content(value: Any) -> str:
     """Text of at most 1 MiB of UTF-8, not blank."""
     if not isinstance(value, str):
         hint = " Decode bytes first." if isinstance(value, (bytes, bytearray)) else ""
-        raise InvalidContent(f"It must be text (str), not {type(value).__name__}.{hint}")
+        raise InvalidContent(f"content must be text (str), not {type(value).__name__}.{hint}")
     if not value.strip():
-        raise InvalidContent("It is empty; remember something with words in it.")
+        raise InvalidContent("content is empty; remember something with words in it.")
     size = len(_encoded("content", value, InvalidContent))
     if size > CONTENT_BYTES:
-        raise InvalidContent(f"It has {size:,} bytes and the limit is {CONTENT_BYTES:,}; store a summary or split it.")
+        raise InvalidContent(
+            f"content has {size:,} bytes and the limit is {CONTENT_BYTES:,}; store a summary or split it."
+        )
     return value
 
 
@@ -151,7 +153,8 @@ def kind_name(value: Any, kinds: Collection[str]) -> str:
     """One of the registered kinds."""
     if not isinstance(value, str) or value not in kinds:
         raise UnknownKind(
-            f"{shown(value)} is none of {', '.join(sorted(kinds))}. Register more with kinds = [...] in engrain.toml."
+            f"kind must be one of {', '.join(sorted(kinds))}, not {shown(value)}. "
+            "Register more with kinds = [...] in engrain.toml."
         )
     return value
 

@@ -245,6 +245,7 @@ def row_values(scope: Scope, one: Draft, redacted: tuple[str, ...], id_: str, no
         "role": one.role,
         "occurred_at": one.occurred_at,
         "created_at": now,
+        "told_at": now,
         "updated_at": now,
         "expires_at": None if one.expires_in is None else now + one.expires_in,
         "decay_rate": one.decay_rate,

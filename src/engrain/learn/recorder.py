@@ -127,14 +127,14 @@ class Recorder:
         params = {"id": identity, "tenant": scope.tenant, "agent": scope.agent}
         found = self._store.read("decision_find", params)
         if not found:
-            raise UnknownDecision(f"{identity!r} was not given by advise() to agent {scope.agent!r}.")
+            raise UnknownDecision(f"The decision {identity!r} was not given by advise() to agent {scope.agent!r}.")
         decision = found[0]
         name = optional_text("action", action)
         options = decision["options"]
         if name is not None and options is not None and name not in json.loads(options):
             raise ActionNotOffered(
-                f"{name!r} is not one of {', '.join(json.loads(options))}. Use observe_step() for "
-                "an action that was taken without asking."
+                f"The action {name!r} was not offered; the options were {', '.join(json.loads(options))}. "
+                "Use observe_step() for an action that was taken without asking."
             )
         state = stored_state(decision["state"])
         return _Report(decision["task_type"], state, outcome, name, decision, episode=decision["episode"])

@@ -16,8 +16,8 @@ PARTS = {
     "importance": "it was marked as more, or less, important than usual",
     "recency": "it is recent",
     "helpful": "it was said to have helped, or not to",
-    "newer": "it replaces an older value of the same fact",
-    "superseded": "a newer value of the same fact exists",
+    "newer": "it is newer than something that it is very like, perhaps an older value of the same fact",
+    "superseded": "something newer is very like it, perhaps a newer value of the same fact",
     "repeats": "it says the same as a better hit",
 }
 

@@ -15,6 +15,9 @@ VISIBILITIES = ("private", "team", "public")
 class MemoryItem:
     """One remembered thing.
 
+    ``told_at`` is when this content was told. ``created_at`` is when its ``key`` was first used: a new value under a
+    key keeps it, with the counters; without a key the two are the same.
+
     ``importance`` is 1–10. Times are timezone-aware. ``state`` is ``active`` or ``superseded``; a superseded
     item names the item that replaced it in ``superseded_by`` and stays readable by id and through ``history``.
     ``repeats`` counts how often the same thing was told again. ``shown``, ``applied`` and ``helpful`` are
@@ -28,6 +31,7 @@ class MemoryItem:
     kind: str
     content: str
     created_at: datetime
+    told_at: datetime
     updated_at: datetime
     key: str | None = None
     importance: float = 5.0

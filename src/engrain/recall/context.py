@@ -50,7 +50,7 @@ def block(
 
 def _label(hit: Hit) -> str:
     item = hit.item
-    day = (item.occurred_at or item.created_at).date().isoformat()
+    day = (item.occurred_at or item.told_at).date().isoformat()
     role = f", {item.role}" if item.role else ""
     return f"- [{day} {item.kind}{role} {item.id}]"
 

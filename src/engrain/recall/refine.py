@@ -26,8 +26,8 @@ class Candidate:
     def __init__(self, row: Row, parts: list[tuple[str, float]], vector: Floats) -> None:
         self._row = row
         self.content: str = row["content"]
-        occurred, created = row["occurred_at"], row["created_at"]
-        self.age = (created if occurred is None else occurred, created, row["id"])  # greater is newer
+        occurred, told = row["occurred_at"], row["told_at"]
+        self.age = (told if occurred is None else occurred, told, row["id"])  # greater is newer
         self.parts = [(name, round(value, DIGITS)) for name, value in parts if abs(value) >= 10**-DIGITS]
         self.score = round(sum(value for _, value in self.parts), DIGITS)
         self.vector = vector  # of its first passage, unit length; zeros without one

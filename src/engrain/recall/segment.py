@@ -16,7 +16,7 @@ from engrain.store.port import Row
 ITEM = np.dtype(
     [
         ("id", "S32"),  # for a fixed order only
-        ("time", "<i8"),  # occurred_at, else created_at: µs UTC
+        ("time", "<i8"),  # occurred_at, else told_at: µs UTC
         ("created", "<i8"),
         ("expires", "<i8"),  # FOREVER when never
         ("importance", "<f4"),

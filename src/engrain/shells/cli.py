@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -213,6 +214,19 @@ def _call(command: Command, values: dict[str, Any]) -> int:
     return code
 
 
+def _home_without_a_store(home: str | None) -> Path | None:
+    """The folder, when nothing was ever kept in it."""
+    folder = Path(home or os.environ.get("ENGRAIN_HOME") or ".engrain")
+    return None if "://" in str(home or os.environ.get("ENGRAIN_HOME")) or any(folder.glob("*.db")) else folder
+
+
+def _note_other_agents(memory: Any, place: Place) -> None:
+    """Nothing was found: say so when it may only be that another agent was meant."""
+    known = [one.name for one in memory.agents() if one.tenant == place.tenant]
+    if known and place.agent not in known:
+        print(f"note: agent {place.agent!r} has nothing here; there is {', '.join(known[:5])}.", file=sys.stderr)
+
+
 def _stdin() -> str:
     try:
         return sys.stdin.buffer.read().decode("utf-8")
@@ -224,6 +238,7 @@ def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
     """Call a verb and show its answer; 1 when the answer is no."""
     import engrain
 
+    made = _home_without_a_store(place.home) if verb.reads else None
     memory = engrain.open(place.home)
     try:
         agent = None if verb.admin else memory.agent(place.agent, tenant=place.tenant, team=place.team)
@@ -235,6 +250,10 @@ def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
         else:
             value = verb.run(memory, agent, arguments)
         now = memory.world.now()
+        if made and not place.json:
+            print(f"note: no memory was at {made}; an empty one is there now. Is --home right?", file=sys.stderr)
+        elif verb.no and not value[verb.no] and agent is not None and not place.json:
+            _note_other_agents(memory, place)
     finally:
         try:
             memory.close()

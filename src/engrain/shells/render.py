@@ -93,8 +93,9 @@ def _item(item: MemoryItem, now: datetime) -> None:
         ("seen by", item.visibility if item.visibility != "private" else None),
         ("pinned", "yes" if item.pinned else None),
         ("happened", item.occurred_at and _date(item.occurred_at)),
-        ("told", _date(item.created_at)),
-        ("changed", _date(item.updated_at) if item.updated_at != item.created_at else None),
+        ("told", _date(item.told_at)),
+        ("key since", _date(item.created_at) if item.created_at != item.told_at else None),
+        ("changed", _date(item.updated_at) if item.updated_at != item.told_at else None),
         ("expires", item.expires_at and _date(item.expires_at)),
         ("fades by", item.decay_rate),
         ("superseded", item.superseded_by and f"by {item.superseded_by}"),
@@ -113,7 +114,7 @@ def _about(item: MemoryItem, now: datetime) -> list[tuple[str, str]]:
         parts.append((f" {item.key}", "bold"))
     if item.state != "active":
         parts.append((f" {item.state}", "yellow"))
-    parts.append((f"  {_age(item.occurred_at or item.created_at, now)}", "dim"))
+    parts.append((f"  {_age(item.occurred_at or item.told_at, now)}", "dim"))
     if item.tags:
         parts.append(("  " + " ".join("#" + tag for tag in item.tags), "magenta"))
     return parts
@@ -134,7 +135,8 @@ def _advice(advice: Advice, now: datetime) -> None:
             _body(f"{one.level}: {one.visits:.3g} outcomes, mean {one.mean:+.2f}{behind}", 2, 3, "dim")
     _line(("decision ", "dim"), (advice.decision_id, "bold"))
     action = "" if advice.action else " --action ACTION"
-    _line((f"then: engrain observe {advice.decision_id}{action} --success", "dim"))
+    who = "with the same --home, --agent and --tenant"
+    _line((f"then, {who}: engrain observe {advice.decision_id}{action} --success", "dim"))
 
 
 def _worth(advice: Advice) -> str:
@@ -203,17 +205,27 @@ def _stats(value: Mapping[str, Any], now: datetime) -> None:
                          f"{memories['characters']:,} characters"),
             ("", _pairs(memories["by_kind"])),
             ("decisions", f"{decisions['total']:,}: " + _pairs({k: n for k, n in decisions.items() if k != "total"})),
-            ("experiences", f"{experiences['total']:,}: "
-                            + _pairs({k: n for k, n in experiences.items() if k != "total"})),
+            ("experiences", f"{experiences['total']:,}: {experiences['total'] - experiences['unknown']:,} with a known "
+                            f"outcome, {experiences['unknown']:,} unknown yet"),
+            ("evidence", _pairs({tier: experiences[tier] for tier in ("claimed", "executed", "verified")})),
         ]
     )  # fmt: skip
     if value["task_types"]:
         console.print()
         rows = [
-            (one["tenant"], one["agent"], one["task_type"], one["evidence"], str(one["n"]), str(one["successes"]))
+            (
+                one["tenant"],
+                one["agent"],
+                one["task_type"],
+                one["evidence"],
+                str(one["n"] - one["unknown"]),
+                str(one["successes"]),
+                str(one["unknown"]),
+                "" if one["mean_reward"] is None else f"{one['mean_reward']:+.2f}",
+            )
             for one in value["task_types"]
         ]
-        _table(rows, ("tenant", "agent", "task type", "evidence", ">outcomes", ">successes"))
+        _table(rows, ("tenant", "agent", "task type", "evidence", ">known", ">success", ">unknown", ">mean"))
 
 
 def _agents(value: Mapping[str, Any], now: datetime) -> None:

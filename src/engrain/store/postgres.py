@@ -233,7 +233,15 @@ class PostgresStore(BaseStore):
             "select c.relname as name from pg_index i join pg_class c on c.oid = i.indexrelid "
             "where not i.indisvalid and pg_table_is_visible(c.oid)"
         )
-        return [f"index {row['name']} is not valid: reindex it" for row in rows]
+        problems = [f"index {row['name']} is not valid: reindex it" for row in rows]
+        role = self._raw(
+            "select rolname as name from pg_roles where rolname = current_user and (rolsuper or rolbypassrls)"
+        )
+        return problems + [
+            f"row-level security does not bind the role {row['name']}: connect as a plain role, neither superuser nor "
+            "bypassrls"
+            for row in role
+        ]
 
     def backup(self, path: Path) -> None:
         raise StoreError(

@@ -46,6 +46,7 @@ def item_from_row(row: Row, pending: Counts | None = None) -> MemoryItem:
         role=row["role"],
         occurred_at=_moment(row["occurred_at"]),
         created_at=from_micros(row["created_at"]),
+        told_at=from_micros(row["told_at"]),
         updated_at=from_micros(row["updated_at"]),
         expires_at=_moment(row["expires_at"]),
         decay_rate=row["decay_rate"],

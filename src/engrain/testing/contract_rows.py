@@ -15,7 +15,7 @@ def memory_row(id_: str, **other: Any) -> dict[str, Any]:
     row: dict[str, Any] = {
         "id": id_, "tenant": "t", "agent": "a", "kind": "fact", "key": None, "content": f"content of {id_}",
         "fingerprint": id_, "importance": 5.0, "tags": "[]", "metadata": "{}", "session": None, "role": None,
-        "occurred_at": None, "created_at": 1, "updated_at": 1, "expires_at": None, "decay_rate": None,
+        "occurred_at": None, "created_at": 1, "told_at": 1, "updated_at": 1, "expires_at": None, "decay_rate": None,
         "visibility": "private", "pinned": 0, "source": None, "state": "active", "superseded_by": None,
         "superseded_at": None, "redacted": "[]", "repeats": 0, "seq": 1, "shared_seq": None,
     }  # fmt: skip

@@ -16,7 +16,7 @@ from engrain.model.item import MemoryItem
 Scope = tuple[str, str]  # tenant, agent
 FACTS = (
     "tenant", "agent", "kind", "key", "content", "importance", "tags", "metadata", "session", "role", "occurred_at",
-    "created_at", "expires_at", "decay_rate", "visibility", "pinned", "source", "state",
+    "created_at", "told_at", "expires_at", "decay_rate", "visibility", "pinned", "source", "state",
 )  # fmt: skip
 COUNTS = ("read", "applied", "helpful", "unhelpful", "repeats")
 
@@ -29,6 +29,7 @@ class Told:
     agent: str
     content: str
     created_at: datetime
+    told_at: datetime
     id: str | None = None
     kind: str = "context"
     key: str | None = None
@@ -107,7 +108,7 @@ class Model:
     def _add(self, scope: Scope, row: Mapping[str, Any], now: datetime, moment: datetime) -> Told:
         life = row.get("expires_in")
         values = {name: value for name, value in row.items() if name != "expires_in"}
-        new = Told(tenant=scope[0], agent=scope[1], created_at=moment, **values)
+        new = Told(tenant=scope[0], agent=scope[1], created_at=moment, told_at=moment, **values)
         new.expires_at = None if life is None else moment + life
         current = self.current(scope, new.kind, new.key) if new.key is not None else None
         if current is not None:
@@ -126,6 +127,7 @@ class Model:
             return None
         if change.get("content", thing.content) != thing.content:
             self.things.append(replace(thing, id=None, state="superseded", successor=thing))
+            thing.told_at = now
         for name, value in change.items():
             if name == "expires_in":
                 thing.expires_at = None if value is None else now + value
@@ -151,7 +153,7 @@ class Model:
             for thing in self.own(scope)
             if (kind is None or thing.kind == kind)
             and set(tags or ()) <= set(thing.tags)
-            and (before is None or (thing.occurred_at or thing.created_at) < before)
+            and (before is None or (thing.occurred_at or thing.told_at) < before)
         ]
         current = sum(thing.is_current(now) for thing in found)
         self.forget(scope, [id(thing) for thing in found])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,10 +67,11 @@ def table(result: Result) -> Table:
         "and random choice have no memory, but the strategy 'remembered' is always given what engrain recalled."
     )
     shown = Table(title=title, caption=note)
-    for heading in ("", "whole run", "last third", "gain"):
+    for heading in ("", "whole run", "last third", "vs random"):
         shown.add_column(heading, justify="right" if heading else "left")
     for (before, all_of_it), (late, rate) in zip(whole, last, strict=True):
-        name = late if late == before else f"{before}, then {late.partition('(')[2].rstrip(')')}"
+        name = late if late == before else f"{before.rstrip(')')}, last third {late.partition('(')[2]}"
+        name = name.replace("best fixed strategy", "best fixed, in hindsight")
         gain = f"{rate / last[0][1] - 1:+.0%}" if last[0][1] else "–"
         shown.add_row(name, f"{all_of_it:.3f}", f"{rate:.3f}", gain, style="bold" if name == "engrain" else "")
     return shown
@@ -128,11 +131,11 @@ def advice(hunter: agent.Hunter, result: Result) -> list[dict[str, Any]]:
 
 def _advice_table(rows: list[dict[str, Any]]) -> Table:
     shown = Table(title="Best advice by kind of function, for what memory does not find (reward -2 … 2)")
-    for heading in ("kind", "for example", "advice", "value", "90 %", "visits", "outcomes × mean"):
-        shown.add_column(heading, no_wrap=heading not in ("kind", "for example"), overflow="fold")
+    for heading in ("kind", "advice", "value", "90 %", "visits", "outcomes × mean"):
+        shown.add_column(heading, no_wrap=heading != "kind")
     for row in rows:
         interval = f"{row['low']:+.1f} … {row['high']:+.1f}"
-        cells = (row["kind"], row["example"], row["advice"], f"{row['value']:+.2f}", interval, str(row["visits"]))
+        cells = (row["kind"], row["advice"], f"{row['value']:+.2f}", interval, str(row["visits"]))
         shown.add_row(*cells, "\n".join(row["evidence"]))
     return shown
 
@@ -197,6 +200,7 @@ def show(console: Console, result: Result, facts: dict[str, Any], home: Path, dr
         )
     place = shlex.quote(str(home))
     console.print(f"\n[bold]The picture:[/] {drawn}\n[bold]Look around:[/]")
+    program = "engrain" if shutil.which("engrain") else shlex.quote(sys.argv[0])
     asked = shlex.quote(facts["recalls"][0]["question"])
     for command in ("stats", f"recall {asked} --agent {agent.NAME}", "doctor --canary"):
-        console.print(f"  engrain {command} --home {place}", highlight=False, soft_wrap=True)
+        console.print(f"  {program} {command} --home {place}", highlight=False, soft_wrap=True)

@@ -34,6 +34,7 @@ create table memories (
     role          text,
     occurred_at   bigint,
     created_at    bigint not null,
+    told_at       bigint not null,
     updated_at    bigint not null,
     expires_at    bigint,
     decay_rate    double precision,

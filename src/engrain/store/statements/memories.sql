@@ -1,9 +1,9 @@
 -- name: memory_insert
 insert into memories (id, tenant, agent, kind, key, content, fingerprint, importance, tags, metadata, session, role,
-    occurred_at, created_at, updated_at, expires_at, decay_rate, visibility, pinned, source, state, superseded_by,
+    occurred_at, created_at, told_at, updated_at, expires_at, decay_rate, visibility, pinned, source, state, superseded_by,
     superseded_at, redacted, repeats, seq, shared_seq)
 values (:id, :tenant, :agent, :kind, :key, :content, :fingerprint, :importance, :tags, :metadata, :session, :role,
-    :occurred_at, :created_at, :updated_at, :expires_at, :decay_rate, :visibility, :pinned, :source, :state,
+    :occurred_at, :created_at, :told_at, :updated_at, :expires_at, :decay_rate, :visibility, :pinned, :source, :state,
     :superseded_by, :superseded_at, :redacted, :repeats, :seq, :shared_seq);
 
 -- name: passage_insert
@@ -105,7 +105,7 @@ where m.id = :id and m.tenant = :tenant and m.agent = :agent;
 
 -- name: memory_update
 update memories set kind = :kind, content = :content, fingerprint = :fingerprint, importance = :importance, tags = :tags,
-    metadata = :metadata, session = :session, role = :role, occurred_at = :occurred_at, updated_at = :updated_at,
+    metadata = :metadata, session = :session, role = :role, occurred_at = :occurred_at, told_at = :told_at, updated_at = :updated_at,
     expires_at = :expires_at, decay_rate = :decay_rate, visibility = :visibility, pinned = :pinned, source = :source,
     redacted = :redacted, seq = :seq, shared_seq = :shared_seq
 where id = :id and tenant = :tenant and agent = :agent;
@@ -132,7 +132,7 @@ delete from memories where tenant = :tenant and agent = :agent and id in (:ids);
 select id, tags, state, expires_at from memories
 where tenant = :tenant and agent = :agent
   and (cast(:kind as text) is null or kind = :kind)
-  and (cast(:before as bigint) is null or coalesce(occurred_at, created_at) < :before);
+  and (cast(:before as bigint) is null or coalesce(occurred_at, told_at) < :before);
 
 -- Those of some items that exist; on a server nobody can delete them before the transaction ends. Everyone locks rows in
 -- the order of their ids, so that no two wait for each other.
