@@ -39,10 +39,13 @@ def restored(place: Place, dump: Path) -> int:
 
 def copy(source: sqlite3.Connection, url: str) -> None:
     """Every row of every table, into the tables of a server that have the same columns."""
-    tables = [row[0] for row in source.execute("select name from sqlite_master where type = 'table'")]
+    tables = [
+        row[0]
+        for row in source.execute("select name from sqlite_master where type = 'table' and name not like 'sqlite_%'")
+    ]
     order = [
         "memories",
-        *(table for table in tables if table not in ("memories", "schema_migrations", "sqlite_sequence")),
+        *(table for table in tables if table not in ("memories", "schema_migrations")),
     ]
     with psycopg.connect(url) as connection:
         connection.execute("select set_config('engrain.tenant', '*', false)")

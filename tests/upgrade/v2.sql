@@ -40,7 +40,7 @@ CREATE TABLE echoes (
     agent     text not null,
     session   text,
     at        bigint not null,
-    primary key (tenant, memory_id, agent, at)
+    primary key (memory_id, tenant, agent, at)
 );
 CREATE TABLE experiences (
     id             text not null primary key,
@@ -186,8 +186,8 @@ INSERT INTO "q_values" VALUES('acme','bob','task','','b','{}',1,1.0,1.25,1.5625,
 INSERT INTO "q_values" VALUES('acme','bob','task','3a31823c746f04d7038cabbdf483c75b','b','{"size":1}',1,1.0,1.25,1.5625,1);
 CREATE TABLE schema_migrations (
     version integer not null primary key, name text not null, checksum text not null, applied_at text not null);
-INSERT INTO "schema_migrations" VALUES(1,'0001-start','ddc61a7da61d75cad0afeb3c087d453afc52d66927ae40c60febbb9fc4bebc41','2026-11-21 02:44:30');
-INSERT INTO "schema_migrations" VALUES(2,'0002-server','6442ce388b427a9bf4faabb41c5562b4c0ffad1b92216fe84d6a37f6df072150','2026-11-21 02:44:30');
+INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-21 02:51:41');
+INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-21 02:51:41');
 CREATE TABLE scopes (
     tenant text not null,
     name   text not null,
@@ -212,7 +212,7 @@ CREATE TABLE signals (
     unhelpful     bigint not null default 0,
     last_shown_at bigint,
     last_used_at  bigint,
-    primary key (tenant, memory_id)
+    primary key (memory_id, tenant)
 );
 INSERT INTO "signals" VALUES('acme','01kdvh35m0cmw9gncaq9ek3nnh',3,0,1,1,0,1767229200000000,1767229200000000);
 INSERT INTO "signals" VALUES('acme','01kdvh35m0cmw9gncaq9ek3nnk',3,0,0,0,0,1767229200000000,NULL);
@@ -222,7 +222,25 @@ INSERT INTO "signals" VALUES('acme','01kdvh35m0cmw9gncaq9ek3nnp',1,0,0,0,0,17672
 INSERT INTO "signals" VALUES('acme','01kdvh35m0cmw9gncaq9ek3nns',2,0,0,0,0,1767229200000000,NULL);
 INSERT INTO "signals" VALUES('other','01kdvh35m0cmw9gncaq9ek3nnq',1,0,0,0,0,1767229200000000,NULL);
 INSERT INTO "signals" VALUES('other','01kdvh35m0cmw9gncaq9ek3nnr',1,0,0,0,0,1767229200000000,NULL);
-CREATE UNIQUE INDEX memories_key on memories (tenant, agent, kind, key) where key is not null and state = 'active';
+ANALYZE "sqlite_master";
+INSERT INTO "sqlite_stat1" VALUES('schema_migrations',NULL,'1');
+INSERT INTO "sqlite_stat1" VALUES('memories','sqlite_autoindex_memories_1','1000000 1');
+INSERT INTO "sqlite_stat1" VALUES('memories','memories_key','100000 10000 100 1 1');
+INSERT INTO "sqlite_stat1" VALUES('memories','memories_fingerprint','1000000 100000 1000 1');
+INSERT INTO "sqlite_stat1" VALUES('memories','memories_change','1000000 100000 1000 10');
+INSERT INTO "sqlite_stat1" VALUES('memories','memories_shared','100000 10000 10');
+INSERT INTO "sqlite_stat1" VALUES('memories','memories_list','1000000 100000 1000 900 2 1');
+INSERT INTO "sqlite_stat1" VALUES('memories','memories_chain','100000 1');
+INSERT INTO "sqlite_stat1" VALUES('memories','memories_history','100000 10000 100 50 2 1');
+INSERT INTO "sqlite_stat1" VALUES('passages','sqlite_autoindex_passages_1','1200000 1 1');
+INSERT INTO "sqlite_stat1" VALUES('signals','sqlite_autoindex_signals_1','500000 1 1');
+INSERT INTO "sqlite_stat1" VALUES('echoes','sqlite_autoindex_echoes_1','10000 2 2 2 1');
+INSERT INTO "sqlite_stat1" VALUES('experiences','sqlite_autoindex_experiences_1','1000000 1');
+INSERT INTO "sqlite_stat1" VALUES('experiences','experiences_decision','1000000 100000 1000 1');
+INSERT INTO "sqlite_stat1" VALUES('experiences','experiences_task','1000000 100000 1000 500 1 1');
+INSERT INTO "sqlite_stat1" VALUES('decisions','sqlite_autoindex_decisions_1','1000000 1');
+INSERT INTO "sqlite_stat1" VALUES('decisions','decisions_agent','1000000 100000 1000 1 1');
+CREATE UNIQUE INDEX memories_key on memories (tenant, agent, key, kind) where key is not null and state = 'active';
 CREATE INDEX memories_fingerprint on memories (tenant, agent, fingerprint);
 CREATE INDEX memories_change on memories (tenant, agent, seq);
 CREATE INDEX memories_shared on memories (tenant, shared_seq) where shared_seq is not null;

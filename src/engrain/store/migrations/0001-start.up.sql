@@ -49,7 +49,7 @@ create table memories (
     seq           bigint not null,
     shared_seq    bigint
 );
-create unique index memories_key on memories (tenant, agent, kind, key) where key is not null and state = 'active';
+create unique index memories_key on memories (tenant, agent, key, kind) where key is not null and state = 'active';
 create index memories_fingerprint on memories (tenant, agent, fingerprint);
 create index memories_change on memories (tenant, agent, seq);
 create index memories_shared on memories (tenant, shared_seq) where shared_seq is not null;
@@ -79,7 +79,7 @@ create table echoes (
     agent     text not null,
     session   text,
     at        bigint not null,
-    primary key (tenant, memory_id, agent, at)
+    primary key (memory_id, tenant, agent, at)
 );
 
 -- Signals of use: three different facts, none of them part of what is acknowledged.
@@ -93,7 +93,7 @@ create table signals (
     unhelpful     bigint not null default 0,
     last_shown_at bigint,
     last_used_at  bigint,
-    primary key (tenant, memory_id)
+    primary key (memory_id, tenant)
 );
 
 create table kv (

@@ -115,7 +115,8 @@ where id = :id and tenant = :tenant and agent = :agent;
 with recursive chain (id) as (
     select id from memories where id in (:ids) and tenant = :tenant and agent = :agent
     union
-    select m.id from memories m join chain c on m.superseded_by = c.id where m.tenant = :tenant and m.agent = :agent)
+    select m.id from chain c cross join memories m
+    where m.superseded_by = c.id and m.tenant = :tenant and m.agent = :agent)
 select id from chain;
 
 -- name: memory_lock

@@ -1,0 +1,2 @@
+delete from sqlite_stat1;
+analyze sqlite_master;

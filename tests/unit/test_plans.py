@@ -1,0 +1,24 @@
+"""Statements that name items or keys find them by an index, however many items the agent has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import engrain
+
+BY_NAME = (
+    "memory_twins", "memory_shown_lately", "memory_current", "memory_get_many", "memory_chain", "memory_lock",
+    "memory_forget", "signal_lock", "memory_get", "memory_lookup", "segment_signals",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_no_agent_is_read_whole_to_find_a_few(name: str, tmp_path: Path) -> None:
+    with engrain.open(tmp_path, embedder="hash") as memory:
+        plan = memory.store.explain(name)
+        assert "memories_list" not in plan
+        assert "SCAN signals" not in plan
+        assert "SCAN echoes" not in plan
+        assert "SEARCH" in plan
