@@ -141,8 +141,8 @@ def test_an_older_client_is_served(tmp_path: Path) -> None:
 def test_errors_say_what_to_do_and_nothing_is_stored(tmp_path: Path) -> None:
     async def use(client: mcp.Client) -> None:
         refused: list[tuple[str, dict[str, Any], str]] = [
-            ("remember", {"content": " "}, "It is empty"),
-            ("remember", {"content": "x", "kind": "gossip"}, "none of context, error_pattern"),
+            ("remember", {"content": " "}, "is empty"),
+            ("remember", {"content": "x", "kind": "gossip"}, "one of context, error_pattern"),
             ("remember", {"content": "x", "importance": "9"}, "importance must be a number"),
             ("remember", {"content": "x", "importance": 11}, "1..10"),
             ("remember", {"content": "x", "agent": "root"}, "no argument 'agent'; the arguments are content"),
@@ -322,8 +322,20 @@ def test_a_client_that_dies_leaves_no_server_behind(tmp_path: Path) -> None:
 def test_noise_on_the_wire_is_survived_and_a_home_that_cannot_open_is_told(tmp_path: Path) -> None:
     with Raw(tmp_path / "home") as server:
         assert server.process.stdin is not None
-        server.process.stdin.write(b"this is not JSON\n")
+        server.process.stdin.write(b"this is not JSON\n\n")  # an empty line is no message
+        told = server.answer()
+        assert (told["id"], told["error"]["code"]) == (None, types.PARSE_ERROR)
         assert server.greet()["serverInfo"]["name"] == "engrain"
+        half = {"name": "remember", "arguments": {"content": "bad \ud800 half"}}
+        server.send(id=7, method="tools/call", params=half)
+        told = server.answer()
+        assert (told["id"], told["error"]["code"]) == (7, types.PARSE_ERROR)
+        assert "surrogate" in told["error"]["message"]
+        counted = server.ask("tools/call", name="stats", arguments={})
+        assert counted["structuredContent"]["memories"] == 0
+        server.process.stdin.close()
+        code, said = server.end()
+        assert code == 0, said
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "engrain.toml").write_text("frobnicate = 1\n")
     with Raw(tmp_path / "bad") as server:

@@ -236,7 +236,8 @@ def test_text_of_a_command_line_is_read(kind: str, text: Any, value: Any) -> Non
         ("json", "on", "text in quotes"),
         ("time", "2026-01-31T12:00:00", "its zone"),
         ("time", "yesterday", "its zone"),
-        ("rows", '{"a": 1}\n[', "one a line"),
+        ("rows", '{"a": 1}\n[', "one JSON object per line"),
+        ("rows", '[{"a": 1}]', "one JSON object per line, not a JSON array"),
     ],
 )
 def test_text_that_is_none_is_refused(kind: str, text: str, says: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
-import json
 import os
 import sys
 import traceback
@@ -19,7 +19,7 @@ from engrain.errors import EngrainError, InvalidContent, InvalidField, InvalidIn
 from engrain.model.item import KINDS
 from engrain.shells.commands import COMMANDS, Command, Place
 from engrain.shells.fields import Field
-from engrain.shells.plain import plain
+from engrain.shells.plain import dumped, plain, printable
 from engrain.shells.verbs import Verb, verbs_of
 
 NAME = "engrain"
@@ -45,6 +45,7 @@ TOPICS = {
     "Look after a home": "init doctor stats agents rebuild backup",
     "Other shells": "mcp demo version",
 }
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 _TYPES: dict[str, Any] = {"integer": int, "number": float, "flag": bool}
 
 
@@ -71,9 +72,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if sys.stderr is None:  # it was closed; print would take stdout for it
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (as long as the process)
     given = list(sys.argv[1:] if argv is None else argv)
     words, name = _ordered(["version"] if given == ["--version"] else given)
     as_json = "--json" in words[: words.index("--") if "--" in words else None]
+    if sys.stdout is None:
+        message = "stdout is closed, so nothing was done; send it to /dev/null if the answer is not wanted."
+        return _fail(OSError(message), message, as_json, 3)
     try:
         return int(application(name)(args=words, prog_name=f"{NAME} {name}".strip(), standalone_mode=False) or 0)
     except EngrainError as error:
@@ -85,6 +91,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error, message + hint, as_json, 2) if message else 2  # nothing was asked, the help was shown
     except (KeyboardInterrupt, typer.Abort):
         return 130
+    except OSError as error:  # of a command that is no verb, or of the help
+        if error.errno not in _NO_ROOM:
+            traceback.print_exc()
+            return 3
+        _stop_answering()
+        return _fail(error, f"stdout, or a file to be written, takes no more: {error.strerror}.", as_json, 3)
     except Exception:  # noqa: BLE001 (a fault of ours: told in full, and not with the code of a "no")
         traceback.print_exc()
         return 3
@@ -92,9 +104,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _fail(error: Exception, message: str, as_json: bool, code: int) -> int:
     if as_json:
-        message = json.dumps({"error": {"type": type(error).__name__, "message": message}}, ensure_ascii=False)
+        message = dumped({"error": {"type": type(error).__name__, "message": message}})
     else:
-        message = "error: " + " ".join(message.split())
+        message = "error: " + printable(" ".join(message.split()))
     print(message, file=sys.stderr)
     return code
 
@@ -207,11 +219,29 @@ def _call(command: Command, values: dict[str, Any]) -> int:
             arguments[field.name] = field.from_text(_stdin() if field.stdin and given == "-" else given)
     try:
         code = command.run(place, arguments)
-        sys.stdout.flush()
+        return _answered(sys.stdout.flush, "What was asked was done.", place.json) or code
     except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _stop_answering()
         return 0
-    return code
+
+
+def _answered(write: Callable[[], None], done: str, as_json: bool) -> int:
+    """Write an answer to stdout; 0, or 3 when that cannot be, told with what was done. Raises BrokenPipeError."""
+    try:
+        write()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _stop_answering()
+        why = error.strerror or str(error)
+        return _fail(error, f"The answer could not be written to stdout: {why}. {done}".strip(), as_json, 3)
+    return 0
+
+
+def _stop_answering() -> None:
+    """What is still buffered goes nowhere, so that the end of the process does not fail at it again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _home_without_a_store(home: str | None) -> Path | None:
@@ -224,10 +254,15 @@ def _note_other_agents(memory: Any, place: Place) -> None:
     """Nothing was found: say so when it may only be that another agent was meant."""
     known = [one.name for one in memory.agents() if one.tenant == place.tenant]
     if known and place.agent not in known:
-        print(f"note: agent {place.agent!r} has nothing here; there is {', '.join(known[:5])}.", file=sys.stderr)
+        print(
+            f"note: agent {place.agent!r} has nothing here; there is {printable(', '.join(known[:5]))}.",
+            file=sys.stderr,
+        )
 
 
 def _stdin() -> str:
+    if sys.stdin is None:
+        raise InvalidContent("stdin is closed; give the text itself in place of -.")
     try:
         return sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as error:
@@ -261,10 +296,15 @@ def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
             if not verb.reads:
                 raise
             print(f"warning: that this was read could not be noted: {error}", file=sys.stderr)
-    if place.json:
-        print(json.dumps(plain(value), ensure_ascii=False, indent=2))
+    done = "" if verb.reads else f"Do not repeat it: {verb.name} was done, and what it changed is stored."
+    code = _answered(partial(_show, verb, value, now, place.json), done, place.json)
+    return code or int(bool(verb.no) and not value[verb.no])
+
+
+def _show(verb: Verb, value: Any, now: int, as_json: bool) -> None:
+    if as_json:
+        print(dumped(plain(value), indent=2))
     else:
         from engrain.shells.render import show
 
         show(verb.name, value, now)
-    return int(bool(verb.no) and not value[verb.no])

@@ -91,6 +91,8 @@ class Field:
             if self.type in ("object", "json"):
                 return self.from_json(json.loads(given))
             if self.type == "rows":
+                if given.lstrip().startswith("["):
+                    raise InvalidField(f"{self.name} must be {self.expected}, not a JSON array.")
                 return self.from_json([json.loads(line) for line in given.splitlines() if line.strip()])
         except ValueError as error:
             detail = f" ({error})" if isinstance(error, json.JSONDecodeError) else ""
@@ -116,7 +118,7 @@ class Field:
     def expected(self) -> str:
         """What it must be, in words."""
         if self.type == "rows":
-            return "JSON objects, one a line"
+            return "one JSON object per line"
         if self.type in ("object", "json"):
             return (
                 'a JSON object such as {"source": "build"}' if self.type == "object" else 'JSON, text in quotes: "on"'

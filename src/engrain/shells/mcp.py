@@ -18,7 +18,8 @@ from mcp.server.caching import CacheHint
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
-from pydantic import TypeAdapter, create_model
+from mcp.shared.message import SessionMessage
+from pydantic import TypeAdapter, ValidationError, create_model
 
 import engrain
 from engrain.errors import EngrainError, InvalidField
@@ -55,6 +56,7 @@ PROMPTS = {
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+_Stream = Any  # the SDK exports no type for its streams
 _Context = Any  # the SDK's request context; nothing of it is needed
 
 
@@ -76,8 +78,36 @@ async def _serve(server: Server[Any], memory: Memory) -> None:
         if sys.platform != "win32":  # asyncio cannot wait for signals there
             tasks.start_soon(_leave_on_signal, memory)
         async with stdio_server() as (reader, writer):
-            await server.run(reader, writer, server.create_initialization_options())
+            send, readable = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+            tasks.start_soon(_pass_on, reader, send, writer)
+            await server.run(readable, writer, server.create_initialization_options())
         tasks.cancel_scope.cancel()
+
+
+async def _pass_on(reader: _Stream, send: _Stream, writer: _Stream) -> None:
+    """Hand the client's messages to the server. The SDK drops a line that is not JSON; here it is answered, so that
+    the client does not wait for ever."""
+    async with send:
+        async for message in reader:
+            if not isinstance(message, ValidationError) or message.errors()[0]["type"] != "json_invalid":
+                await send.send(message)
+            elif str(message.errors()[0]["input"]).strip():
+                await writer.send(SessionMessage(_unreadable(message)))
+
+
+def _unreadable(error: ValidationError) -> types.JSONRPCError:
+    """The answer to a line that is not JSON to the SDK, under its id if Python can make it out: Python's reader is
+    less strict, for one with half a surrogate pair."""
+    told = error.errors()[0]
+    try:
+        asked = json.loads(str(told["input"]))
+    except (ValueError, RecursionError):
+        asked = None
+    id_ = asked.get("id") if isinstance(asked, dict) else None
+    known = type(id_) is int or (isinstance(id_, str) and id_.isprintable())
+    hint = "nothing was done. Send one JSON message a line, without half a surrogate pair (a lone \\ud800)."
+    detail = types.ErrorData(code=types.PARSE_ERROR, message=f"{told['msg']}; {hint}")
+    return types.JSONRPCError(jsonrpc="2.0", id=id_ if known else None, error=detail)
 
 
 async def _leave_on_signal(memory: Memory) -> None:

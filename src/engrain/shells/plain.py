@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime
 from typing import Any
+
+_CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
+_ESCAPES = {code: f"\\x{code:02x}" for code in _CONTROLS if chr(code) not in "\n\t"}
+_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in _CONTROLS if code > 0x20}  # which json leaves as they are
+
+
+def printable(text: str) -> str:
+    """The text with its control characters spelled out, except newline and tab: a terminal would obey them."""
+    return text.replace("\r\n", "\n").translate(_ESCAPES)
+
+
+def dumped(value: Any, indent: int | None = None) -> str:
+    """JSON that a terminal can show: with every control character escaped, and other letters as they are."""
+    return json.dumps(value, ensure_ascii=False, indent=indent).translate(_JSON_ESCAPES)
 
 
 def plain(value: Any, lean: bool = False) -> Any:

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from engrain.model.explain import explain
+from engrain.shells.plain import dumped, printable
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
 def _remembered(item: MemoryItem, now: datetime) -> None:
     told = f", told {item.repeats + 1} times" if item.repeats else ""
     _line(("remembered ", "green"), (item.id, "bold"), (f"  {item.kind}{told}", "cyan"))
+    if item.key and item.created_at != item.told_at and not item.repeats:
+        _line((f"it replaced an earlier value; both: engrain history {item.kind} {item.key}", "dim"))
     if item.redacted:
         _line((f"cut out before it was stored: {', '.join(item.redacted)}", "yellow"))
 
@@ -83,7 +86,7 @@ def _items(value: Mapping[str, Any], now: datetime) -> None:
 def _item(item: MemoryItem, now: datetime) -> None:
     _line((item.id, "bold"), ("  ", ""), *_about(item, now))
     console.print()
-    console.print(Text(item.content))
+    console.print(Text(printable(item.content)))
     console.print()
     told = [
         ("importance", f"{item.importance:g}"),
@@ -247,12 +250,13 @@ def _doctor(value: Mapping[str, Any], now: datetime) -> None:
 
 
 def _line(*parts: tuple[str, str]) -> None:
-    console.print(Text.assemble(*parts, no_wrap=False))
+    console.print(Text.assemble(*((printable(text), style) for text, style in parts), no_wrap=False))
 
 
 def _body(text: str, indent: int, lines: int, style: str = "") -> None:
     """Wrapped and indented text, at most so many lines of it."""
-    wrapped = Text(" ".join(text.split()) if lines == 1 else text.strip(), style).wrap(console, console.width - indent)
+    told = printable(" ".join(text.split()) if lines == 1 else text.strip())
+    wrapped = Text(told, style).wrap(console, console.width - indent)
     shown = list(wrapped)[:lines]
     if len(wrapped) > lines:
         shown[-1].truncate(console.width - indent - 2, overflow="crop")
@@ -276,7 +280,7 @@ def _table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> None:
     if not head:
         table.columns[0].style, table.columns[0].no_wrap = "dim", True
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     if console.is_terminal:
         console.print(table)
         return
@@ -312,19 +316,15 @@ def _told(text: str) -> Callable[[Mapping[str, Any], datetime], None]:
 
 def _plain_text(value: Mapping[str, Any], now: datetime) -> None:
     if value["context"]:
-        print(value["context"])
+        print(printable(value["context"]))
 
 
 def _json_value(value: Mapping[str, Any], now: datetime) -> None:
-    import json
-
-    print(json.dumps(value["value"], ensure_ascii=False))
+    print(dumped(value["value"]))
 
 
 def _found(value: Mapping[str, Any], now: datetime) -> None:
-    import json
-
-    _table([(key, json.dumps(part, ensure_ascii=False)) for key, part in value["found"].items()])
+    _table([(key, dumped(part)) for key, part in value["found"].items()])
 
 
 _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
