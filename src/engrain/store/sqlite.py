@@ -20,6 +20,7 @@ from engrain.errors import (
     StoreReadOnly,
     StoreUnavailable,
 )
+from engrain.store import forks
 from engrain.store.base import BaseStore
 from engrain.store.filesystem import refuse_network_folder
 from engrain.store.port import Params, Row
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 FILE = "engrain.db"
 _APPLICATION = 0x656E6772  # "engr": what `file` and other tools know the store by
+_SCRUB_SECONDS = 0.2  # a scrub holds the write lock while it waits for readers, so it waits for the short ones only
 
 _CLASSES: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_BUSY: StoreBusy,
@@ -55,15 +57,23 @@ class SqliteStore(BaseStore):
         self._path = home / FILE
         self._config = config
         self._lock = threading.RLock()
+        self._gate = threading.Condition()
+        self._reading = 0
+        self._stilled = False
         self._writer: sqlite3.Connection | None = None
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
+        self._unscrubbed = False
         self._pid = os.getpid()
         refuse_network_folder(home)
+        forks.watch(self)
         try:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self._translated():
+            with self._lock, self._translated():
                 self._found_or_made()
+                self._unscrubbed = (
+                    self._log_is_filled()
+                )  # emptied after the first write: opening has no disk to wait for
                 self._idle.append(self._connect())
         except OSError as error:
             raise StoreUnavailable(f"{home}: {error.strerror}.") from error
@@ -121,25 +131,69 @@ class SqliteStore(BaseStore):
         if self._closed:
             raise StoreClosed
         if self._pid != os.getpid():
-            # A connection must not be used, nor closed, on the other side of a fork: start afresh and leave the
-            # parent's alone.
-            _ORPHANS.extend([*self._idle, *([self._writer] if self._writer else [])])
-            self._idle, self._writer, self._lock, self._pid = [], None, threading.RLock(), os.getpid()
+            self._begin_afresh()  # forked without Python's hooks
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
         self._check_open()
+        with self._gate:
+            self._reading += 1
         try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._connect()
-        try:
-            yield connection
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._connect()
+            try:
+                yield connection
+            finally:
+                if self._closed:
+                    connection.close()
+                else:
+                    self._idle.append(connection)
         finally:
-            if self._closed:
-                connection.close()
-            else:
-                self._idle.append(connection)
+            with self._gate:
+                self._reading -= 1
+                self._gate.notify_all()
+
+    # -- forks ------------------------------------------------------------------------------------------------------
+    # SQLite keeps a process's file locks in its memory, by file. A child that inherits any of them believes that it
+    # holds what only its parent holds: a write lock nobody will ever give back, or the shared lock that keeps the log
+    # from being deleted under it. So no connection is open, and no thread inside SQLite, while a process forks.
+
+    def still(self) -> None:
+        """Waits for the statements of other threads (no longer than a write waits), then closes every connection and
+        keeps threads out until ``resume``. A transaction the forking thread itself is in stays open: the parent goes
+        on with it, and the child cannot write."""
+        seconds = self._config.busy_seconds
+        if not self._lock.acquire(timeout=seconds):
+            return
+        self._gate.acquire()
+        self._stilled = True
+        idle = self._gate.wait_for(lambda: self._reading == 0, timeout=seconds)
+        if idle and not (self._writer is not None and self._writer.in_transaction):
+            self._close_connections()
+
+    def resume(self) -> None:
+        """After a fork: the parent lets its threads go on, the child begins afresh."""
+        if self._pid != os.getpid():
+            self._begin_afresh()
+        elif self._stilled:
+            self._stilled = False
+            self._gate.release()
+            self._lock.release()
+
+    def _begin_afresh(self) -> None:
+        """A connection that is left must not be used, nor closed, on the other side of a fork."""
+        _ORPHANS.extend([*self._idle, *([self._writer] if self._writer else [])])
+        self._idle, self._writer, self._reading, self._stilled = [], None, 0, False
+        self._lock, self._gate, self._pid = threading.RLock(), threading.Condition(), os.getpid()
+
+    def _close_connections(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -191,6 +245,8 @@ class SqliteStore(BaseStore):
                 if connection.in_transaction:
                     connection.execute("rollback")
                 raise
+            if self._unscrubbed:
+                self._scrub_quietly(connection)
 
     # -- schema -----------------------------------------------------------------------------------------------------
 
@@ -270,8 +326,36 @@ class SqliteStore(BaseStore):
 
     def scrub(self) -> None:
         """Deleted pages are zeroed by secure_delete; here the write-ahead log, which still holds them, is emptied.
-        While another process reads an old snapshot the log stays until the next scrub or checkpoint."""
-        self._raw("pragma wal_checkpoint(truncate)")
+        While somebody reads an old snapshot that cannot be done: then it is tried again after each write, when this
+        store is closed, and by whoever opens the home next."""
+        self._check_open()
+        with self._lock, self._translated():
+            self._unscrubbed = True
+            if self._writer is None:
+                self._writer = self._connect()
+            if not self._writer.in_transaction:
+                self._unscrubbed = not self._log_emptied(self._writer, _SCRUB_SECONDS)
+
+    def _scrub_quietly(self, connection: sqlite3.Connection) -> None:
+        """One attempt that waits for nobody. The write it follows has succeeded and is not to fail by it; a store
+        that is truly damaged or full says so at its next statement."""
+        self._unscrubbed = True
+        with suppress(sqlite3.Error):
+            self._unscrubbed = not self._log_emptied(connection, 0)
+
+    def _log_emptied(self, connection: sqlite3.Connection, seconds: float) -> bool:
+        connection.execute(f"pragma busy_timeout = {int(seconds * 1000)}")
+        try:
+            return bool(connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0] == 0)
+        finally:
+            connection.execute(f"pragma busy_timeout = {int(self._config.busy_seconds * 1000)}")
+
+    def _log_is_filled(self) -> bool:
+        """True if a log was left: by a process that is at work, or one that died between a deletion and its scrub."""
+        try:
+            return self._path.with_name(f"{FILE}-wal").stat().st_size > 0
+        except FileNotFoundError:
+            return False
 
     def describe(self) -> Mapping[str, Any]:
         names = (self._path, *(self._path.with_name(self._path.name + end) for end in ("-wal", "-shm")))
@@ -282,12 +366,10 @@ class SqliteStore(BaseStore):
         if self._pid != os.getpid():
             return
         with self._lock:
+            for connection in [one for one in (self._writer, *self._idle) if one and self._unscrubbed][:1]:
+                self._scrub_quietly(connection)
             self._closed = True
-            while self._idle:
-                self._idle.pop().close()
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+            self._close_connections()
 
 
 _ORPHANS: list[sqlite3.Connection] = []  # kept so that a forked child never closes its parent's connections
