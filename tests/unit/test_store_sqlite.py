@@ -64,6 +64,30 @@ def test_a_child_forked_while_another_thread_writes_can_write(tmp_path: Path) ->
 
 
 @forks
+def test_a_fork_is_not_held_up_by_threads_that_always_read(tmp_path: Path) -> None:
+    memory = opened(tmp_path)
+    memory.agent("a").remember("something to count")
+    done = threading.Event()
+
+    def reads() -> None:
+        while not done.is_set():
+            memory.agent("a").count()
+
+    threads = [threading.Thread(target=reads) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    began = time.monotonic()
+    ends = [left_with(forked(lambda: memory.agent("a").remember("said by a child"))) for _ in range(3)]
+    took = time.monotonic() - began
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert ends == [0, 0, 0]
+    assert took < 8, "less than one write's patience for all three"
+    memory.close()
+
+
+@forks
 def test_what_a_child_writes_after_its_parent_closed_is_kept(tmp_path: Path) -> None:
     memory = opened(tmp_path)
     memory.agent("a").remember("said by the parent")

@@ -59,7 +59,7 @@ class SqliteStore(BaseStore):
         self._lock = threading.RLock()
         self._gate = threading.Condition()
         self._reading = 0
-        self._stilled = False
+        self._forking: int | None = None  # the thread that is about to fork
         self._writer: sqlite3.Connection | None = None
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
@@ -137,6 +137,8 @@ class SqliteStore(BaseStore):
     def _reader(self) -> Iterator[sqlite3.Connection]:
         self._check_open()
         with self._gate:
+            while self._forking not in (None, threading.get_ident()):
+                self._gate.wait()
             self._reading += 1
         try:
             try:
@@ -168,7 +170,7 @@ class SqliteStore(BaseStore):
         if not self._lock.acquire(timeout=seconds):
             return
         self._gate.acquire()
-        self._stilled = True
+        self._forking = threading.get_ident()
         idle = self._gate.wait_for(lambda: self._reading == 0, timeout=seconds)
         if idle and not (self._writer is not None and self._writer.in_transaction):
             self._close_connections()
@@ -177,15 +179,16 @@ class SqliteStore(BaseStore):
         """After a fork: the parent lets its threads go on, the child begins afresh."""
         if self._pid != os.getpid():
             self._begin_afresh()
-        elif self._stilled:
-            self._stilled = False
+        elif self._forking == threading.get_ident():
+            self._forking = None
+            self._gate.notify_all()
             self._gate.release()
             self._lock.release()
 
     def _begin_afresh(self) -> None:
         """A connection that is left must not be used, nor closed, on the other side of a fork."""
         _ORPHANS.extend([*self._idle, *([self._writer] if self._writer else [])])
-        self._idle, self._writer, self._reading, self._stilled = [], None, 0, False
+        self._idle, self._writer, self._reading, self._forking = [], None, 0, None
         self._lock, self._gate, self._pid = threading.RLock(), threading.Condition(), os.getpid()
 
     def _close_connections(self) -> None:
