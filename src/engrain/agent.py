@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from engrain.errors import InvalidField, InvalidInput, UnknownItem
 from engrain.intake import validate
-from engrain.intake.redact import redact, redact_value
+from engrain.intake.redact import redact, redact_value, refuse_secret
 from engrain.model.decision import Advice, Experience, Outcome
 from engrain.model.item import Hit, MemoryItem
 from engrain.model.scope import Scope
@@ -80,7 +80,7 @@ class Agent:
         """Keep many in one transaction: all or none, one item per row, in order. Rows have ``remember``'s fields."""
         self._memory._check_open()
         drafts = []
-        for number, row in enumerate(rows):
+        for number, row in enumerate(self._rows(rows)):
             try:
                 drafts.append(validate.draft(row, self._memory.kinds))
             except InvalidInput as error:
@@ -161,6 +161,8 @@ class Agent:
         """One's own active items, oldest first; ``after`` the last item of the page before (or its id)."""
         self._memory._check_open()
         kind = None if kind is None else validate.kind_name(kind, self._memory.kinds)
+        if after is not None and not isinstance(after, str | MemoryItem):
+            raise InvalidField(f"after must be an item or its id, not {type(after).__name__}.")
         return self._memory.items.list(self.scope, kind, validate.whole("limit", limit, 1, 10_000), after)
 
     def count(self, kind: str | None = None) -> int:
@@ -210,7 +212,9 @@ class Agent:
         from engrain.intake.kv import KeyValue
 
         self._memory._check_open()
-        return KeyValue(self._memory.store, self._memory.world, self.scope, namespace)
+        return KeyValue(
+            self._memory.store, self._memory.world, self.scope, namespace, redacts=self._memory.config.redact
+        )
 
     # -- decisions ----------------------------------------------------------------------------------------------------
 
@@ -224,14 +228,16 @@ class Agent:
         """What to do next, with value, interval and evidence. The decision is logged with its propensity before this
         returns. With options and no evidence it explores; with neither it abstains."""
         self._memory._check_open()
+        self._named(task_type=task_type, options=options, episode=episode)
         learner = self._memory.learner
-        advice = learner.advise(self.scope, task_type, state=_clean(state), options=options, episode=episode)
+        advice = learner.advise(self.scope, task_type, state=self._clean(state), options=options, episode=episode)
         return self._wrote(advice)
 
     def observe(self, advice: Advice | str, outcome: Outcome, action: str | None = None) -> Experience:
         """What came of an advice (or of a decision id); ``action`` when another was taken. Observing again revises."""
         self._memory._check_open()
-        return self._memory.learner.observe(self.scope, advice, _redacted(outcome), action=action)
+        self._named(action=action)
+        return self._memory.learner.observe(self.scope, advice, self._told(outcome), action=action)
 
     def observe_step(
         self,
@@ -261,12 +267,13 @@ class Agent:
         """Many experiences in one transaction: all or none. Rows have the fields of ``observe_step``."""
         self._memory._check_open()
         cleaned = []
-        for number, row in enumerate(rows):
+        for number, row in enumerate(self._rows(rows)):
             if not isinstance(row, Mapping):
                 raise InvalidField(f"Row {number} must be a dict of the arguments of observe_step().")
-            changed = {name: _clean(row[name]) for name in ("state", "next_state") if name in row}
-            if isinstance(row.get("outcome"), Outcome):
-                changed["outcome"] = _redacted(row["outcome"])
+            self._named(**{name: row.get(name) for name in ("task_type", "action", "episode", "task_id")})
+            changed = {name: self._clean(row[name]) for name in ("state", "next_state") if name in row}
+            if "outcome" in row:
+                changed["outcome"] = self._told(row["outcome"])
             cleaned.append({**row, **changed})
         return self._wrote(self._memory.learner.observe_many(self.scope, cleaned))
 
@@ -289,6 +296,33 @@ class Agent:
             self._known = True
         return result
 
+    @staticmethod
+    def _rows(rows: Any) -> Iterable[Any]:
+        if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
+            raise InvalidField(f"rows must be a list of dicts, not {type(rows).__name__}.")
+        return rows
+
+    def _clean(self, state: Any) -> Any:
+        """A state without secrets; whatever is not a mapping goes on to be refused where states are checked."""
+        redacts = self._memory.config.redact and isinstance(state, Mapping)
+        return redact_value(dict(state))[0] if redacts else state
+
+    def _told(self, outcome: Any) -> Any:
+        """An outcome without secrets in its error."""
+        if not self._memory.config.redact:
+            return outcome
+        if isinstance(outcome, Mapping) and isinstance(outcome.get("error"), str):
+            return {**outcome, "error": redact(outcome["error"]).text}
+        if isinstance(outcome, Outcome) and isinstance(outcome.error, str):
+            return replace(outcome, error=redact(outcome.error).text)
+        return outcome
+
+    def _named(self, **names: Any) -> None:
+        """Refuse secrets in names: they stand in every row and are looked up by."""
+        for name, value in names.items() if self._memory.config.redact else ():
+            for one in value if isinstance(value, list | tuple) else (value,):
+                refuse_secret(name, one)
+
     def _kinds(self, kinds: Sequence[str]) -> tuple[str, ...]:
         if isinstance(kinds, str) or not isinstance(kinds, Sequence | set | frozenset):
             raise InvalidField(f"kinds must be a list of kinds, not {kinds!r}.")
@@ -297,17 +331,3 @@ class Agent:
     @staticmethod
     def _optional(name: str, value: str | None) -> str | None:
         return None if value is None else validate.text(name, value, validate.FIELD_CHARACTERS)
-
-
-def _clean(state: Any) -> Any:
-    """A state without secrets; whatever is no flat mapping goes on to be refused where states are checked."""
-    try:
-        return redact_value(state)[0] if isinstance(state, Mapping) else state
-    except RecursionError:
-        return state
-
-
-def _redacted(outcome: Outcome) -> Outcome:
-    if isinstance(outcome, Outcome) and isinstance(outcome.error, str):
-        return replace(outcome, error=redact(outcome.error).text)
-    return outcome

@@ -36,6 +36,9 @@ class EngrainError(Exception):
         super().__init__(" ".join(part for part in (summary if self.leads or not detail else "", detail) if part))
         self.detail = detail
 
+    def __reduce__(self) -> tuple[type[EngrainError], tuple[str]]:
+        return type(self), (self.detail,)  # through a process pool the docstring must not be put before itself
+
 
 class InvalidInput(EngrainError):
     """A value was refused and nothing was changed."""

@@ -15,6 +15,7 @@ from engrain import upkeep
 from engrain.agent import Agent
 from engrain.config import Config, load
 from engrain.errors import ConfigError, EngrainError, InvalidField, StoreClosed
+from engrain.intake.redact import refuse_secret
 from engrain.intake.signals import Signals
 from engrain.intake.validate import NAME_CHARACTERS, text
 from engrain.model.item import KINDS
@@ -156,6 +157,8 @@ class Memory:
         for field, value in (("agent", name), ("tenant", tenant), ("team", team)):
             if field != "team" or value is not None:
                 text(field, value, NAME_CHARACTERS)
+                if self.config.redact:
+                    refuse_secret(field, value)
         if tenant == "*":
             raise InvalidField("tenant must not be '*', which stands for administration.")
         known = self.store.read("agent_find", {"tenant": tenant, "agent": name})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from engrain.testing.machine import MemoryMachine
@@ -47,6 +47,7 @@ def explore(machine: type[MemoryMachine], examples: int, steps: int) -> None:
     wanted = settings(
         max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=True, database=None,
         suppress_health_check=QUIET, print_blob=False,
+        phases=[phase for phase in Phase if phase is not Phase.explain],  # explaining a long run takes longer than it
     )  # fmt: skip
     run_state_machine_as_test(machine, settings=wanted)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from engrain.errors import InvalidField
+from engrain.intake.redact import redact_value, refuse_secret
 from engrain.intake.validate import CONTENT_BYTES, FIELD_CHARACTERS, NAME_CHARACTERS, json_value, span, text, whole
 from engrain.model.scope import Scope
 from engrain.store.port import Store
@@ -17,7 +18,10 @@ from engrain.world import World
 class KeyValue:
     """One namespace of one agent. Values are JSON; a key that has outlived its time to live is not there."""
 
-    def __init__(self, store: Store, world: World, scope: Scope, namespace: str) -> None:
+    def __init__(self, store: Store, world: World, scope: Scope, namespace: str, *, redacts: bool) -> None:
+        self._redacts = redacts
+        if redacts:
+            refuse_secret("namespace", namespace)
         self._store = store
         self._world = world
         self._base = {
@@ -27,8 +31,11 @@ class KeyValue:
         }
 
     def set(self, key: str, value: Any, ttl: timedelta | str | None = None) -> None:
-        """Store a JSON value (at most 1 MiB), replacing what was there, for ever or for ``ttl``."""
-        encoded = to_json(json_value("value", value, 0))
+        """Store a JSON value (to 1 MiB) in place of what was there, for ever or for ``ttl``. Secrets are cut out."""
+        if self._redacts:
+            refuse_secret("key", key)
+        plain = json_value("value", value, 0)
+        encoded = to_json(redact_value(plain)[0] if self._redacts else plain)
         if len(encoded.encode()) > CONTENT_BYTES:
             raise InvalidField(f"value has more than {CONTENT_BYTES:,} bytes as JSON.")
         life, now = span("ttl", ttl), self._world.now()

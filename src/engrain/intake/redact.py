@@ -12,10 +12,13 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
+
+from engrain.errors import InvalidField
 
 TOKEN_LENGTH = 20  # characters; whatever a `run` rule matches is at least as long
 NESTED_LENGTH = 1024  # characters; refused values up to this long are searched again, which keeps the work linear
@@ -88,10 +91,20 @@ def redact_value(value: Any) -> tuple[Any, tuple[str, ...]]:
     return (clean, tuple(dict.fromkeys(found))) if found else (value, ())
 
 
+def refuse_secret(name: str, value: object) -> None:
+    """Raise InvalidField when a name holds what looks like a secret: cutting it out would change what it names."""
+    if isinstance(value, str) and (rules := _judged(value).rules):
+        raise InvalidField(f"{name} holds what looks like a secret ({rules[0]}); use another name.")
+
+
+def _judged(text: str) -> Redacted:
+    return _short(text) if len(text) <= SHORT else redact(text)
+
+
 def _walk(value: Any, found: list[str]) -> Any:
     if isinstance(value, str):
         return _text(value, found)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         clean: dict[Any, Any] = {}
         for key, inner in value.items():
             name = _text(key, found) if isinstance(key, str) else key
@@ -100,13 +113,15 @@ def _walk(value: Any, found: list[str]) -> Any:
             is_pair = isinstance(key, str) and isinstance(inner, str)
             clean[name] = _under_key(name, inner, found) if is_pair else _walk(inner, found)
         return clean
-    if isinstance(value, list | tuple):
-        return type(value)(_walk(inner, found) for inner in value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [
+            _walk(inner, found) for inner in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)
+        ]
     return value
 
 
 def _text(text: str, found: list[str]) -> str:
-    result = _short(text) if len(text) <= SHORT else redact(text)
+    result = _judged(text)
     found.extend(result.rules)
     return result.text
 

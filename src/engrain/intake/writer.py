@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engrain.errors import InvalidField
-from engrain.intake.redact import redact, redact_value
+from engrain.intake.redact import redact, redact_value, refuse_secret
 from engrain.intake.signals import Signals
 from engrain.intake.validate import Draft
 from engrain.model.item import MemoryItem
@@ -87,14 +86,9 @@ class Writer:
         if not self._redacts:
             return one, ()
         for name in ("key", "session", "role", "source"):
-            value = getattr(one, name)
-            if value and redact(value).rules:
-                raise InvalidField(
-                    f"{name} holds what looks like a secret ({redact(value).rules[0]}); use another name."
-                )
+            refuse_secret(name, getattr(one, name))
         for tag in one.tags:
-            if redact(tag).rules:
-                raise InvalidField(f"a tag holds what looks like a secret ({redact(tag).rules[0]}); use another tag.")
+            refuse_secret("a tag", tag)
         found = redact(one.content)
         metadata, rules = redact_value(one.metadata) if one.metadata else (one.metadata, ())
         both = tuple(dict.fromkeys((*found.rules, *rules)))
@@ -115,12 +109,17 @@ class Writer:
         for start in range(0, len(echoing) if self._echo else 0, CHUNK):
             some = {"fingerprints": echoing[start : start + CHUNK], "since": batch.now - self._echo}
             for row in tx.read("memory_shown_lately", {**base, **some}):
-                batch.echoes.setdefault((row["kind"], row["fingerprint"]), row["id"])
+                batch.echoes.setdefault((row["kind"], row["content"]), row["id"])
 
     @staticmethod
     def _may_echo(one: Draft) -> bool:
-        """A dated or keyed item says itself which event or name it belongs to; everything else may be an echo."""
-        return one.key is None and one.occurred_at is None and len(one.content.split()) >= ECHO_WORDS
+        """Only content and kind were given: whoever says when, in which session, under which key or for whom, tells
+        something of its own."""
+        return (
+            one == Draft(one.content, one.kind, metadata=one.metadata)
+            and not one.metadata
+            and (len(one.content.split()) >= ECHO_WORDS)
+        )
 
     def _place(
         self,
@@ -138,7 +137,7 @@ class Writer:
                 batch.repeats[id_] = batch.repeats.get(id_, 0) + 1
                 return id_
         if self._may_echo(one):
-            known = batch.echoes.get((one.kind, fingerprint(one.content)))
+            known = batch.echoes.get((one.kind, one.content))
             if known is not None:
                 when = batch.now + batch.repeats.get(known, 0)
                 echo = {"tenant": scope.tenant, "id": known, "agent": scope.agent, "session": one.session, "now": when}
@@ -156,7 +155,7 @@ class Writer:
         passages: Sequence[Any],
         batch: _Batch,
     ) -> str:
-        now = batch.now + len(batch.inserts)  # rows of one batch keep their order
+        now = batch.now  # rows of one batch keep their order by their ids
         current = batch.currents.get((one.kind, one.key)) if one.key is not None else None
         shares = one.visibility != "private" or (current is not None and current["visibility"] != "private")
         if shares and batch.shared_seq is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from engrain.model.item import MemoryItem
@@ -81,16 +81,13 @@ class Model:
         """One thing per row; a thing with ``id`` None is new, and the engine's id is to be filled in."""
         self.teams.setdefault(scope, None)
         found: list[Told] = []
-        fresh = 0
         for row in rows:
             known = self._twin(scope, row, now)
             if known is not None:
                 known.repeats += 1
                 found.append(known)
                 continue
-            moment = now + timedelta(microseconds=fresh)
-            fresh += 1
-            found.append(self._add(scope, row, now, moment))
+            found.append(self._add(scope, row, now))
         return found
 
     def _twin(self, scope: Scope, row: Mapping[str, Any], now: datetime) -> Told | None:
@@ -105,11 +102,11 @@ class Model:
         ]
         return min(twins, key=lambda thing: (thing.created_at, thing.id or "~")) if twins else None
 
-    def _add(self, scope: Scope, row: Mapping[str, Any], now: datetime, moment: datetime) -> Told:
+    def _add(self, scope: Scope, row: Mapping[str, Any], now: datetime) -> Told:
         life = row.get("expires_in")
         values = {name: value for name, value in row.items() if name != "expires_in"}
-        new = Told(tenant=scope[0], agent=scope[1], created_at=moment, told_at=moment, **values)
-        new.expires_at = None if life is None else moment + life
+        new = Told(tenant=scope[0], agent=scope[1], created_at=now, told_at=now, **values)
+        new.expires_at = None if life is None else now + life
         current = self.current(scope, new.kind, new.key) if new.key is not None else None
         if current is not None:
             if current.lives(now):
@@ -177,6 +174,8 @@ class Model:
         """Whether an agent may read a thing."""
         tenant, agent = scope
         if thing.tenant != tenant:
+            return False
+        if thing.agent != agent and thing.state != "active":
             return False
         if thing.agent == agent or thing.visibility == "public":
             return True

@@ -57,20 +57,20 @@ select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at,
     (select count(*) from echoes e where e.tenant = :tenant and e.memory_id = m.id) as echoes
 from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
 where m.id = :id and m.tenant = :tenant and (m.expires_at is null or m.expires_at > :now)
-  and (m.agent = :agent or m.visibility = 'public'
+  and (m.agent = :agent or (m.state = 'active' and (m.visibility = 'public'
        or (m.visibility = 'team' and m.agent in (
            select a.name from agents a join agents me on me.tenant = a.tenant and me.team = a.team
-           where a.tenant = :tenant and me.name = :agent)));
+           where a.tenant = :tenant and me.name = :agent)))));
 
 -- The same for many, of which expired ones were left out before.
 -- name: memory_get_many
 select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at, 0 as echoes
 from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
 where m.id in (:ids) and m.tenant = :tenant
-  and (m.agent = :agent or m.visibility = 'public'
+  and (m.agent = :agent or (m.state = 'active' and (m.visibility = 'public'
        or (m.visibility = 'team' and m.agent in (
            select a.name from agents a join agents me on me.tenant = a.tenant and me.team = a.team
-           where a.tenant = :tenant and me.name = :agent)));
+           where a.tenant = :tenant and me.name = :agent)))));
 
 -- name: memory_lookup
 select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at,
