@@ -304,8 +304,12 @@ class Agent:
 
     def _clean(self, state: Any) -> Any:
         """A state without secrets; whatever is not a mapping goes on to be refused where states are checked."""
-        redacts = self._memory.config.redact and isinstance(state, Mapping)
-        return redact_value(dict(state))[0] if redacts else state
+        if not self._memory.config.redact or not isinstance(state, Mapping):
+            return state
+        try:
+            return redact_value(state)[0]
+        except RecursionError as error:
+            raise InvalidField("state contains itself; leave the circle out.") from error
 
     def _told(self, outcome: Any) -> Any:
         """An outcome without secrets in its error."""

@@ -141,7 +141,7 @@ def drive(place: Place, folder: Path, clients: int, seconds: float, kills: float
 
 
 def test_some_servers_some_killed_for_a_moment(tmp_path: Path) -> None:
-    drive(Place(tmp_path / "home"), tmp_path / "notes", clients=2, seconds=2.5, kills=1.2, pause=0.1)
+    drive(Place(tmp_path / "home"), tmp_path / "notes", clients=2, seconds=1.6, kills=0.9, pause=0.1)
 
 
 @pytest.mark.slow

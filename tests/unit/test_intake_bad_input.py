@@ -283,7 +283,12 @@ def test_decisions_that_are_not_there(memory: Memory, agent: Agent) -> None:
     good = Outcome(success=True, evidence="executed")
     refused(memory, UnknownDecision, "advise", lambda: agent.observe("0" * 26, good))
     advice = agent.advise("task", options=["a", "b"])
-    refused(memory, ActionNotOffered, "'c' is not one of a, b", lambda: agent.observe(advice, good, action="c"))
+    refused(
+        memory,
+        ActionNotOffered,
+        "'c' was not offered; the options were a, b",
+        lambda: agent.observe(advice, good, action="c"),
+    )
     stranger = memory.agent("somebody else")
     refused(memory, UnknownDecision, "somebody else", lambda: stranger.observe(advice, good))
     abstained = agent.advise("another task")

@@ -77,7 +77,8 @@ def test_an_echo_is_the_very_same_words_and_nothing_else_said(tmp_path: Path) ->
         assert agent.recall("config lives where")
         assert agent.remember("config lives in /etc/App/Conf and only there").id == first.id
         assert agent.remember("config lives in /etc/app/conf and only there").id != first.id
-        assert agent.remember(first.content, session="tuesday").session == "tuesday"
+        assert agent.remember(first.content, session="tuesday").id == first.id
+        assert agent.remember(first.content, session="tuesday", role="user").session == "tuesday"
         assert agent.remember(first.content, visibility="team").visibility == "team"
 
 

@@ -113,13 +113,10 @@ class Writer:
 
     @staticmethod
     def _may_echo(one: Draft) -> bool:
-        """Only content and kind were given: whoever says when, in which session, under which key or for whom, tells
-        something of its own."""
-        return (
-            one == Draft(one.content, one.kind, metadata=one.metadata)
-            and not one.metadata
-            and (len(one.content.split()) >= ECHO_WORDS)
-        )
+        """Whoever says when, under which key, who said it or for whom, tells something of its own; the bare words of
+        what was just shown are an echo, in whatever session (the link keeps the session)."""
+        bare = Draft(one.content, one.kind, session=one.session, metadata=one.metadata)
+        return one == bare and not one.metadata and len(one.content.split()) >= ECHO_WORDS
 
     def _place(
         self,
