@@ -7,7 +7,6 @@ agent may not see cannot touch a score.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +62,12 @@ class View:
         self.norms: dict[object, list[Floats]] = {}  # of BM25, by its settings
         self._near: dict[int, Mask] = {}
         self._place(order)
+        # Plain attributes: a cached_property of Python 3.11 has a lock that a forked child may inherit held.
+        self.single = len(self.owner) == self.n  # every item is one passage: what holds for passages holds for items
+        self.starts: Wide = np.flatnonzero(~self.joined)  # the first item of each session
+        self.total_length: Floats = (
+            np.add.reduceat(self.length, self.first) if self.n else self.length
+        )  # terms of items
         ends = self.items["expires"]
         soon = ends[ends > now].min(initial=FOREVER)
         self.until: int = int(soon)
@@ -96,21 +101,6 @@ class View:
         self.first: Wide = np.searchsorted(
             self.owner, np.arange(self.n)
         )  # each item's first passage; it has one at least
-
-    @cached_property
-    def total_length(self) -> Floats:
-        """Terms of each item, over its passages."""
-        return np.add.reduceat(self.length, self.first) if self.n else self.length
-
-    @cached_property
-    def single(self) -> bool:
-        """Every item is one passage, so that what holds for passages holds for items."""
-        return len(self.owner) == self.n
-
-    @cached_property
-    def starts(self) -> Wide:
-        """The first item of each session."""
-        return np.flatnonzero(~self.joined)
 
     def id(self, item: int) -> str:
         return self.parts[int(self.part[item])].segment.ids[int(self.row[item])]
