@@ -194,18 +194,12 @@ class Agent:
         self._memory._check_open()
         if not isinstance(helpful, bool):
             raise InvalidField(f"helpful must be True or False, not {helpful!r}.")
-        item = self._memory.items.get(self.scope, validate.text("id", id, validate.FIELD_CHARACTERS))
-        if item is None:
-            raise UnknownItem(f"{id!r} is not an item that agent {self.scope.agent!r} can see.")
-        self._memory.signals.used(self.scope.tenant, item.id, helpful=helpful)
+        self._memory.signals.used(self.scope.tenant, self._seen(id), helpful=helpful)
 
     def applied(self, id: str) -> None:
         """Say that a recalled item was acted upon. Raises UnknownItem."""
         self._memory._check_open()
-        item = self._memory.items.get(self.scope, validate.text("id", id, validate.FIELD_CHARACTERS))
-        if item is None:
-            raise UnknownItem(f"{id!r} is not an item that agent {self.scope.agent!r} can see.")
-        self._memory.signals.used(self.scope.tenant, item.id, applied=1)
+        self._memory.signals.used(self.scope.tenant, self._seen(id), applied=1)
 
     def kv(self, namespace: str = "default") -> KeyValue:
         """A key-value namespace of this agent: set, get, has, search, delete, with time to live."""
@@ -295,6 +289,13 @@ class Agent:
             self._memory.note_agent(self.scope)
             self._known = True
         return result
+
+    def _seen(self, id: str) -> str:
+        """The id of an item that this agent can see, or UnknownItem."""
+        item = self._memory.items.get(self.scope, validate.text("id", id, validate.FIELD_CHARACTERS))
+        if item is None:
+            raise UnknownItem(f"{id!r} is not an item that agent {self.scope.agent!r} can see.")
+        return item.id
 
     @staticmethod
     def _rows(rows: Any) -> Iterable[Any]:
