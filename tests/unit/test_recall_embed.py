@@ -6,6 +6,7 @@ import http.server
 import json
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -71,9 +72,28 @@ def test_threads_may_share_an_embedder() -> None:
         assert all(np.array_equal(found, expected) for found in pool.map(lambda _: fresh.embed(many), range(16)))
 
 
-def test_importing_it_does_not_import_tokenizers() -> None:
-    code = "import sys, engrain.recall.recaller; sys.exit('tokenizers' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_every_known_word_is_cut_as_the_tokenizer_cuts_it() -> None:
+    model = StaticEmbedder()._model()
+    known = [word.removeprefix("##") for word in model._vocabulary if word.isascii() and not word.startswith("[")]
+    rng = np.random.default_rng(5)
+    joined = ["".join(known[n] for n in rng.integers(0, len(known), rng.integers(2, 6))) for _ in range(20_000)]
+    letters = [bytes(rng.integers(33, 127, rng.integers(1, 120), dtype=np.uint8)).decode() for _ in range(5_000)]
+    for words in (known, joined, letters, ["x" * 100, "x" * 101, "x" * 70]):
+        long = model.tokenizer.encode_batch(words, add_special_tokens=False)
+        assert all(model.cut(word) == cut.ids for word, cut in zip(words, long, strict=True))
+
+
+def test_tokenizers_is_imported_for_what_is_not_ascii_only() -> None:
+    code = """
+        import sys
+        from engrain.recall.embed import packaged
+        for text in (sys.argv[1], sys.argv[2]):
+            packaged().embed([text])
+            packaged().count(text)
+            print("tokenizers" in sys.modules)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), "E-404: what's unforeseeably [wrong]? " * 99, "café"]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.split() == ["False", "True"]
 
 
 @pytest.mark.parametrize("spec", ["", "statik", "onnx:", "openai:", "onnx:/no/such/model.onnx"])

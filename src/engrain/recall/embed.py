@@ -72,43 +72,90 @@ def unit(vectors: npt.NDArray[Any]) -> Floats:
 
 
 class _Pieces(dict[str, list[int]]):
-    """Known words and their word pieces. BERT's tokenizer cuts every word by itself, so a word is looked up once."""
+    """Words and their word pieces: WordPiece (Wu et al. 2016), greedy, the longest known piece first. BERT cuts every
+    word by itself, so a word is cut once."""
 
-    def __init__(self, tokenizer: Any, unknown: int) -> None:
+    def __init__(self, vocabulary: dict[str, int], model: dict[str, Any]) -> None:
         super().__init__()
-        self._tokenizer, self._unknown = tokenizer, unknown
+        self._known = vocabulary
+        self._prefix: str = model["continuing_subword_prefix"]
+        self._longest: int = model["max_input_chars_per_word"]
+        self._unknown = [vocabulary[model["unk_token"]]]
 
     def __missing__(self, word: str) -> list[int]:
-        ids = [piece for piece in self._tokenizer.encode(word, add_special_tokens=False).ids if piece != self._unknown]
+        ids = self._cut(word)
         if len(word) <= 64:
             if len(self) >= _ROOM:
                 self.clear()
             self[word] = ids
         return ids
 
+    def _cut(self, word: str) -> list[int]:
+        if len(word) > self._longest:
+            return self._unknown
+        ids: list[int] = []
+        start = 0
+        while start < len(word):
+            prefix = self._prefix if start else ""
+            for end in range(len(word), start, -1):
+                found = self._known.get(prefix + word[start:end])
+                if found is not None:
+                    break
+            else:
+                return self._unknown  # a word that cannot be cut to its end is unknown as a whole
+            ids.append(found)
+            start = end
+        return ids
+
 
 class _Model:
-    """What is read from the model's folder at first use."""
+    """What is read from the model's folder at first use. The tokenizer itself, 40 ms to import and read, only when a
+    text is not ASCII."""
 
     def __init__(self, folder: Path, dim: int) -> None:
+        self._folder = folder
+        self._tokenizer: Any = None
+        self._characters: int | None = None
         self.table = _safetensors_rows(folder / "model.safetensors", dim)
-        self.tokenizer = load_tokenizer(folder / "tokenizer.json")
-        self.most = int(json.loads((folder / "config.json").read_text(encoding="utf-8"))["max_length"])
-        unknown = self.tokenizer.token_to_id("[UNK]")
-        self.unknown = -1 if unknown is None else int(unknown)
-        self.characters = self.most * int(np.median([len(piece) for piece in self.tokenizer.get_vocab()]))
-        self.pieces = _Pieces(self.tokenizer, self.unknown)
+        told = json.loads((folder / "tokenizer.json").read_bytes())["model"]
+        self._vocabulary: dict[str, int] = told["vocab"]
+        self.most = int(json.loads((folder / "config.json").read_bytes())["max_length"])
+        self.unknown = self._vocabulary[told["unk_token"]]
+        self.pieces = _Pieces(self._vocabulary, told)
+
+    @property
+    def tokenizer(self) -> Any:
+        if self._tokenizer is None:  # two threads may both load it: the same one, and no lock for a fork to find held
+            try:
+                self._tokenizer = load_tokenizer(self._folder / "tokenizer.json")
+            except Exception as error:  # tokenizers raises a bare Exception for a file that it cannot read
+                raise _unreadable(self._folder, error) from error
+        return self._tokenizer
 
     def ids(self, text: str) -> list[int]:
-        """Known word pieces of the first ``most``. ASCII text takes the short way, which splits as BERT does: runs of
-        letters and digits, each other sign alone (3 to 5 times faster than the tokenizer; equality is tested)."""
-        text = text[: self.characters]
+        """Known word pieces of the first ``most``. model2vec cuts the characters first, then the pieces, and drops the
+        unknown ones last."""
+        if len(text) > self.most:
+            if self._characters is None:
+                lengths = sorted(map(len, self._vocabulary))
+                self._characters = self.most * lengths[len(lengths) // 2]
+            text = text[: self._characters]
+        cut = self.cut(text)[: self.most]
+        return [piece for piece in cut if piece != self.unknown] if self.unknown in cut else cut
+
+    def cut(self, text: str) -> list[int]:
+        """All word pieces. ASCII text takes the short way, which splits as BERT does: runs of letters and digits, each
+        other sign alone (3 to 5 times faster than the tokenizer; equality is tested)."""
         if text.isascii() and not _CONTROL.search(text):
-            found = list(chain.from_iterable(map(self.pieces.__getitem__, _ASCII.findall(text.lower()))))
-            if len(found) <= self.most:
-                return found
-        cut = self.tokenizer.encode(text, add_special_tokens=False).ids[: self.most]
-        return [piece for piece in cut if piece != self.unknown]  # model2vec truncates first and drops unknown after
+            return list(chain.from_iterable(map(self.pieces.__getitem__, _ASCII.findall(text.lower()))))
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+
+def _unreadable(folder: Path, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"The packaged model in {folder} cannot be read ({error}); reinstall engrain, or set embedder to hash."
+    )
 
 
 class StaticEmbedder:
@@ -127,11 +174,8 @@ class StaticEmbedder:
             if self._loaded is None:
                 try:
                     self._loaded = _Model(self._folder, self.dim)
-                except Exception as error:  # tokenizers raises a bare Exception for a file that it cannot read
-                    raise ConfigError(
-                        f"The packaged model in {self._folder} cannot be read ({error}); "
-                        "reinstall engrain, or set embedder to hash."
-                    ) from error
+                except (OSError, ValueError, LookupError, TypeError) as error:
+                    raise _unreadable(self._folder, error) from error
             return self._loaded
 
     def embed(self, texts: list[str], /) -> Floats:
@@ -146,7 +190,7 @@ class StaticEmbedder:
 
     def count(self, text: str) -> int:
         """How many pieces the text has: the measure of a context's budget."""
-        return len((self._loaded or self._model()).tokenizer.encode(text, add_special_tokens=False).ids)
+        return len((self._loaded or self._model()).cut(text))
 
 
 @cache
