@@ -11,19 +11,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from engrain.errors import (
-    StoreBusy,
-    StoreClosed,
-    StoreCorrupt,
-    StoreError,
-    StoreFull,
-    StoreReadOnly,
-    StoreUnavailable,
-)
+from engrain.errors import StoreClosed, StoreCorrupt, StoreError, StoreUnavailable
 from engrain.store import forks
 from engrain.store.base import BaseStore
 from engrain.store.filesystem import refuse_network_folder
 from engrain.store.port import Params, Row
+from engrain.store.sqlite_errors import told
 from engrain.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -31,20 +24,8 @@ if TYPE_CHECKING:
 
 FILE = "engrain.db"
 _APPLICATION = 0x656E6772  # "engr": what `file` and other tools know the store by
+_STATEMENTS = 512  # kept parsed by a connection: all there are, each with a few lengths of its lists
 _SCRUB_SECONDS = 0.2  # a scrub holds the write lock while it waits for readers, so it waits for the short ones only
-
-_CLASSES: dict[int, type[StoreError]] = {
-    sqlite3.SQLITE_BUSY: StoreBusy,
-    sqlite3.SQLITE_LOCKED: StoreBusy,
-    sqlite3.SQLITE_PROTOCOL: StoreBusy,
-    sqlite3.SQLITE_READONLY: StoreReadOnly,
-    sqlite3.SQLITE_PERM: StoreReadOnly,
-    sqlite3.SQLITE_FULL: StoreFull,
-    sqlite3.SQLITE_IOERR_WRITE: StoreFull,
-    sqlite3.SQLITE_CORRUPT: StoreCorrupt,
-    sqlite3.SQLITE_NOTADB: StoreCorrupt,
-    sqlite3.SQLITE_CANTOPEN: StoreUnavailable,
-}
 
 
 class SqliteStore(BaseStore):
@@ -57,7 +38,8 @@ class SqliteStore(BaseStore):
         self._path = home / FILE
         self._config = config
         self._lock = threading.RLock()
-        self._gate = threading.Condition()
+        self._door = threading.RLock()
+        self._gate = threading.Condition(self._door)
         self._reading = 0
         self._forking: int | None = None  # the thread that is about to fork
         self._writer: sqlite3.Connection | None = None
@@ -110,7 +92,11 @@ class SqliteStore(BaseStore):
         deadline = time.monotonic() + self._config.busy_seconds
         while True:
             connection = sqlite3.connect(
-                self._path, timeout=self._config.busy_seconds, isolation_level=None, check_same_thread=False
+                self._path,
+                timeout=self._config.busy_seconds,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=_STATEMENTS,
             )
             try:
                 connection.row_factory = sqlite3.Row
@@ -133,29 +119,41 @@ class SqliteStore(BaseStore):
         if self._pid != os.getpid():
             self._begin_afresh()  # forked without Python's hooks
 
-    @contextmanager
-    def _reader(self) -> Iterator[sqlite3.Connection]:
+    def _lent(self) -> sqlite3.Connection:
+        """A connection to read with, to be given back by ``_back``. No fork begins before it is back."""
         self._check_open()
-        with self._gate:
+        with self._door:
             while self._forking not in (None, threading.get_ident()):
                 self._gate.wait()
             self._reading += 1
         try:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                connection = self._connect()
-            try:
-                yield connection
-            finally:
-                if self._closed:
-                    connection.close()
-                else:
-                    self._idle.append(connection)
-        finally:
-            with self._gate:
-                self._reading -= 1
+            return self._idle.pop()
+        except IndexError:
+            pass
+        try:
+            return self._connect()
+        except BaseException:
+            self._back(None)
+            raise
+
+    def _back(self, connection: sqlite3.Connection | None) -> None:
+        if connection is not None:
+            if self._closed:
+                connection.close()
+            else:
+                self._idle.append(connection)
+        with self._door:
+            self._reading -= 1
+            if self._forking is not None:
                 self._gate.notify_all()
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        connection = self._lent()
+        try:
+            yield connection
+        finally:
+            self._back(connection)
 
     # -- forks ------------------------------------------------------------------------------------------------------
     # SQLite keeps a process's file locks in its memory, by file. A child that inherits any of them believes that it
@@ -189,7 +187,8 @@ class SqliteStore(BaseStore):
         """A connection that is left must not be used, nor closed, on the other side of a fork."""
         _ORPHANS.extend([*self._idle, *([self._writer] if self._writer else [])])
         self._idle, self._writer, self._reading, self._forking = [], None, 0, None
-        self._lock, self._gate, self._pid = threading.RLock(), threading.Condition(), os.getpid()
+        self._lock, self._door, self._pid = threading.RLock(), threading.RLock(), os.getpid()
+        self._gate = threading.Condition(self._door)
 
     def _close_connections(self) -> None:
         while self._idle:
@@ -206,50 +205,42 @@ class SqliteStore(BaseStore):
             raise self._error(error) from error
 
     def _error(self, error: sqlite3.Error) -> StoreError:
-        code = getattr(error, "sqlite_errorcode", 0)
-        found = _CLASSES.get(code) or _CLASSES.get(code & 0xFF)
-        text = str(error)
-        if found is StoreCorrupt:
-            return StoreCorrupt(
-                f"{self._path}: {text}. Restore a backup, or salvage with the sqlite3 shell's .recover."
-            )
-        if found is StoreReadOnly:
-            return StoreReadOnly(f"{self._path}: {text}. Make the file and its folder writable for this user.")
-        if found is StoreUnavailable and self._path.parent.exists() and not os.access(self._path.parent, os.W_OK):
-            return StoreReadOnly(f"{self._path.parent} cannot be written by this user.")
-        if found is None and isinstance(error, sqlite3.ProgrammingError) and self._closed:
-            return StoreClosed()
-        return (found or StoreError)(f"{self._path}: {text}.")
+        return told(error, self._path, self._closed)
 
     # -- statements -------------------------------------------------------------------------------------------------
 
     def read(self, name: str, params: Params = {}) -> list[Row]:  # noqa: B006
         text, values = self._statement(name).spelled(params, "sqlite")
-        with self._reader() as connection:
-            try:
-                return cast("list[Row]", connection.execute(text, values).fetchall())
-            except sqlite3.Error as error:
-                raise self._error(error) from error
+        connection = self._lent()  # without a context manager: it would be a tenth of a short read
+        try:
+            return cast("list[Row]", connection.execute(text, values).fetchall())
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+        finally:
+            self._back(connection)
 
     @contextmanager
     def transaction(self, tenant: str) -> Iterator[SqliteTransaction]:
         del tenant  # the predicates of the statements do the work here; there is no row-level security to tell
         self._check_open()
-        with self._lock, self._translated():
+        with self._lock:
             self._check_open()
-            if self._writer is None:
-                self._writer = self._connect()
-            connection = self._writer
-            connection.execute("begin immediate")
             try:
-                yield SqliteTransaction(connection, self._statement)
-                connection.execute("commit")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("rollback")
-                raise
-            if self._unscrubbed:
-                self._scrub_quietly(connection)
+                if self._writer is None:
+                    self._writer = self._connect()
+                connection = self._writer
+                connection.execute("begin immediate")
+                try:
+                    yield SqliteTransaction(connection, self._statement)
+                    connection.execute("commit")
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("rollback")
+                    raise
+                if self._unscrubbed:
+                    self._scrub_quietly(connection)
+            except sqlite3.Error as error:
+                raise self._error(error) from error
 
     # -- schema -----------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from engrain.errors import MigrationError, StoreError
 
 FOLDER = Path(__file__).parent
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
+_LIST = re.compile(r"\bin \(:([a-z_]+)\)")
 
 Engine = Literal["sqlite", "postgres"]
 
@@ -26,20 +27,28 @@ class Statement:
     text: str
     admin: bool
     parameters: tuple[str, ...]
+    lists: tuple[str, ...] = field(init=False)
+    needed: frozenset[str] = field(init=False)
 
-    def spelled(self, params: Mapping[str, Any], engine: Engine) -> tuple[str, dict[str, Any]]:
-        """The text with lists unrolled and parameters in the engine's spelling, and the values it needs."""
-        values: dict[str, Any] = {}
-        counts: list[tuple[str, int]] = []
-        for name in self.parameters:
-            if name not in params:
-                raise StoreError(f"statement {self.name} was given no {name!r}.")
-            value = params[name]
-            if isinstance(value, (list, tuple)):
-                counts.append((name, len(value)))
-                values.update((f"{name}_{i}", part) for i, part in enumerate(value))
-            else:
-                values[name] = value
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lists", tuple(dict.fromkeys(_LIST.findall(self.text))))
+        object.__setattr__(self, "needed", frozenset(self.parameters))
+
+    def spelled(self, params: Mapping[str, Any], engine: Engine) -> tuple[str, Mapping[str, Any]]:
+        """The text with lists unrolled and parameters in the engine's spelling, and the values for it (there may be
+        more of them than it needs)."""
+        if not self.needed <= params.keys():
+            missing = next(name for name in self.parameters if name not in params)
+            raise StoreError(f"statement {self.name} was given no {missing!r}.")
+        if not self.lists:
+            return _spell(self.text, (), engine), params
+        values = {name: params[name] for name in self.parameters}
+        counts = []
+        for name in self.lists:
+            if isinstance(parts := values[name], (list, tuple)):
+                counts.append((name, len(parts)))
+                values.update((f"{name}_{i}", part) for i, part in enumerate(parts))
+                del values[name]
         return _spell(self.text, tuple(counts), engine), values
 
 
