@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -39,13 +38,7 @@ def load(home: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, 
     values: dict[str, Any] = {}
     path = home / FILE if home is not None else None
     if path is not None:
-        try:
-            given = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            given = {}
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            raise ConfigError(f"{path}: {error}.") from error
-        for name, value in given.items():
+        for name, value in _read(path).items():
             if name not in known:
                 raise ConfigError(f"{path} has {name!r}; known settings are {', '.join(sorted(known))}.")
             values[name] = _checked(name, value, str(path))
@@ -59,6 +52,21 @@ def load(home: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, 
         if value is not None:
             values[name] = _checked(name, value, "open()")
     return Config(**values)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path}: {error}.") from error
+    import tomllib  # most homes have no such file, and a short command should not pay for it
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}.") from error
 
 
 _TYPES: dict[str, Any] = {

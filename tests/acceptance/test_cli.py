@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from engrain.shells.cli import COMMON, main
+from engrain.shells.cli import main
+from engrain.shells.inputs import COMMON
 from engrain.shells.verbs import verbs_of
 
 ENGRAIN = [sys.executable, "-m", "engrain"]
@@ -254,9 +255,10 @@ def test_a_shell_completes_commands_and_options() -> None:
 @pytest.mark.parametrize(
     ("words", "heavy"),
     [
-        (["count", "--json"], {"numpy", "tokenizers", "rich", "mcp", "pydantic", "asyncio"}),
-        (["recall", "x", "--json"], {"rich", "mcp", "pydantic", "asyncio"}),
-        (["recall", "x"], {"mcp", "pydantic", "asyncio"}),
+        (["count", "--json"], {"numpy", "tokenizers", "rich", "typer", "mcp", "pydantic", "asyncio"}),
+        (["recall", "x", "--json"], {"tokenizers", "rich", "typer", "mcp", "pydantic", "asyncio"}),
+        (["context", "x", "--json"], {"tokenizers", "rich", "typer", "mcp", "pydantic", "asyncio"}),
+        (["recall", "x"], {"tokenizers", "typer", "mcp", "pydantic", "asyncio"}),
         (["version"], {"engrain.store.sqlite", "numpy", "rich", "mcp", "pydantic"}),
     ],
     ids=" ".join,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import fields as members
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mcp import types
+from typer import TyperException
 from typer.main import get_command
 
 import engrain
@@ -26,9 +27,11 @@ from engrain.intake.kv import KeyValue
 from engrain.intake.validate import FIELDS
 from engrain.memory import Memory
 from engrain.model.decision import Outcome
-from engrain.shells.cli import COMMON, TOPICS, application
+from engrain.shells.application import TOPICS, application
+from engrain.shells.cli import call, commands, values_of
 from engrain.shells.commands import COMMANDS
 from engrain.shells.fields import Field, parse
+from engrain.shells.inputs import COMMON
 from engrain.shells.mcp import Tools
 from engrain.shells.plain import plain
 from engrain.shells.verbs import NOT_VERBS, VERBS, Verb, verbs_of
@@ -129,22 +132,46 @@ def test_names_are_unique_in_each_shell() -> None:
 
 
 def test_the_command_line_has_each_verb_with_its_inputs() -> None:
-    group = get_command(application(""))  # type: ignore[arg-type]
-    commands = {
+    group = get_command(application(commands(), "", call))  # type: ignore[arg-type]
+    found = {
         f"{name} {last}" if hasattr(command, "commands") else name: inner
         for name, command in group.commands.items()  # type: ignore[attr-defined]
         for last, inner in (command.commands if hasattr(command, "commands") else {"": command}).items()
     }
     table = {verb.name: verb.fields for verb in verbs_of("cli")} | {one.name: one.fields for one in COMMANDS}
-    assert set(commands) == set(table)
+    assert set(found) == set(table)
     for name, fields in table.items():
-        shown = {param.name: param for param in commands[name].params}
+        shown = {param.name: param for param in found[name].params}
         assert set(shown) == {field.name for field in (*fields, *COMMON)}, name
         for field in (*fields, *COMMON):
             assert shown[field.name].required == field.required, (name, field.name)
             assert field.positional or shown[field.name].opts[0] == field.declaration.partition("/")[0]
             assert shown[field.name].help.startswith(field.help)
-        assert commands[name].help
+        assert found[name].help
+
+
+@cache
+def _by_typer(name: str) -> Any:
+    return get_command(application(commands(), name, call))  # type: ignore[arg-type]
+
+
+@given(st.data())
+def test_plain_words_are_read_as_typer_reads_them(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(commands())))
+    fields = (*commands()[name].fields, *COMMON)
+    spellings = [one for field in fields if not field.positional for one in field.declaration.split("/")]
+    word = st.sampled_from(["v", "w x", "", "-", "--", "-5", "-h", "--help", "--nope", "---", "=", "a=b", "-x=y"])
+    option = st.sampled_from(spellings)
+    words = data.draw(st.lists(st.one_of(word, option, st.builds("{}={}".format, option, word)), max_size=7))
+    command = _by_typer(name)
+    try:
+        found, rest, _ = command.make_parser(command.context_class(command)).parse_args(list(words))
+    except TyperException:
+        assert values_of(fields, words) is None
+        return
+    values = {field.name: found.get(field.name) for field in fields}
+    missing = [field.name for field in fields if field.required and values[field.name] is None]
+    assert values_of(fields, words) == (None if rest or missing or "help" in found else values)
 
 
 def test_every_command_has_its_topic() -> None:

@@ -3,93 +3,49 @@
 from __future__ import annotations
 
 import errno
-import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import typer
-from typer.core import TyperCommand
-
 from engrain.errors import EngrainError, InvalidContent, InvalidField, InvalidInput, NotFound, StoreError
-from engrain.model.item import KINDS
 from engrain.shells.commands import COMMANDS, Command, Place
 from engrain.shells.fields import Field
+from engrain.shells.inputs import COMMON
 from engrain.shells.plain import dumped, plain, printable
 from engrain.shells.verbs import Verb, verbs_of
 
 NAME = "engrain"
 COMPLETION = "_ENGRAIN_COMPLETE"  # the variable by which a shell asks for completions
-HELP = "Memory that makes agents better, and can prove it."
-EPILOG = (
-    "Exit codes: 0 done, 1 the answer is no or empty, 2 wrong usage, 3 engine error. "
-    "--home, --agent, --tenant, --team and --json may stand before or after the command."
-)
-COMMON = (
-    Field("home", "text", "The folder of the memory, or a server's URL (ENGRAIN_HOME).", ".engrain"),
-    Field("agent", "text", "Whose memory it is (ENGRAIN_AGENT).", "default"),
-    Field("tenant", "text", "The tenant of the agent (ENGRAIN_TENANT).", "default"),
-    Field("team", "text", "The team that the agent joins.", None),
-    Field("json", "flag", "Answer in JSON, for programs.", None, option="--json"),
-)
-TOPICS = {
-    "Remember and recall": (
-        "remember remember-many recall context get lookup history list count update forget forget-where helpful applied"
-    ),
-    "Decide and learn": "advise observe observe-step observe-many experiences q-values",
-    "Keys and values": "kv",
-    "Look after a home": "init doctor stats agents rebuild backup",
-    "Other shells": "mcp demo version",
-}
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
-_TYPES: dict[str, Any] = {"integer": int, "number": float, "flag": bool}
-
-
-class _Command(TyperCommand):
-    """Hands on the words of the command line as they are: the fields of a verb convert them, for every shell alike.
-
-    Typer would convert them first, which costs every call the import of pydantic."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not ctx.resilient_parsing:
-            values, rest, _ = self.make_parser(ctx).parse_args(args=list(args))
-            if (
-                not rest
-                and "help" not in values
-                and all(values.get(str(p.name)) is not None or not p.required for p in self.params)
-            ):
-                ctx.params = {str(param.name): values.get(str(param.name)) for param in self.params}
-                return []
-        return super().parse_args(ctx, args)  # shows the help, or raises what is wrong
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code."""
+    for library in ("OPENBLAS", "OMP", "MKL"):  # numpy would start threads for arrays far too small for them: 30 ms
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     if sys.stderr is None:  # it was closed; print would take stdout for it
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (as long as the process)
     given = list(sys.argv[1:] if argv is None else argv)
-    words, name = _ordered(["version"] if given == ["--version"] else given)
+    known = commands()
+    words, name = _ordered(["version"] if given == ["--version"] else given, known)
     as_json = "--json" in words[: words.index("--") if "--" in words else None]
     if sys.stdout is None:
         message = "stdout is closed, so nothing was done; send it to /dev/null if the answer is not wanted."
         return _fail(OSError(message), message, as_json, 3)
+    values = values_of((*known[name].fields, *COMMON), words) if name and COMPLETION not in os.environ else None
     try:
-        return int(application(name)(args=words, prog_name=f"{NAME} {name}".strip(), standalone_mode=False) or 0)
+        return _typed(known, name, words, as_json) if values is None else call(known[name], values)
     except EngrainError as error:
         code = 1 if isinstance(error, NotFound) else 2 if isinstance(error, InvalidInput) else 3
         return _fail(error, str(error), as_json, code)
-    except typer.TyperException as error:
-        message = error.format_message()
-        hint = f" Try: {NAME} {name + ' ' if name else ''}--help"
-        return _fail(error, message + hint, as_json, 2) if message else 2  # nothing was asked, the help was shown
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         return 130
     except OSError as error:  # of a command that is no verb, or of the help
         if error.errno not in _NO_ROOM:
@@ -102,6 +58,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 3
 
 
+def _typed(known: Mapping[str, Command], name: str, words: list[str], as_json: bool) -> int:
+    """Words that are not simply a command and its values, for typer to answer: help, completion, what is wrong."""
+    import typer
+
+    from engrain.shells.application import application
+
+    alone = "" if COMPLETION in os.environ else name
+    run = application(known, alone, call)
+    try:
+        return int(run(args=words, prog_name=f"{NAME} {name}".strip(), standalone_mode=False) or 0)
+    except typer.TyperException as error:
+        message = error.format_message()
+        hint = f" Try: {NAME} {name + ' ' if name else ''}--help"
+        return _fail(error, message + hint, as_json, 2) if message else 2  # nothing was asked, the help was shown
+    except typer.Abort:
+        return 130
+
+
 def _fail(error: Exception, message: str, as_json: bool, code: int) -> int:
     if as_json:
         message = dumped({"error": {"type": type(error).__name__, "message": message}})
@@ -111,7 +85,7 @@ def _fail(error: Exception, message: str, as_json: bool, code: int) -> int:
     return code
 
 
-def _ordered(words: list[str]) -> tuple[list[str], str]:
+def _ordered(words: list[str], known: Collection[str]) -> tuple[list[str], str]:
     """The words behind the name of a command, the common options among them, and that name; or, when it is not known,
     all words and ""."""
     options = {"--" + field.name: field.type != "flag" for field in COMMON}
@@ -128,84 +102,47 @@ def _ordered(words: list[str]) -> tuple[list[str], str]:
         else:
             names.append(rest.pop(0))
     name = " ".join(names)
-    return ([*common, *rest], name) if name in _commands() else (words, "")
+    return ([*common, *rest], name) if name in known else (words, "")
 
 
-def _commands() -> dict[str, Command]:
+def commands() -> dict[str, Command]:
+    """Every command by its name."""
     verbs = [Command(verb.name, verb.help, verb.fields, partial(_run, verb)) for verb in verbs_of("cli")]
     return {command.name: command for command in (*verbs, *COMMANDS)}
 
 
-def application(name: str) -> Callable[..., Any]:
-    """One command alone where its name is known: building all of them, and a group above, costs more than running one.
-    All of them for help, for shell completion and for saying what was meant by a name that does not exist."""
-    settings = {"help_option_names": ["-h", "--help"]}
-    commands = _commands()
-    if name and COMPLETION not in os.environ:
-        alone = typer.Typer(add_completion=False)
-        _add(alone, commands[name], settings)
-        return alone
-    app = typer.Typer(help=HELP, epilog=EPILOG, no_args_is_help=True, context_settings=settings)
-    app.callback()(_function(COMMON, lambda values: None))
-    for topic, words in TOPICS.items():
-        for word in words.split():
-            if word in commands:
-                _add(app, commands[word], settings, topic)
-                continue
-            group = typer.Typer(help="Values under keys, beside the memories.", no_args_is_help=True)
-            app.add_typer(group, name=word, rich_help_panel=topic, context_settings=settings)
-            for command in commands.values():
-                if command.name.startswith(word + " "):
-                    _add(group, command, settings)
-    return app
+def values_of(fields: Sequence[Field], words: Sequence[str]) -> dict[str, Any] | None:
+    """The words given for each field, by its name. None when the line is not plain: help is asked for, an option is
+    unknown, something is missing or too much. Then typer, which takes 30 ms to import, says so; a test compares it."""
+    spelled = {
+        spelling: (field, number == 0)
+        for field in fields
+        if not field.positional
+        for number, spelling in enumerate(field.declaration.split("/"))
+    }
+    values: dict[str, Any] = {field.name: None for field in fields}
+    rest, free = list(words), []
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            free += rest
+            break
+        if not word.startswith("-") or word == "-":
+            free.append(word)
+            continue
+        option, equals, value = word.partition("=")
+        field, on = spelled.get(option, (None, True))
+        if field is None or (equals if field.type == "flag" else not (equals or rest)):
+            return None
+        given = on if field.type == "flag" else value if equals else rest.pop(0)
+        values[field.name] = [*(values[field.name] or ()), given] if field.many else given
+    places = [field.name for field in fields if field.positional]
+    values |= zip(places, free, strict=False)
+    missing = any(field.required and values[field.name] is None for field in fields)
+    return None if missing or len(free) > len(places) else values
 
 
-def _add(app: typer.Typer, command: Command, settings: dict[str, Any], panel: str | None = None) -> None:
-    name = command.name.rpartition(" ")[2]
-    app.command(name, help=command.help, rich_help_panel=panel, context_settings=settings, cls=_Command)(
-        _function((*command.fields, *COMMON), partial(_call, command))
-    )
-
-
-def _function(fields: Sequence[Field], call: Callable[[dict[str, Any]], int | None]) -> Callable[..., int | None]:
-    """A function with a parameter for each field, as typer wants it."""
-
-    def function(**values: Any) -> int | None:
-        return call(values)
-
-    parameters = []
-    for field in fields:
-        kind = list[str] | None if field.many else _TYPES.get(field.type, str) | None
-        default = ... if field.required else None
-        told = field.help + (f" One of {', '.join(field.choices)}." if field.choices else "")
-        told += ' "-" reads stdin.' if field.stdin else ""
-        if field.type != "flag" and not field.required and field.default not in (None, (), ""):
-            told += f" Default: {field.default}."
-        panel = "Common options" if field in COMMON else None
-        if field.positional:
-            info = typer.Argument(default, help=told, show_default=False, autocompletion=_offered(field))
-        else:
-            info = typer.Option(
-                default,
-                field.declaration,
-                help=told,
-                show_default=False,
-                rich_help_panel=panel,
-                autocompletion=_offered(field),
-            )
-        parameters.append(inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=info, annotation=kind))
-    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return function
-
-
-def _offered(field: Field) -> Callable[[str], list[str]] | None:
-    """What a shell offers for the field: its choices, or the kinds that every project has."""
-    choices = KINDS if field.type in ("kind", "kinds") else field.choices
-    return (lambda incomplete: [one for one in choices if one.startswith(incomplete)]) if choices else None
-
-
-def _call(command: Command, values: dict[str, Any]) -> int:
+def call(command: Command, values: dict[str, Any]) -> int:
     """Convert the words of a command line and run the command; its exit code."""
     if values["home"] == "":  # an unset variable of a script, and not the current folder
         raise InvalidField("--home is empty; leave it out or name a folder.")

@@ -54,3 +54,10 @@ STEP = (
 )
 NAMESPACE = Field("namespace", "text", "Which set of keys.", "default")
 KV_KEY = Field("key", "text", "The key.", positional=True)
+COMMON = (
+    Field("home", "text", "The folder of the memory, or a server's URL (ENGRAIN_HOME).", ".engrain"),
+    Field("agent", "text", "Whose memory it is (ENGRAIN_AGENT).", "default"),
+    Field("tenant", "text", "The tenant of the agent (ENGRAIN_TENANT).", "default"),
+    Field("team", "text", "The team that the agent joins.", None),
+    Field("json", "flag", "Answer in JSON, for programs.", None, option="--json"),
+)
