@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -31,6 +32,11 @@ class Candidate:
         self.parts = [(name, round(value, DIGITS)) for name, value in parts if abs(value) >= 10**-DIGITS]
         self.score = round(sum(value for _, value in self.parts), DIGITS)
         self.vector = vector  # of its first passage, unit length; zeros without one
+
+    @cached_property
+    def terms(self) -> frozenset[int]:
+        """Read once, however many others it is compared with."""
+        return frozenset(analyze(self.content))
 
     def move(self, name: str, score: float) -> None:
         """Give it another score, and the difference a name."""
@@ -77,11 +83,10 @@ def _repeats_down(found: list[Candidate]) -> None:
     near = np.argwhere(np.tril(vectors @ vectors.T >= NEAR, -1))  # (later, earlier): the later one is the worse one
     down: set[int] = set()
     for later, earlier in near.tolist():
-        if earlier not in down and later not in down and _alike(found[later].content, found[earlier].content):
+        if earlier not in down and later not in down and _alike(found[later].terms, found[earlier].terms):
             down.add(later)
             found[later].move("repeats", found[later].score * REPEATED)
 
 
-def _alike(one: str, other: str) -> bool:
-    a, b = frozenset(analyze(one)), frozenset(analyze(other))
-    return len(a & b) >= ALIKE * max(1, len(a | b))
+def _alike(one: frozenset[int], other: frozenset[int]) -> bool:
+    return len(one & other) >= ALIKE * max(1, len(one | other))
