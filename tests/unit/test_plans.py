@@ -9,7 +9,7 @@ import pytest
 import engrain
 
 BY_NAME = (
-    "memory_twins", "memory_shown_lately", "memory_current", "memory_get_many", "memory_chain", "memory_lock",
+    "memory_twins", "memory_current", "memory_get_many", "memory_chain", "memory_lock",
     "memory_forget", "signal_lock", "memory_get", "memory_lookup", "segment_signals",
 )  # fmt: skip
 

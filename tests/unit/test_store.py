@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 import stat
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from engrain.store.rows import item_from_row
 from engrain.store.statements import Statement, catalogue, migrations
 from engrain.testing.contract_rows import memory_row
 from engrain.testing.schema_contract import copied, with_folder
+from engrain.world import from_micros
 
 
 @pytest.fixture(autouse=True)
@@ -28,18 +31,22 @@ def fresh_migrations() -> Iterator[None]:
 
 
 def test_parameters_are_spelled_for_each_engine() -> None:
-    text = "select x::text, a from t where a = :a and b in (:ids) and c in (:ids) and ab = :ab"
+    text = "select x::text, a from t where a = :a and b in (:ids) and c in (:ids) and ab = :ab and a < :a"
     one = Statement("s", text, False, ("a", "ids", "ab"))
-    spelled, values = one.spelled({"a": 1, "ids": [7, 8], "ab": None, "other": 3}, "postgres")
+    spelled, named = one.named({"a": 1, "ids": [7, 8], "ab": None, "other": 3})
     assert "a = %(a)s and b in (%(ids_0)s, %(ids_1)s) and c in (%(ids_0)s, %(ids_1)s) and ab = %(ab)s" in spelled
     assert "x::text" in spelled
-    assert values == {"a": 1, "ab": None, "ids_0": 7, "ids_1": 8}
-    spelled, values = one.spelled({"a": 1, "ids": list(range(12)), "ab": 2}, "sqlite")
-    assert ":ids_10, :ids_11)" in spelled
-    assert values["ids_11"] == 11
-    assert "in (null)" in one.spelled({"a": 1, "ids": (), "ab": 2}, "sqlite")[0]
-    with pytest.raises(StoreError, match="no 'ab'"):
-        one.spelled({"a": 1, "ids": []}, "sqlite")
+    assert named == {"a": 1, "ab": None, "ids_0": 7, "ids_1": 8}
+    spelled, values = one.numbered({"a": 1, "ids": list(range(12)), "ab": 2, "other": 3})
+    assert "a = ?1 and b in (?2, ?3" in spelled
+    assert "?12, ?13) and ab = ?14 and a < ?1" in spelled
+    assert "x::text" in spelled
+    assert list(values) == [1, *range(12), 2]
+    assert "in (null) and ab = ?2" in one.numbered({"a": 1, "ids": (), "ab": 2})[0]
+    assert "in (null)" in one.named({"a": 1, "ids": (), "ab": 2})[0]
+    for spell in (one.named, one.numbered):
+        with pytest.raises(StoreError, match="no 'ab'"):
+            spell({"a": 1, "ids": []})
 
 
 def test_both_engines_have_the_same_statements_with_the_same_parameters() -> None:
@@ -158,10 +165,21 @@ def test_json_that_is_damaged_is_damage(tmp_path: Path) -> None:
             memory.agent("a").get(item.id)
 
 
-def test_a_row_is_an_item_to_the_last_field() -> None:
-    row = memory_row("m", occurred_at=-1, expires_at=2**50, tags='["x"]', metadata='{"a":[1]}', redacted='["r"]')
-    counts = dict.fromkeys(("shown", "read", "applied", "helpful", "unhelpful", "last_used_at"))
-    item = item_from_row({**row, **counts, "echoes": 2})
-    assert (item.tags, item.metadata, item.redacted, item.echoes, item.shown) == (("x",), {"a": [1]}, ("r",), 2, 0)
-    assert item.occurred_at is not None
-    assert item.occurred_at.microsecond == 999_999
+def test_a_row_is_an_item_to_the_last_field(tmp_path: Path) -> None:
+    columns: dict[str, Any] = {
+        "importance": 2.5, "tags": '["x"]', "metadata": '{"a":[1]}', "session": "s", "role": "r", "occurred_at": -1,
+        "created_at": 1, "told_at": 2, "updated_at": 3, "expires_at": 2**50, "decay_rate": 0.5, "visibility": "team",
+        "pinned": 1, "source": "f", "superseded_by": "n", "superseded_at": 4, "redacted": '["r"]', "repeats": 6,
+    }  # fmt: skip
+    counts = {"shown": 7, "read": 8, "applied": 9, "helpful": 10, "unhelpful": 11, "last_used_at": 5}
+    store = open_store(tmp_path, Config())
+    store.migrate()
+    store.write([("memory_insert", memory_row("m", key="k", **columns))])
+    store.write([("signal_add", {"tenant": "t", "id": "m", **counts, "last_shown_at": 5})])
+    store.write([("echo_insert", {"tenant": "t", "id": "m", "agent": "a", "session": None, "now": 1})])
+    item = item_from_row(store.read("memory_get", {"tenant": "t", "agent": "a", "id": "m", "now": 1})[0])
+    store.close()
+    times = {name: from_micros(value) for name, value in {**columns, **counts}.items() if name.endswith("_at")}
+    said = {"tags": ("x",), "metadata": {"a": [1]}, "redacted": ("r",), "pinned": True, "echoes": 1, "state": "active"}
+    fixed = {"id": "m", "tenant": "t", "agent": "a", "kind": "fact", "key": "k", "content": "content of m"}
+    assert asdict(item) == columns | counts | times | said | fixed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from engrain.intake.redact import redact, redact_value, refuse_secret
 from engrain.intake.signals import Signals
@@ -13,7 +13,7 @@ from engrain.intake.validate import Draft
 from engrain.model.item import MemoryItem
 from engrain.model.scope import Scope
 from engrain.store.port import Store, Transaction
-from engrain.store.rows import item_from_row, to_json
+from engrain.store.rows import item_from_row, new_item, to_json
 from engrain.world import World
 
 CHUNK = 400
@@ -26,6 +26,28 @@ Indexer = Callable[[Sequence[str]], "list[list[Any]]"]
 def fingerprint(content: str) -> str:
     """128 bits of BLAKE2b over the content, blind to case and white space."""
     return hashlib.blake2b(" ".join(content.casefold().split()).encode(), digest_size=16).hexdigest()
+
+
+class _Told(NamedTuple):
+    """A draft without secrets, and what was found out about it before the store was locked."""
+
+    draft: Draft
+    rules: tuple[str, ...]  # that found secrets
+    print: str
+    passages: Sequence[Any]
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What a duplicate has in common with it, beside the agent."""
+        return self.draft.kind, self.draft.content, self.draft.session, self.draft.occurred_at
+
+    @property
+    def may_echo(self) -> bool:
+        """Whoever says when, under which key, who said it or for whom, tells something of its own; the bare words of
+        what was just shown are an echo, in whatever session (the link keeps the session)."""
+        one = self.draft
+        bare = Draft(one.content, one.kind, session=one.session, metadata=one.metadata)
+        return one == bare and not one.metadata and len(one.content.split(None, ECHO_WORDS)) >= ECHO_WORDS
 
 
 @dataclass(slots=True)
@@ -64,16 +86,17 @@ class Writer:
             return []
         cleaned = [self.clean(one) for one in drafts]
         indexed = self._index([one.content for one, _ in cleaned])
+        told = [
+            _Told(one, rules, fingerprint(one.content), passages)
+            for (one, rules), passages in zip(cleaned, indexed, strict=True)
+        ]
         drained: dict[str, Any] = {}
         try:
             with self._store.transaction(scope.tenant) as tx:
                 batch = _Batch(bump(tx, scope.tenant, agent_scope(scope.agent)), self._world.now())
                 drained = self._signals.drain(scope.tenant, tx)
-                self._look_up(tx, scope, [one for one, _ in cleaned], batch)
-                ids = [
-                    self._place(tx, scope, one, redacted, passages, batch)
-                    for (one, redacted), passages in zip(cleaned, indexed, strict=True)
-                ]
+                self._look_up(tx, scope, told, batch)
+                ids = [self._place(tx, scope, one, batch) for one in told]
                 self._apply(tx, scope, batch)
                 return self._items(tx, scope, ids, batch)
         except BaseException:
@@ -85,55 +108,41 @@ class Writer:
         would change what the caller looks up by."""
         if not self._redacts:
             return one, ()
-        for name in ("key", "session", "role", "source"):
-            refuse_secret(name, getattr(one, name))
+        refuse_secret("key", one.key)
+        refuse_secret("session", one.session)
+        refuse_secret("role", one.role)
+        refuse_secret("source", one.source)
         for tag in one.tags:
             refuse_secret("a tag", tag)
         found = redact(one.content)
         metadata, rules = redact_value(one.metadata) if one.metadata else (one.metadata, ())
-        both = tuple(dict.fromkeys((*found.rules, *rules)))
-        return (replace(one, content=found.text, metadata=metadata), both) if both else (one, ())
+        if not found.rules and not rules:
+            return one, ()
+        return replace(one, content=found.text, metadata=metadata), tuple(dict.fromkeys((*found.rules, *rules)))
 
-    def _look_up(self, tx: Transaction, scope: Scope, drafts: Sequence[Draft], batch: _Batch) -> None:
+    def _look_up(self, tx: Transaction, scope: Scope, told: Sequence[_Told], batch: _Batch) -> None:
         base = {"tenant": scope.tenant, "agent": scope.agent, "now": batch.now}
-        prints = list(dict.fromkeys(fingerprint(one.content) for one in drafts))
+        prints = list(dict.fromkeys([one.print for one in told]))
+        since = batch.now - self._echo
         for start in range(0, len(prints), CHUNK):
             for row in tx.read("memory_twins", {**base, "fingerprints": prints[start : start + CHUNK]}):
-                identity = (row["kind"], row["content"], row["session"], row["occurred_at"])
-                batch.twins.setdefault(identity, []).append((row["id"], row["key"]))
-        keys = list(dict.fromkeys(one.key for one in drafts if one.key is not None))
+                id_, kind, key, content, session, occurred_at, shown_at = row
+                batch.twins.setdefault((kind, content, session, occurred_at), []).append((id_, key))
+                if self._echo and shown_at is not None and shown_at >= since:
+                    batch.echoes.setdefault((kind, content), id_)
+        keys = list(dict.fromkeys([one.draft.key for one in told if one.draft.key is not None]))
         for start in range(0, len(keys), CHUNK):
             for row in tx.read("memory_current", {**base, "keys": keys[start : start + CHUNK]}):
                 batch.currents[(row["kind"], row["key"])] = {name: row[name] for name in row.keys()}  # noqa: SIM118
-        echoing = list(dict.fromkeys(fingerprint(one.content) for one in drafts if self._may_echo(one)))
-        for start in range(0, len(echoing) if self._echo else 0, CHUNK):
-            some = {"fingerprints": echoing[start : start + CHUNK], "since": batch.now - self._echo}
-            for row in tx.read("memory_shown_lately", {**base, **some}):
-                batch.echoes.setdefault((row["kind"], row["content"]), row["id"])
 
-    @staticmethod
-    def _may_echo(one: Draft) -> bool:
-        """Whoever says when, under which key, who said it or for whom, tells something of its own; the bare words of
-        what was just shown are an echo, in whatever session (the link keeps the session)."""
-        bare = Draft(one.content, one.kind, session=one.session, metadata=one.metadata)
-        return one == bare and not one.metadata and len(one.content.split()) >= ECHO_WORDS
-
-    def _place(
-        self,
-        tx: Transaction,
-        scope: Scope,
-        one: Draft,
-        redacted: tuple[str, ...],
-        passages: Sequence[Any],
-        batch: _Batch,
-    ) -> str:
+    def _place(self, tx: Transaction, scope: Scope, told: _Told, batch: _Batch) -> str:
         """The id that a draft ends up under."""
-        identity = (one.kind, one.content, one.session, one.occurred_at)
-        for id_, key in batch.twins.get(identity, ()):
+        one = told.draft
+        for id_, key in batch.twins.get(told.identity, ()):
             if one.key is None or one.key == key:
                 batch.repeats[id_] = batch.repeats.get(id_, 0) + 1
                 return id_
-        if self._may_echo(one):
+        if batch.echoes and told.may_echo:
             known = batch.echoes.get((one.kind, one.content))
             if known is not None:
                 when = batch.now + batch.repeats.get(known, 0)
@@ -141,36 +150,26 @@ class Writer:
                 tx.run("echo_insert", echo)
                 batch.repeats[known] = batch.repeats.get(known, 0) + 1
                 return known
-        return self._insert(tx, scope, one, redacted, passages, batch)
+        return self._insert(tx, scope, told, batch)
 
-    def _insert(
-        self,
-        tx: Transaction,
-        scope: Scope,
-        one: Draft,
-        redacted: tuple[str, ...],
-        passages: Sequence[Any],
-        batch: _Batch,
-    ) -> str:
-        now = batch.now  # rows of one batch keep their order by their ids
+    def _insert(self, tx: Transaction, scope: Scope, told: _Told, batch: _Batch) -> str:
+        one, id_ = told.draft, self._world.new_id()
         current = batch.currents.get((one.kind, one.key)) if one.key is not None else None
         shares = one.visibility != "private" or (current is not None and current["visibility"] != "private")
         if shares and batch.shared_seq is None:
             batch.shared_seq = bump(tx, scope.tenant, SHARED)
-        values = row_values(scope, one, redacted, self._world.new_id(), now)
-        values |= {"seq": batch.seq, "shared_seq": batch.shared_seq if one.visibility != "private" else None}
+        values = row_values(scope, told, id_, batch)
         if current is not None:
             expired = current["expires_at"] is not None and current["expires_at"] <= batch.now
-            values["created_at"] = now if expired else current["created_at"]
+            values["created_at"] = batch.now if expired else current["created_at"]
             self._supersede(current, values, batch)
-        identity = (one.kind, one.content, one.session, one.occurred_at)
-        batch.twins.setdefault(identity, []).append((values["id"], one.key))
+        batch.twins.setdefault(told.identity, []).append((id_, one.key))
         if one.key is not None:
             batch.currents[(one.kind, one.key)] = values
         batch.inserts.append(values)
-        batch.new[values["id"]] = values
-        batch.passages.extend(passage_values(scope, values["id"], passages))
-        return str(values["id"])
+        batch.new[id_] = values
+        batch.passages += passage_values(scope, id_, told.passages)
+        return id_
 
     @staticmethod
     def _supersede(current: dict[str, Any], by: dict[str, Any], batch: _Batch) -> None:
@@ -199,12 +198,11 @@ class Writer:
             tx.run("memory_repeat", {**base, "id": id_, "times": times})
 
     def _items(self, tx: Transaction, scope: Scope, ids: Sequence[str], batch: _Batch) -> list[MemoryItem]:
-        plain = {"shown": 0, "read": 0, "applied": 0, "helpful": 0, "unhelpful": 0, "last_used_at": None, "echoes": 0}
         carried = {by for _, by in batch.superseded}
         stored = list(
             dict.fromkeys(id_ for id_ in ids if id_ not in batch.new or id_ in batch.repeats or id_ in carried)
         )
-        found = {id_: item_from_row(values | plain) for id_, values in batch.new.items()}  # type: ignore[arg-type]
+        found = {id_: new_item(values) for id_, values in batch.new.items()}
         for start in range(0, len(stored), CHUNK):
             some = {"ids": stored[start : start + CHUNK], "tenant": scope.tenant, "agent": scope.agent}
             found |= {row["id"]: item_from_row(row) for row in tx.read("memory_get_many", some)}
@@ -224,8 +222,9 @@ def bump(tx: Transaction, tenant: str, name: str, purges: int = 0) -> int:
     return int(tx.read("scope_bump", {"tenant": tenant, "name": name, "purges": purges})[0]["seq"])
 
 
-def row_values(scope: Scope, one: Draft, redacted: tuple[str, ...], id_: str, now: int) -> dict[str, Any]:
-    """The columns of a new item."""
+def row_values(scope: Scope, told: _Told, id_: str, batch: _Batch) -> dict[str, Any]:
+    """The columns of a new item. Rows of one batch have one time; their ids keep their order."""
+    one, now = told.draft, batch.now
     return {
         "id": id_,
         "tenant": scope.tenant,
@@ -233,10 +232,10 @@ def row_values(scope: Scope, one: Draft, redacted: tuple[str, ...], id_: str, no
         "kind": one.kind,
         "key": one.key,
         "content": one.content,
-        "fingerprint": fingerprint(one.content),
+        "fingerprint": told.print,
         "importance": one.importance,
-        "tags": to_json(list(one.tags)),
-        "metadata": to_json(dict(one.metadata or {})),
+        "tags": to_json(one.tags) if one.tags else "[]",
+        "metadata": to_json(one.metadata) if one.metadata else "{}",
         "session": one.session,
         "role": one.role,
         "occurred_at": one.occurred_at,
@@ -251,8 +250,10 @@ def row_values(scope: Scope, one: Draft, redacted: tuple[str, ...], id_: str, no
         "state": "active",
         "superseded_by": None,
         "superseded_at": None,
-        "redacted": to_json(list(redacted)),
+        "redacted": to_json(told.rules) if told.rules else "[]",
         "repeats": 0,
+        "seq": batch.seq,
+        "shared_seq": None if one.visibility == "private" else batch.shared_seq,
     }
 
 

@@ -152,7 +152,7 @@ class PostgresStore(BaseStore):
 
     def read(self, name: str, params: Params = {}) -> list[Row]:  # noqa: B006
         statement = self._statement(name)
-        text, values = statement.spelled(params, "postgres")
+        text, values = statement.named(params)
         tenant = "*" if statement.admin else str(params["tenant"])
         opening = sql.SQL("select set_config('engrain.tenant', {}, false)").format(sql.Literal(tenant))
         for last in (False, True):
@@ -216,7 +216,7 @@ class PostgresStore(BaseStore):
 
     def explain(self, name: str) -> str:
         statement = self._statement(name)
-        text, _ = statement.spelled(dict.fromkeys(statement.parameters), "postgres")
+        text, _ = statement.named(dict.fromkeys(statement.parameters))
         values = dict.fromkeys(statement.parameters)
         try:
             with self._begun(sql.Composed([sql.SQL("select set_config('engrain.tenant', '*', false)")])) as connection:
@@ -277,15 +277,15 @@ class PostgresTransaction:
         self._find = find
 
     def read(self, name: str, params: Params = {}) -> list[Row]:  # noqa: B006
-        text, values = self._find(name).spelled(params, "postgres")
+        text, values = self._find(name).named(params)
         return cast("list[Row]", self.connection.execute(text, values).fetchall())
 
     def run(self, name: str, params: Params = {}) -> int:  # noqa: B006
-        text, values = self._find(name).spelled(params, "postgres")
+        text, values = self._find(name).named(params)
         return self.connection.execute(text, values).rowcount
 
     def run_many(self, name: str, many: Sequence[Params]) -> None:
         if many:
-            text, _ = self._find(name).spelled(many[0], "postgres")
+            text, _ = self._find(name).named(many[0])
             with self.connection.cursor() as cursor:
                 cursor.executemany(text, many)

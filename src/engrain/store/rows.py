@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Protocol
 
 from engrain.errors import StoreCorrupt
 from engrain.model.item import MemoryItem
 from engrain.store.port import Row
 from engrain.world import from_micros, to_micros
+
+_ITEM = (
+    "id", "tenant", "agent", "kind", "content", "created_at", "told_at", "updated_at", "key", "importance", "tags",
+    "metadata", "session", "role", "occurred_at", "expires_at", "decay_rate", "visibility", "pinned", "source", "state",
+    "superseded_by", "superseded_at", "redacted", "repeats",
+)  # fmt: skip
+_UNUSED = (None, None, None, None, None, None, 0)  # signals and echoes of what was just stored
+_COLUMNS = len(_ITEM) + len(_UNUSED)
+_stored = itemgetter(*_ITEM)
+_decode = json.JSONDecoder().decode
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
 
 class Counts(Protocol):
@@ -23,63 +36,44 @@ class Counts(Protocol):
     last_used_at: int | None
 
 
-def item_from_row(row: Row, pending: Counts | None = None) -> MemoryItem:
-    """A MemoryItem from a row of memories joined with its signals, with what is still to be written counted in."""
-    shown, read, applied = row["shown"] or 0, row["read"] or 0, row["applied"] or 0
-    helpful, unhelpful, used = row["helpful"] or 0, row["unhelpful"] or 0, row["last_used_at"]
+def new_item(values: Mapping[str, Any]) -> MemoryItem:
+    """The item that the parameters of ``memory_insert`` store, without reading it again."""
+    return item_from_row((*_stored(values), *_UNUSED))
+
+
+def item_from_row(row: Row | tuple[Any, ...], pending: Counts | None = None) -> MemoryItem:
+    """A MemoryItem from a row of ``{item}, echoes`` (statements/memories.sql), with what is still to be written counted
+    in. By position: an item is read more often than anything else."""
+    (
+        id_, tenant, agent, kind, content, created, told, updated, key, importance, tags, metadata, session, role,
+        occurred, expires, decay, visibility, pinned, source, state, by, superseded, redacted, repeats,
+        shown, read, applied, helpful, unhelpful, used, echoes,
+    ) = row[:_COLUMNS]  # fmt: skip
+    if shown is None:
+        shown = read = applied = helpful = unhelpful = 0
     if pending is not None:
         shown, read, applied = shown + pending.shown, read + pending.read, applied + pending.applied
         helpful, unhelpful = helpful + pending.helpful, unhelpful + pending.unhelpful
         used = pending.last_used_at or used
-    tags, metadata, redacted = (_json(row, name) for name in ("tags", "metadata", "redacted"))
+    created_at = from_micros(created)
+    told_at = created_at if told == created else from_micros(told)
     return MemoryItem(
-        id=row["id"],
-        tenant=row["tenant"],
-        agent=row["agent"],
-        kind=row["kind"],
-        key=row["key"],
-        content=row["content"],
-        importance=row["importance"],
-        tags=tuple(tags),
-        metadata=metadata,
-        session=row["session"],
-        role=row["role"],
-        occurred_at=_moment(row["occurred_at"]),
-        created_at=from_micros(row["created_at"]),
-        told_at=from_micros(row["told_at"]),
-        updated_at=from_micros(row["updated_at"]),
-        expires_at=_moment(row["expires_at"]),
-        decay_rate=row["decay_rate"],
-        visibility=row["visibility"],
-        pinned=bool(row["pinned"]),
-        source=row["source"],
-        state=row["state"],
-        superseded_by=row["superseded_by"],
-        superseded_at=_moment(row["superseded_at"]),
-        redacted=tuple(redacted),
-        repeats=row["repeats"],
-        echoes=row["echoes"],
-        shown=shown,
-        read=read,
-        applied=applied,
-        helpful=helpful,
-        unhelpful=unhelpful,
-        last_used_at=_moment(used),
-    )
+        id_, tenant, agent, kind, content, created_at, told_at,
+        told_at if updated == told else from_micros(updated), key, importance,
+        () if tags == "[]" else tuple(_json(id_, "tags", tags)),
+        {} if metadata == "{}" else _json(id_, "metadata", metadata), session, role,
+        None if occurred is None else from_micros(occurred), None if expires is None else from_micros(expires),
+        decay, visibility, pinned == 1, source, state, by, None if superseded is None else from_micros(superseded),
+        () if redacted == "[]" else tuple(_json(id_, "redacted", redacted)), repeats, echoes,
+        shown, read, applied, helpful, unhelpful, None if used is None else from_micros(used),
+    )  # fmt: skip
 
 
-def _json(row: Row, name: str) -> Any:
-    text = row[name]
-    if text in ("[]", "{}"):
-        return {} if text == "{}" else []
+def _json(id_: str, name: str, text: str) -> Any:
     try:
-        return json.loads(text)
+        return _decode(text)
     except ValueError as error:
-        raise StoreCorrupt(f"The {name} of item {row['id']!r} are not JSON any more. Restore a backup.") from error
-
-
-def _moment(micros: int | None) -> datetime | None:
-    return None if micros is None else from_micros(micros)
+        raise StoreCorrupt(f"The {name} of item {id_!r} are not JSON any more. Restore a backup.") from error
 
 
 def micros(moment: datetime | None) -> int | None:
@@ -89,4 +83,4 @@ def micros(moment: datetime | None) -> int | None:
 
 def to_json(value: Any) -> str:
     """Compact JSON with sorted keys; NaN and infinity are refused by ValueError."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    return _encode(value)

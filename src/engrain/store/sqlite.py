@@ -210,7 +210,7 @@ class SqliteStore(BaseStore):
     # -- statements -------------------------------------------------------------------------------------------------
 
     def read(self, name: str, params: Params = {}) -> list[Row]:  # noqa: B006
-        text, values = self._statement(name).spelled(params, "sqlite")
+        text, values = self._statement(name).numbered(params)
         connection = self._lent()  # without a context manager: it would be a tenth of a short read
         try:
             return cast("list[Row]", connection.execute(text, values).fetchall())
@@ -270,8 +270,7 @@ class SqliteStore(BaseStore):
 
     def explain(self, name: str) -> str:
         statement = self._statement(name)
-        values = dict.fromkeys(statement.parameters)
-        text, _ = statement.spelled(values, "sqlite")
+        text, values = statement.numbered(dict.fromkeys(statement.parameters))
         with self._reader() as connection, self._translated():
             connection.execute(
                 "select 1 from sqlite_master limit 1"
@@ -377,13 +376,14 @@ class SqliteTransaction:
         self._find = find
 
     def read(self, name: str, params: Params = {}) -> list[Row]:  # noqa: B006
-        text, values = self._find(name).spelled(params, "sqlite")
+        text, values = self._find(name).numbered(params)
         return cast("list[Row]", self.connection.execute(text, values).fetchall())
 
     def run(self, name: str, params: Params = {}) -> int:  # noqa: B006
-        text, values = self._find(name).spelled(params, "sqlite")
+        text, values = self._find(name).numbered(params)
         return self.connection.execute(text, values).rowcount
 
     def run_many(self, name: str, many: Sequence[Params]) -> None:
         if many:
-            self.connection.executemany(self._find(name).text, many)
+            text, _ = self._find(name).numbered(many[0])
+            self.connection.executemany(text, map(self._find(name).values, many))

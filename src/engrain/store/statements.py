@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 
 from engrain.errors import MigrationError, StoreError
+from engrain.store.port import Params
 
 FOLDER = Path(__file__).parent
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
@@ -28,47 +30,94 @@ class Statement:
     admin: bool
     parameters: tuple[str, ...]
     lists: tuple[str, ...] = field(init=False)
-    needed: frozenset[str] = field(init=False)
+    values: Callable[[Params], tuple[Any, ...]] = field(init=False)
+    """The values of the parameters, in their order: what SQLite's numbered places take."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lists", tuple(dict.fromkeys(_LIST.findall(self.text))))
-        object.__setattr__(self, "needed", frozenset(self.parameters))
+        object.__setattr__(self, "values", _picker(self.parameters))
 
-    def spelled(self, params: Mapping[str, Any], engine: Engine) -> tuple[str, Mapping[str, Any]]:
-        """The text with lists unrolled and parameters in the engine's spelling, and the values for it (there may be
-        more of them than it needs)."""
-        if not self.needed <= params.keys():
-            missing = next(name for name in self.parameters if name not in params)
-            raise StoreError(f"statement {self.name} was given no {missing!r}.")
-        if not self.lists:
-            return _spell(self.text, (), engine), params
-        values = {name: params[name] for name in self.parameters}
+    def numbered(self, params: Params) -> tuple[str, Sequence[Any]]:
+        """The text for SQLite, with lists unrolled and ?1, ?2, ... for the parameters, and their values. Numbers
+        instead of names: the driver looks every name up at every call."""
+        try:
+            if not self.lists:
+                return _numbered(self.text, self.parameters, ()), self.values(params)
+            counts: list[tuple[str, int]] = []
+            values: list[Any] = []
+            for name in self.parameters:
+                value = params[name]
+                if isinstance(value, (list, tuple)):
+                    counts.append((name, len(value)))
+                    values.extend(value)
+                else:
+                    values.append(value)
+            return _numbered(self.text, self.parameters, tuple(counts)), values
+        except KeyError as missing:
+            raise StoreError(f"statement {self.name} was given no {missing.args[0]!r}.") from missing
+
+    def named(self, params: Params) -> tuple[str, Params]:
+        """The text for psycopg, with lists unrolled and %(name)s for the parameters, and the values they need."""
+        values: dict[str, Any] = {}
         counts = []
-        for name in self.lists:
-            if isinstance(parts := values[name], (list, tuple)):
-                counts.append((name, len(parts)))
-                values.update((f"{name}_{i}", part) for i, part in enumerate(parts))
-                del values[name]
-        return _spell(self.text, tuple(counts), engine), values
+        for name in self.parameters:
+            if name not in params:
+                raise StoreError(f"statement {self.name} was given no {name!r}.")
+            value = params[name]
+            if isinstance(value, (list, tuple)):
+                counts.append((name, len(value)))
+                values.update((f"{name}_{i}", part) for i, part in enumerate(value))
+            else:
+                values[name] = value
+        return _named(self.text, tuple(counts)), values
+
+
+def _picker(names: tuple[str, ...]) -> Callable[[Params], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda params: tuple(params[name] for name in names)
 
 
 @cache
-def _spell(text: str, counts: tuple[tuple[str, int], ...], engine: Engine) -> str:
-    for name, count in counts:
-        unrolled = ", ".join(f":{name}_{i}" for i in range(count)) or "null"
-        text = re.sub(rf"(?<![:\w]):{name}\b", unrolled, text)
-    if engine == "postgres":
-        text = re.sub(r"(?<![:\w]):([a-z_]+\d*)", r"%(\1)s", text)
-    return text
+def _numbered(text: str, names: tuple[str, ...], counts: tuple[tuple[str, int], ...]) -> str:
+    lengths, places, next_ = dict(counts), {}, 1
+    for name in names:
+        if name in lengths:
+            places[name] = ", ".join(f"?{next_ + i}" for i in range(lengths[name])) or "null"
+        else:
+            places[name] = f"?{next_}"
+        next_ += lengths.get(name, 1)
+    return _PARAMETER.sub(lambda match: places[match[1]], text)
+
+
+@cache
+def _named(text: str, counts: tuple[tuple[str, int], ...]) -> str:
+    lengths = dict(counts)
+
+    def place(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in lengths:
+            return f"%({name})s"
+        return ", ".join(f"%({name}_{i})s" for i in range(lengths[name])) or "null"
+
+    return _PARAMETER.sub(place, text)
 
 
 @cache
 def catalogue(engine: Engine) -> Mapping[str, Statement]:
-    """Every statement by name; a statement whose header says ``-- engine: E`` replaces the shared one on E."""
+    """Every statement by name; a statement whose header says ``-- engine: E`` replaces the shared one on E. A block
+    whose header says ``-- part: P`` stands wherever its file says ``{P}``."""
     found: dict[str, Statement] = {}
     twins: dict[str, Statement] = {}
     for path in sorted((FOLDER / "statements").glob("*.sql")):
-        for header, text in _blocks(path.read_text(encoding="utf-8")):
+        blocks = _blocks(path.read_text(encoding="utf-8"))
+        parts = {header["part"]: text for header, text in blocks if "part" in header}
+        for header, written in blocks:
+            if "part" in header:
+                continue
+            text = written
+            for part, spelling in parts.items():
+                text = text.replace(f"{{{part}}}", spelling)
             parameters = tuple(dict.fromkeys(_PARAMETER.findall(text)))
             statement = Statement(header["name"], text, header.get("scope") == "admin", parameters)
             own = header.get("engine")
@@ -85,9 +134,9 @@ def _blocks(source: str) -> list[tuple[dict[str, str], str]]:
     blocks: list[tuple[dict[str, str], list[str]]] = []
     for line in source.splitlines():
         if line.startswith("--"):
-            match = re.fullmatch(r"-- (name|scope|engine): (\S+)", line)
-            if match and match[1] == "name":
-                blocks.append(({"name": match[2]}, []))
+            match = re.fullmatch(r"-- (name|part|scope|engine): (\S+)", line)
+            if match and match[1] in ("name", "part"):
+                blocks.append(({match[1]: match[2]}, []))
             elif match and blocks:
                 blocks[-1][0][match[1]] = match[2]
         elif blocks and line.strip():

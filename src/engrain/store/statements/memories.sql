@@ -1,3 +1,10 @@
+-- An item with its signals: store/rows.py reads these columns, and echoes after them, by position.
+-- part: item
+m.id, m.tenant, m.agent, m.kind, m.content, m.created_at, m.told_at, m.updated_at, m.key, m.importance, m.tags,
+    m.metadata, m.session, m.role, m.occurred_at, m.expires_at, m.decay_rate, m.visibility, m.pinned, m.source, m.state,
+    m.superseded_by, m.superseded_at, m.redacted, m.repeats, s.shown, s.read, s.applied, s.helpful, s.unhelpful,
+    s.last_used_at
+
 -- name: memory_insert
 insert into memories (id, tenant, agent, kind, key, content, fingerprint, importance, tags, metadata, session, role,
     occurred_at, created_at, told_at, updated_at, expires_at, decay_rate, visibility, pinned, source, state, superseded_by,
@@ -13,19 +20,13 @@ values (:memory_id, :tenant, :agent, :number, :length, :terms, :vector, :scale, 
 -- name: passage_delete
 delete from passages where memory_id = :id and tenant = :tenant and agent = :agent;
 
--- Active, unexpired items with one of these fingerprints: candidates for being the same thing told again.
+-- Active, unexpired items with one of these fingerprints: candidates for being the same thing told again, or an echo
+-- of what was shown lately.
 -- name: memory_twins
-select id, kind, key, content, fingerprint, session, occurred_at from memories
-where tenant = :tenant and agent = :agent and state = 'active' and fingerprint in (:fingerprints)
-  and (expires_at is null or expires_at > :now)
-order by created_at, id;
-
--- Items that this agent can see and was shown lately, with one of these fingerprints.
--- name: memory_shown_lately
-select m.id, m.agent, m.kind, m.content, m.fingerprint from memories m
-join signals s on s.tenant = m.tenant and s.memory_id = m.id
-where m.tenant = :tenant and m.state = 'active' and m.fingerprint in (:fingerprints) and m.agent = :agent
-  and (m.expires_at is null or m.expires_at > :now) and s.last_shown_at >= :since
+select m.id, m.kind, m.key, m.content, m.session, m.occurred_at, s.last_shown_at
+from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and m.fingerprint in (:fingerprints)
+  and (m.expires_at is null or m.expires_at > :now)
 order by m.created_at, m.id;
 
 -- name: memory_current
@@ -53,8 +54,9 @@ on conflict (tenant, memory_id) do nothing;
 -- What an agent may read by id: its own, its team's, its tenant's. The team is the one that it has now, whatever it was
 -- when the caller asked for the agent.
 -- name: memory_get
-select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at,
-    (select count(*) from echoes e where e.tenant = :tenant and e.memory_id = m.id) as echoes
+select {item},
+    case when m.repeats = 0 then 0
+         else (select count(*) from echoes e where e.tenant = :tenant and e.memory_id = m.id) end as echoes
 from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
 where m.id = :id and m.tenant = :tenant and (m.expires_at is null or m.expires_at > :now)
   and (m.agent = :agent or (m.state = 'active' and (m.visibility = 'public'
@@ -64,7 +66,7 @@ where m.id = :id and m.tenant = :tenant and (m.expires_at is null or m.expires_a
 
 -- The same for many, of which expired ones were left out before.
 -- name: memory_get_many
-select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at, 0 as echoes
+select {item}, 0 as echoes
 from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
 where m.id in (:ids) and m.tenant = :tenant
   and (m.agent = :agent or (m.state = 'active' and (m.visibility = 'public'
@@ -73,20 +75,21 @@ where m.id in (:ids) and m.tenant = :tenant
            where a.tenant = :tenant and me.name = :agent)))));
 
 -- name: memory_lookup
-select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at,
-    (select count(*) from echoes e where e.tenant = :tenant and e.memory_id = m.id) as echoes
+select {item},
+    case when m.repeats = 0 then 0
+         else (select count(*) from echoes e where e.tenant = :tenant and e.memory_id = m.id) end as echoes
 from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
 where m.tenant = :tenant and m.agent = :agent and m.kind = :kind and m.key = :key and m.state = 'active'
   and (m.expires_at is null or m.expires_at > :now);
 
 -- name: memory_history
-select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at, 0 as echoes
+select {item}, 0 as echoes
 from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
 where m.tenant = :tenant and m.agent = :agent and m.kind = :kind and m.key = :key
 order by case when m.state = 'active' then 0 else 1 end, m.superseded_at desc, m.id desc;
 
 -- name: memory_list
-select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at, 0 as echoes
+select {item}, 0 as echoes
 from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
 where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and (m.expires_at is null or m.expires_at > :now)
   and (cast(:kind as text) is null or m.kind = :kind)
@@ -99,7 +102,7 @@ where tenant = :tenant and agent = :agent and state = 'active' and (expires_at i
   and (cast(:kind as text) is null or kind = :kind);
 
 -- name: memory_own
-select m.*, s.shown, s.read, s.applied, s.helpful, s.unhelpful, s.last_used_at, 0 as echoes
+select {item}, 0 as echoes, m.fingerprint, m.seq, m.shared_seq
 from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
 where m.id = :id and m.tenant = :tenant and m.agent = :agent;
 
