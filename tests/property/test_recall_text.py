@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engrain.recall.analyze import analyze, spans
+from engrain.recall.analyze import _tokens, analyze, spans, terms
 from engrain.recall.embed import HashEmbedder, StaticEmbedder, packaged
 from engrain.recall.index import WHOLE, WINDOW, index, pack, quantize, split, unpack
 
@@ -23,6 +25,13 @@ def test_every_text_is_analysed_and_twice_the_same(text: str) -> None:
     assert analyze(text) == found
 
 
+@settings(max_examples=300)
+@given(st.one_of(TEXT, WORDS.map(" ".join), st.text(alphabet=" \t\n\x1c\x85\u2003\u00a8\u0301a1,.'-_B", max_size=60)))
+def test_a_text_cut_at_its_spaces_has_the_terms_of_the_whole(text: str) -> None:
+    whole = [zlib.crc32(term.encode("utf-8", "surrogatepass")) for token in _tokens(text) for term in terms(token)]
+    assert analyze(text) == whole
+
+
 @given(st.text(alphabet=st.characters(codec="ascii"), max_size=80))
 def test_case_does_not_matter_to_the_words_of_a_text_in_one_case(text: str) -> None:
     assert set(analyze(text.lower())) == set(analyze(text.lower().upper().lower()))
@@ -30,14 +39,19 @@ def test_case_does_not_matter_to_the_words_of_a_text_in_one_case(text: str) -> N
 
 @given(st.lists(st.lists(st.integers(0, (1 << 32) - 1), max_size=40), max_size=8))
 def test_packed_terms_come_back(texts: list[list[int]]) -> None:
-    for (blob, length), terms in zip(pack(texts), texts, strict=True):
+    for (blob, length), told in zip(pack(texts), texts, strict=True):
         hashes, counts, sizes = unpack([blob])
-        assert sizes.tolist() == [len(set(terms))]
-        assert dict(zip(hashes.tolist(), counts.tolist(), strict=True)) == {t: terms.count(t) for t in terms}
+        assert sizes.tolist() == [len(set(told))]
+        assert dict(zip(hashes.tolist(), counts.tolist(), strict=True)) == {t: told.count(t) for t in told}
         assert np.all(np.diff(hashes.astype(np.int64)) > 0)
-        assert length == len(terms)
+        assert length == len(told)
+    assert pack(texts) == [pack([terms])[0] for terms in texts], "many at once are packed like one"
     together = unpack([blob for blob, _ in pack(texts)])
     assert together[2].tolist() == [len(set(terms)) for terms in texts]
+
+
+def test_more_of_a_term_than_a_count_can_say_is_the_most_it_can() -> None:
+    assert pack([[7] * 70_000])[0] == pack([[7] * 70_000, [], [], [], []])[0] == (b"\x07\0\0\0\xff\xff", 70_000)
 
 
 @given(WORDS)

@@ -37,7 +37,7 @@ _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _NO_SPACES = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-_LONG = 64  # longer tokens are rarely seen twice: not worth a place in the cache
+_LONG = 64  # longer ones are rarely seen twice: not worth a place in the cache
 _ROOM = 200_000
 
 _stemmer = Stemmer.Stemmer("english")
@@ -45,14 +45,18 @@ _stemming = threading.Lock()  # a Stemmer is not safe to share between threads
 
 
 class _Known(dict[str, tuple[int, ...]]):
-    """Tokens seen before and the hashes of their terms."""
+    """What stood between two spaces before, with and without its punctuation, and the hashes of its terms."""
 
-    def __missing__(self, token: str) -> tuple[int, ...]:
-        hashes = tuple(zlib.crc32(term.encode("utf-8", "surrogatepass")) for term in terms(token))
-        if len(token) <= _LONG:
+    def __missing__(self, chunk: str) -> tuple[int, ...]:
+        tokens = _WORD.findall(chunk)
+        if tokens == [chunk]:
+            hashes = tuple([zlib.crc32(term.encode("utf-8", "surrogatepass")) for term in terms(chunk)])
+        else:
+            hashes = tuple(chain.from_iterable(map(self.__getitem__, tokens)))
+        if len(chunk) <= _LONG:
             if len(self) >= _ROOM:
                 self.clear()
-            self[token] = hashes
+            self[chunk] = hashes
         return hashes
 
 
@@ -60,8 +64,9 @@ _known = _Known()
 
 
 def analyze(text: str) -> list[int]:
-    """The terms of a text as 32-bit hashes, in order, with repetition."""
-    return list(chain.from_iterable(map(_known.__getitem__, _tokens(text))))
+    """The terms of a text as 32-bit hashes, in order, with repetition. No token holds white space, so a text is cut
+    there first: that is what is seen again and looked up whole."""
+    return list(chain.from_iterable(map(_known.__getitem__, _folded(text).split())))
 
 
 def words(text: str) -> Iterator[str]:
@@ -78,7 +83,12 @@ def spans(text: str) -> list[tuple[int, int]]:
 
 
 def _tokens(text: str) -> list[str]:
-    return _WORD.findall(text if text.isascii() else unicodedata.normalize("NFKC", text))
+    return _WORD.findall(_folded(text))
+
+
+def _folded(text: str) -> str:
+    """Compatible characters as one: full-width letters, ligatures, circled digits."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
 def _fold(token: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import string
+import struct
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain, islice, pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +18,13 @@ from engrain.recall.embed import Embedder, Floats
 WHOLE = 200  # words up to which a text stays one passage
 WINDOW = 160  # words of a passage of a longer text ...
 STRIDE = 120  # ... and how far the next one begins, so that what a border cuts is whole in the neighbour
+_IN_WORDS = (string.ascii_letters + string.digits + "_").encode()
+_FEW = 4  # texts
+_MOST = 65535  # occurrences that are counted
 _SHORTEST = WHOLE * 2  # characters: a text shorter than this cannot have more than WHOLE words
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(NamedTuple):
     """One row beside an item. ``terms``: n × uint32 hashes, ascending, then n × uint16 counts, little-endian.
     ``vector``: dim × int8; times ``scale`` it is the unit vector. None when the embedder knew nothing in the text."""
 
@@ -33,23 +38,16 @@ class Passage:
 
 
 def index(texts: Sequence[str], embedder: Embedder) -> list[list[Passage]]:
-    """The passages of each text, in order. Cost: about 0.1 ms for 80 words."""
+    """The passages of each text, in order. Cost: about 20 µs for 80 words, without the embedder's own."""
     pieces = [split(text) for text in texts]
-    flat = [piece for parts in pieces for piece in parts]
+    flat = list(chain.from_iterable(pieces))
     vectors, scales = quantize(embedder.embed(flat))
     name = embedder.name
-    rows = iter(
-        [
-            (terms, length, vector.tobytes() if scale else None, scale or None)
-            for (terms, length), vector, scale in zip(
-                pack([analyze(piece) for piece in flat]), vectors, scales.tolist(), strict=True
-            )
-        ]
-    )
+    rows = zip(pack([analyze(piece) for piece in flat]), vectors, scales.tolist(), strict=True)
     return [
         [
-            Passage(number, length, terms, vector, scale, name, ANALYZER)
-            for number, (terms, length, vector, scale) in enumerate(islice(rows, len(parts)))
+            Passage(number, length, terms, vector.tobytes() if scale else None, scale or None, name, ANALYZER)
+            for number, ((terms, length), vector, scale) in enumerate(islice(rows, len(parts)))
         ]
         for parts in pieces
     ]
@@ -57,8 +55,8 @@ def index(texts: Sequence[str], embedder: Embedder) -> list[list[Passage]]:
 
 def split(text: str) -> list[str]:
     """The text itself, or overlapping windows of WINDOW words when it has more than WHOLE."""
-    if len(text) <= _SHORTEST:
-        return [text]
+    if len(text) <= _SHORTEST or len(text.encode("utf-8", "surrogatepass").translate(None, _IN_WORDS)) < WHOLE:
+        return [text]  # between two words stands a byte at least that is in none
     places = spans(text)
     if len(places) <= WHOLE:
         return [text]
@@ -68,16 +66,29 @@ def split(text: str) -> list[str]:
 
 def pack(texts: Sequence[list[int]]) -> list[tuple[bytes, int]]:
     """(blob, length) for the terms of each text; a count above 65,535 is stored as 65,535."""
+    if len(texts) <= _FEW:
+        return [_pack_one(terms) for terms in texts]
     lengths = np.array([len(terms) for terms in texts], dtype=np.int64)
-    owner = np.repeat(np.arange(len(texts), dtype=np.uint64), lengths)
-    every = np.fromiter(chain.from_iterable(texts), dtype=np.uint64, count=int(lengths.sum()))
-    keys, counts = np.unique(owner << np.uint64(32) | every, return_counts=True)  # all texts at once: fast
+    owner = np.repeat(np.arange(len(texts), dtype=np.uint64) << np.uint64(32), lengths)
+    keys = np.fromiter(chain.from_iterable(texts), dtype=np.uint64, count=len(owner))
+    keys |= owner
+    keys.sort()  # all texts at once: fast
+    first = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if len(keys) else np.empty(0, np.int64)
+    counts = np.diff(first, append=len(keys))
+    keys = keys[first]
     ends = np.searchsorted(keys >> np.uint64(32), np.arange(1, len(texts) + 1, dtype=np.uint64))
-    hashes, freqs = keys.astype("<u4"), np.minimum(counts, 65535).astype("<u2")  # the low half of a key is the term
+    hashes, freqs = keys.astype("<u4"), np.minimum(counts, _MOST).astype("<u2")  # the low half of a key is the term
     bounds = pairwise([0, *ends.tolist()])
     return [
         (hashes[a:b].tobytes() + freqs[a:b].tobytes(), len(terms)) for (a, b), terms in zip(bounds, texts, strict=True)
     ]
+
+
+def _pack_one(terms: list[int]) -> tuple[bytes, int]:
+    """The same for one text, where a dozen calls of numpy would cost more than the work."""
+    counts = Counter(sorted(terms))  # in the order of the hashes
+    freqs = [min(count, _MOST) for count in counts.values()] if len(terms) > _MOST else counts.values()
+    return struct.pack(f"<{len(counts)}I{len(counts)}H", *counts, *freqs), len(terms)
 
 
 def unpack(blobs: Sequence[bytes]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16], npt.NDArray[np.int64]]:
