@@ -11,12 +11,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case: no i, l, o, u
+_PAIRS = [one + other for one in _ALPHABET for other in _ALPHABET]  # two letters at a time
+_SHIFTS = range(120, -1, -10)
 
 
 def encode_id(milliseconds: int, entropy: int) -> str:
     """A 26-character id that sorts by time: 48 bits of milliseconds, then 80 bits of entropy (ULID layout)."""
     value = (milliseconds & ((1 << 48) - 1)) << 80 | entropy
-    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[(value >> shift) & 1023] for shift in _SHIFTS])
 
 
 def to_micros(moment: datetime) -> int:

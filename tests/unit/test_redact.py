@@ -196,6 +196,22 @@ def test_ordinary_text_comes_back_as_the_same_object(text: str) -> None:
     assert found.rules == ()
 
 
+WORDS = st.sampled_from([
+    *(keyword for rule in rule_set().rules for keyword in rule.keywords), *(secret for _, secret, _ in SAMPLES),
+    "PRIVATE", "Key", "=", ": ", "'", "İİ", "\u2003", "\x85", "a" * 19, "[redacted:jwt]", "password: hunter2!", "plain",
+])  # fmt: skip
+
+
+@given(st.lists(st.one_of(WORDS, st.text(max_size=12)), max_size=12), st.sampled_from(["", " ", "\n"]))
+def test_what_is_known_to_be_harmless_never_hides_a_secret(words: list[str], between: str) -> None:
+    text = between.join(words)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("engrain.intake.redact._harmless", lambda _: False)
+        slow = redact(text), redact_value({"key": text, text: "value"})
+    assert (redact(text), redact_value({"key": text, text: "value"})) == slow
+    assert (redact(text), redact_value({"key": text, text: "value"})) == slow, "the second time it is known"
+
+
 def test_rules_are_reported_once_in_order_of_appearance() -> None:
     github, aws = (
         next(secret for rule, secret, _ in SAMPLES if rule == "github-token"),

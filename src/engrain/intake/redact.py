@@ -23,6 +23,7 @@ from engrain.errors import InvalidField
 TOKEN_LENGTH = 20  # characters; whatever a `run` rule matches is at least as long
 NESTED_LENGTH = 1024  # characters; refused values up to this long are searched again, which keeps the work linear
 SHORT = 64  # characters
+_ROOM = 1 << 16  # words
 _MARKER = re.compile(r"(\[redacted:[a-z0-9-]+\])")
 
 
@@ -73,6 +74,8 @@ def redact(text: str) -> Redacted:
     Text without a secret comes back as the same object. Redacting twice is the same as once: markers are never
     searched, and what lies between them is searched until nothing more is found in it.
     """
+    if _harmless(text):
+        return Redacted(text)
     pieces = _MARKER.split(text)
     found: list[str] = []
     for index in range(0, len(pieces), 2):  # odd pieces are markers
@@ -138,6 +141,33 @@ def _under_key(key: str, value: str, found: list[str]) -> str:
     return _text(value, found)
 
 
+def _harmless(text: str) -> bool:
+    """True if no rule waits for anything in the text. Decided word by word, and what was decided is kept: the words of
+    ordinary text are few, and most were seen before. A keyword stands in one word, or begins in one."""
+    words = text.split()
+    if _plain.issuperset(words):
+        return True
+    for word in words:
+        if word not in _plain:
+            lowered = word.lower()
+            if len(lowered) >= TOKEN_LENGTH or any(first in lowered for first in _first_words()):
+                return False
+            if len(_plain) >= _ROOM:
+                _plain.clear()
+            _plain.add(word)
+    return True
+
+
+_plain: set[str] = set()
+
+
+@cache
+def _first_words() -> tuple[str, ...]:
+    """What every keyword that is sought everywhere begins with, up to its first space; none within another."""
+    firsts = {keyword.split()[0] for keyword, _ in rule_set().keywords}
+    return tuple(one for one in firsts if not any(other in one for other in firsts - {one}))
+
+
 def _redact_piece(piece: str, found: list[str]) -> str:
     """Redact a text that holds no marker. What is left between two finds is a piece again, and smaller."""
     if not (spans := _spans(piece)):
@@ -155,6 +185,8 @@ def _redact_piece(piece: str, found: list[str]) -> str:
 
 def _spans(piece: str) -> list[tuple[int, int, str]]:
     """The secrets in `piece` as (start, end, rule id), ascending; those that overlap are one, of the first rule."""
+    if _harmless(piece):
+        return []
     known = rule_set()
     lowered = piece.lower()
     waiting = {index for keyword, indexes in known.keywords if keyword in lowered for index in indexes}

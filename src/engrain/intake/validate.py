@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,18 +47,21 @@ class Draft:
 
 
 FIELDS = tuple(f.name for f in fields(Draft))
+_NAMES = frozenset(FIELDS)
+_OPTIONAL = frozenset(f.name for f in fields(Draft) if f.default is None)
 
 
 def draft(row: Mapping[str, Any], kinds: Collection[str]) -> Draft:
     """A Draft from the keyword arguments of ``remember``."""
     if not isinstance(row, Mapping):
         raise InvalidField(f"A row must be a dict of the arguments of remember(), not {type(row).__name__}.")
-    unknown = [name for name in row if name not in FIELDS]
-    if unknown:
-        raise InvalidField(f"There is no field {shown(unknown[0])}; the fields are {', '.join(FIELDS)}.")
+    if not row.keys() <= _NAMES:
+        unknown = next(name for name in row if name not in FIELDS)
+        raise InvalidField(f"There is no field {shown(unknown)}; the fields are {', '.join(FIELDS)}.")
     if "content" not in row:
         raise InvalidContent("A row needs its content.")
-    return Draft(**{name: _field(name, value, kinds) for name, value in row.items()})
+    given = [(name, value) for name, value in row.items() if value is not None or name not in _OPTIONAL]
+    return Draft(**{name: _field(name, value, kinds) for name, value in given})
 
 
 def change(given: Mapping[str, Any], kinds: Collection[str]) -> dict[str, Any]:
@@ -73,31 +76,7 @@ def change(given: Mapping[str, Any], kinds: Collection[str]) -> dict[str, Any]:
 
 
 def _field(name: str, value: Any, kinds: Collection[str]) -> Any:
-    if name == "content":
-        return content(value)
-    if name == "kind":
-        return kind_name(value, kinds)
-    if name == "importance":
-        return number(name, value, 1.0, 10.0)
-    if name == "tags":
-        return tags(value)
-    if name == "metadata":
-        return metadata(value)
-    if name == "occurred_at":
-        return moment(name, value)
-    if name == "expires_in":
-        return span(name, value)
-    if name == "decay_rate":
-        return None if value is None else number(name, value, 0.0, 10.0)
-    if name == "visibility":
-        if value not in VISIBILITIES:
-            raise InvalidField(f"visibility must be one of {', '.join(VISIBILITIES)}, not {shown(value)}.")
-        return value
-    if name == "pinned":
-        if not isinstance(value, bool):
-            raise InvalidField(f"pinned must be True or False, not {shown(value)}.")
-        return value
-    return None if value is None else text(name, value, FIELD_CHARACTERS)
+    return kind_name(value, kinds) if name == "kind" else _CHECKS[name](value)
 
 
 def shown(value: Any) -> str:
@@ -179,6 +158,8 @@ def whole(name: str, value: Any, low: int, high: int) -> int:
 
 def tags(value: Any) -> tuple[str, ...]:
     """At most 64 tags, each once, in the order given."""
+    if value == () and isinstance(value, tuple):
+        return ()
     if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
         raise InvalidField(f"tags must be a list of words, not {shown(value)}.")
     ordered = sorted(value, key=str) if isinstance(value, set | frozenset) else value
@@ -260,3 +241,36 @@ def span(name: str, value: Any) -> int | None:
     if found > _FAR:
         raise InvalidField(f"{name} is longer than 5,000 years; leave it out to keep the item.")
     return found
+
+
+def _optional(name: str) -> Callable[[Any], str | None]:
+    return lambda value: None if value is None else text(name, value, FIELD_CHARACTERS)
+
+
+def _visibility(value: Any) -> str:
+    if value not in VISIBILITIES:
+        raise InvalidField(f"visibility must be one of {', '.join(VISIBILITIES)}, not {shown(value)}.")
+    return str(value)
+
+
+def _pinned(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidField(f"pinned must be True or False, not {shown(value)}.")
+    return value
+
+
+_CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "content": content,
+    "key": _optional("key"),
+    "importance": lambda value: number("importance", value, 1.0, 10.0),
+    "tags": tags,
+    "metadata": metadata,
+    "session": _optional("session"),
+    "role": _optional("role"),
+    "occurred_at": lambda value: moment("occurred_at", value),
+    "expires_in": lambda value: span("expires_in", value),
+    "decay_rate": lambda value: None if value is None else number("decay_rate", value, 0.0, 10.0),
+    "visibility": _visibility,
+    "pinned": _pinned,
+    "source": _optional("source"),
+}
