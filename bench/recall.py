@@ -154,7 +154,8 @@ def ablation(told: list[Told], memory: engrain.Memory) -> dict[str, dict[str, fl
     found = {}
     for part in ABLATED:
         assert part in known
-        memory.recaller._weights = replace(Weights(), **{part: 0.0})
+        without: dict[str, Any] = {part: 0.0}
+        memory.recaller._weights = replace(Weights(), **without)
         found[f"without {part}"] = means(ask(told))
     memory.recaller._weights = Weights()
     return found

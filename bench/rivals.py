@@ -209,7 +209,7 @@ def syncs_a_write(runner: Runner, data: Path, scratch: Path) -> float | None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     first, last = (place for place, path in enumerate(calls) if path.endswith("/mark"))
-    return (last - first - 1) / out["writes"]
+    return (last - first - 1) / int(out["writes"])
 
 
 @contextmanager

@@ -43,7 +43,7 @@ class Ready:
 class ReadyVectors(Peer):
     """Vectors are handed over, as every rival gets them: no embedding in any figure."""
 
-    packages = ("engrain", "numpy")
+    packages: tuple[str, ...] = ("engrain", "numpy")
 
     def __init__(self, folder: Path) -> None:
         self._ready = Ready()

@@ -28,6 +28,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def writes(peer: Any, records: list[dict[str, Any]], folder: Path, budget: float
     for start in range(1, len(records), stretch):
         price += timed([probe.write] * PROBES, budget)[0]
         part = records[start : start + stretch]
-        took += timed([lambda r=r: peer.add(r) for r in part], budget / STRETCHES)[0]
+        took += timed([partial(peer.add, record) for record in part], budget / STRETCHES)[0]
     price += timed([probe.write] * PROBES, budget)[0]
     probe.close()
     return {"write": spread(took), "fdatasync": spread(price)["p50"]}
@@ -150,13 +151,13 @@ def ask(peer: Any, kind: str, data: made.Data, stored: int, budget: float) -> di
     method = getattr(peer, kind)
     if method is None:
         return None
-    given = {
+    given: dict[str, Callable[[int], tuple[Any, ...]]] = {
         "vector": lambda q: (data.asked_vectors[q],),
         "words": lambda q: (data.asked[q],),
         "both": lambda q: (data.asked[q], data.asked_vectors[q]),
-    }[kind]
+    }
     stored_questions = [q for q in range(made.QUESTIONS) if data.sources[q] < stored]
-    calls = [lambda q=q: method(data.agent_of(q), *given(q), K) for q in stored_questions]
+    calls = [partial(method, data.agent_of(q), *given[kind](q), K) for q in stored_questions]
     timed(calls, budget)
     times, answers = timed(calls, budget)
     pairs = list(zip(stored_questions[: len(answers)], answers, strict=True))
@@ -187,7 +188,7 @@ def measure(make_peer: Make, data: made.Data, folder: Path, budget: float, cap: 
     chosen = [data.record(int(row)) for row in np.random.default_rng(3).integers(0, out["stored"], GETS)]
     if not peer.get(chosen[0]["agent"], chosen[0]["id"]):
         raise AssertionError("get does not find what was stored")
-    out["get"] = spread(timed([lambda r=r: peer.get(r["agent"], r["id"]) for r in chosen], budget)[0])
+    out["get"] = spread(timed([partial(peer.get, record["agent"], record["id"]) for record in chosen], budget)[0])
     out |= writes(peer, [data.record(data.n + row) for row in range(WRITES)], folder, budget)
     peer.close()
     return out
