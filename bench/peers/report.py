@@ -32,7 +32,9 @@ def percent(figure: dict[str, float] | None, name: str) -> str | None:
 # What a row says of one run; None: not offered or not known.
 ROWS: dict[str, Callable[[Run], str | None]] = {
     "one write, p50 / p99": lambda run: pair(run["write"]),
-    "… over one fdatasync of the same minute": lambda run: f"{run['write']['p50'] / run['fdatasync']:.1f}×",
+    "… over one fdatasync of the same seconds": lambda run: (
+        f"{run['write']['p50'] / run['fdatasync']:.1f}×" if run["durable"] else "not durable"
+    ),
     "syncs a write": lambda run: None if run["syncs"] is None else f"{run['syncs']:.1f}",
     "ingest, rows/s": lambda run: f"{run['ingest']:,.0f}",
     "… and then building indexes": lambda run: duration(run["finish"] * 1e6) if run["finish"] > 1e-3 else None,
