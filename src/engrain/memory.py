@@ -106,11 +106,9 @@ class Memory:
     @cached_property
     def embedder(self) -> Embedder:
         """The embedder in use, loaded on first use."""
-        if self._given_embedder is not None:
-            return self._given_embedder
-        from engrain.recall.embed import load_embedder
+        from engrain.recall.embed import Given, load_embedder
 
-        return load_embedder(self.config.embedder)
+        return load_embedder(self.config.embedder) if self._given_embedder is None else Given(self._given_embedder)
 
     @property
     def embedder_name(self) -> str:
@@ -141,6 +139,15 @@ class Memory:
     def recaller(self) -> Recaller:
         from engrain.recall.recaller import Recaller
 
+        own = self.store.read("home_get", {"name": "embedder"})
+        if own and own[0]["value"] != self.embedder_name:
+            import logging
+
+            told = (
+                "%s is in use, but this home is indexed with %s: what has no vector of the one in use is found by its "
+            )
+            told += "words alone, until `engrain rebuild` has made them."
+            logging.getLogger(__name__).warning(told, self.embedder_name, own[0]["value"])
         return Recaller(self.store, self.world, lambda: self.embedder, self.config)
 
     @cached_property
@@ -193,14 +200,17 @@ class Memory:
         prove, in a throw-away tenant, that a recorded outcome changes a later decision after a restart."""
         self._check_open()
         self.signals.flush()
-        report = upkeep.examine(self.store, self.embedder_name)
+        report = upkeep.examine(self.store, self.embedder)
         return Report((*report.checks, *upkeep.canary(self._again))) if canary else report
 
     def rebuild(self, progress: Any = None) -> dict[str, int]:
-        """Make all derived state anew from what is canonical: words, vectors, Q-values. ``progress(done)`` is called
-        as items are done."""
+        """Make derived state anew from what is canonical, while others work: words and vectors of another embedder or
+        analyser, or where none are those of everything; then Q-values. ``progress(done)`` is told how many of the
+        home's items are done; a run that was killed goes on where it stopped. Returns the counts: memories done now,
+        left (written meanwhile with another embedder), tenants. Raises EmbedderError when the embedder fails: what
+        was done until then stays, and the rest is as it was."""
         self._check_open()
-        return upkeep.rebuild(self.store, self.index, self.learner, self.embedder_name, progress)
+        return upkeep.rebuild(self.store, self.index, self.learner, self.embedder, progress)
 
     def backup(self, path: str | os.PathLike[str]) -> Path:
         """A verified copy of an embedded home's store, made while others work. Never overwrites."""

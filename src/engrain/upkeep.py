@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from engrain.config import Config
 from engrain.errors import EngrainError
-from engrain.intake.writer import SHARED, Indexer, agent_scope, bump, passage_values
+from engrain.intake.writer import SHARED, Indexer, bump
 from engrain.model.decision import Outcome
 from engrain.model.report import Check, Report
-from engrain.model.scope import Scope
+from engrain.reindex import reindex, stale, wanted
 from engrain.store.port import Store
 from engrain.world import World
 
 if TYPE_CHECKING:
     from engrain.learn.learner import Learner
     from engrain.memory import Memory
-
-BATCH = 256
+    from engrain.recall.embed import Embedder
 
 _PURGES = (
     "echoes",
@@ -106,7 +105,7 @@ def _plain(row: Any) -> dict[str, Any]:
     }
 
 
-def examine(store: Store, embedder: str) -> Report:
+def examine(store: Store, embedder: Embedder) -> Report:
     """Everything that can be checked without changing anything."""
     checks = []
     have, need = store.schema()
@@ -122,16 +121,30 @@ def examine(store: Store, embedder: str) -> Report:
     ):
         found = int(store.read(statement)[0]["n"])
         checks.append(Check(name, found == 0, f"{found}: {advice}" if found else "none"))
-    from engrain.recall.analyze import ANALYZER
-
-    rows = store.read("stat_passages")
-    stale = sum(row["n"] for row in rows if row["analyzer"] != ANALYZER)
-    foreign = sum(row["n"] for row in rows if row["embedder"] != embedder)
-    detail = f"{foreign} passages have vectors of another embedder than {embedder}: run engrain rebuild"
-    checks.append(Check("embedder", foreign == 0, detail if foreign else f"every vector is of {embedder}"))
-    detail = f"{stale} passages were analysed by another version than {ANALYZER}: run engrain rebuild"
-    checks.append(Check("words", stale == 0, detail if stale else f"every passage was analysed by {ANALYZER}"))
+    checks.extend(_indexed(store, embedder))
     return Report(tuple(checks))
+
+
+def _indexed(store: Store, embedder: Embedder) -> list[Check]:
+    """Is every passage of the embedder in use and of this analyser?"""
+    made_with = wanted(embedder.name, embedder.dim)
+    rows = store.read("stat_passages")
+    others = sorted({str(row["embedder"]) for row in rows} - {embedder.name})
+    foreign = sum(row["n"] for row in rows if row["embedder"] != embedder.name)
+    left = stale(store, made_with)
+    old = sum(row["n"] for row in rows if row["analyzer"] != made_with["analyzer"])
+    advice = f"{left:,} memories are found by their words alone until then: run engrain rebuild"
+    if foreign:
+        meaning = f"{foreign:,} passages have vectors of {', '.join(others)} and not of {embedder.name}; {advice}"
+    elif left and not old:
+        meaning = f"vectors have another length than the {embedder.dim} of {embedder.name}, or are missing; {advice}"
+    else:
+        meaning = ""
+    words = f"{old:,} passages were analysed by another version than {made_with['analyzer']}: run engrain rebuild"
+    return [
+        Check("embedder", not meaning, meaning or f"every vector is of {embedder.name}"),
+        Check("words", not old, words if old else f"every passage was analysed by {made_with['analyzer']}"),
+    ]
 
 
 def canary(again: Callable[[], Memory]) -> tuple[Check, ...]:
@@ -180,41 +193,15 @@ def purge_tenant(store: Store, tenant: str) -> None:
 
 
 def rebuild(
-    store: Store, index: Indexer, learner: Learner, embedder: str, progress: Callable[[int], Any] | None
+    store: Store, index: Indexer, learner: Learner, embedder: Embedder, progress: Callable[[int], Any] | None
 ) -> dict[str, int]:
-    """Make words, vectors and Q-values anew, in short transactions, while others work. An item that changes meanwhile
-    is indexed by whoever changed it."""
-    done, after = 0, ""
-    while rows := store.read("rebuild_batch", {"after": after, "limit": BATCH}):
-        after = rows[-1]["id"]
-        indexed = index([row["content"] for row in rows])
-        groups: dict[tuple[str, str], list[tuple[Any, list[Any]]]] = {}
-        for row, passages in zip(rows, indexed, strict=True):
-            groups.setdefault((row["tenant"], row["agent"]), []).append((row, passages))
-        for (tenant, agent), members in groups.items():
-            _reindex(store, Scope(tenant, agent), members)
-        done += len(rows)
-        if progress is not None:
-            progress(done)
+    """Make words and vectors anew (see ``reindex``), then Q-values; note the embedder as the home's own."""
+    counts = reindex(store, index, wanted(embedder.name, embedder.dim), progress)
     tenants = [row["tenant"] for row in store.read("tenant_list")]
     for tenant in tenants:
         learner.rebuild(tenant)
-    store.write([("home_set", {"name": "embedder", "value": embedder})])
-    return {"memories": done, "tenants": len(tenants)}
-
-
-def _reindex(store: Store, scope: Scope, members: list[tuple[Any, list[Any]]]) -> None:
-    with store.transaction(scope.tenant) as tx:
-        base = {"tenant": scope.tenant, "agent": scope.agent}
-        seq = bump(tx, scope.tenant, agent_scope(scope.agent))
-        shared_seq = bump(tx, scope.tenant, SHARED)
-        for row, passages in members:
-            own = tx.read("memory_own", {**base, "id": row["id"]})
-            if not own or own[0]["state"] != "active" or own[0]["content"] != row["content"]:
-                continue
-            tx.run("passage_delete", {**base, "id": row["id"]})
-            tx.run_many("passage_insert", passage_values(scope, row["id"], passages))
-            tx.run("memory_touch", {**base, "id": row["id"], "seq": seq, "shared_seq": shared_seq})
+    store.write([("home_set", {"name": "embedder", "value": embedder.name})])
+    return {**counts, "tenants": len(tenants)}
 
 
 def report_dict(report: Report) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from engrain.errors import ConfigError
+from engrain.errors import ConfigError, EmbedderError, EngrainError
 
 Floats = npt.NDArray[np.float32]
 MODEL = Path(__file__).with_name("model")
@@ -69,6 +69,40 @@ def unit(vectors: npt.NDArray[Any]) -> Floats:
     norm = np.sqrt((wide * wide).sum(axis=1, keepdims=True))
     good = np.isfinite(norm) & (norm > 0)
     return np.where(good, wide / np.where(good, norm, 1.0), 0.0).astype(np.float32)
+
+
+def checked(vectors: Any, texts: int, dim: int, who: str) -> Floats:
+    """What an embedder from outside gave, as unit rows float32[texts, dim]. Raises EmbedderError when it is not that:
+    another shape, no numbers, NaN or infinity."""
+    try:
+        given = np.asarray(vectors, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise EmbedderError(f"{who} gave no array of numbers: {error}.") from error
+    if given.shape != (texts, dim):
+        raise EmbedderError(f"{who} gave numbers of shape {given.shape} where {(texts, dim)} was expected.")
+    if not np.isfinite(given).all():
+        raise EmbedderError(f"{who} gave NaN or infinity among its numbers.")
+    return unit(given)
+
+
+class Given:
+    """An embedder that a caller passed in: what it gives is checked and scaled to unit length, and what it raises is
+    told as EmbedderError."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self.name, self.dim = str(embedder.name), int(embedder.dim)
+        if not self.name or self.dim < 1:
+            raise ConfigError(f"embedder {embedder!r} must have a name and a dim of 1 or more.")
+
+    def embed(self, texts: list[str], /) -> Floats:
+        try:
+            vectors = self._embedder.embed(texts)
+        except EngrainError:
+            raise
+        except Exception as error:  # whatever the caller's own code raises
+            raise EmbedderError(f"{self.name} failed: {type(error).__name__}: {error}") from error
+        return checked(vectors, len(texts), self.dim, self.name)
 
 
 class _Pieces(dict[str, list[int]]):

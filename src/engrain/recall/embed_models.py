@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from engrain.errors import ConfigError, EmbedderError
-from engrain.recall.embed import Floats, load_tokenizer, unit
+from engrain.recall.embed import Floats, checked, load_tokenizer
 
 _BATCH = 64
 _SECONDS = 60.0
@@ -50,7 +50,8 @@ class OnnxEmbedder:
     def embed(self, texts: list[str], /) -> Floats:
         """float32[n, dim], of the first 512 tokens of each text."""
         parts = [self._vectors(texts[i : i + _BATCH]) for i in range(0, len(texts), _BATCH)]
-        return unit(np.concatenate(parts)) if parts else np.zeros((0, self.dim), dtype=np.float32)
+        out = np.concatenate(parts) if parts else np.zeros((0, self.dim), dtype=np.float32)
+        return checked(out, len(texts), self.dim, self.name)
 
     def _vectors(self, texts: list[str]) -> Floats:
         encoded = [self._tokenizer.encode(text) for text in texts]
@@ -99,13 +100,9 @@ class OpenAIEmbedder:
         """float32[n, dim]. EmbedderError when the endpoint does not answer as it should; nothing stands in for it."""
         dim = self.dim
         # The endpoint refuses empty texts and more than about 8,000 tokens.
-        parts = [
-            self._ask([text[:20_000] or " " for text in texts[i : i + _BATCH]]) for i in range(0, len(texts), _BATCH)
-        ]
-        out = np.concatenate(parts) if parts else np.zeros((0, dim), dtype=np.float32)
-        if out.shape != (len(texts), dim):
-            raise EmbedderError(f"{self._url} gave {out.shape} numbers where {(len(texts), dim)} were expected.")
-        return unit(out)
+        some = [[text[:20_000] or " " for text in texts[i : i + _BATCH]] for i in range(0, len(texts), _BATCH)]
+        parts = [checked(self._ask(asked), len(asked), dim, self._url) for asked in some]
+        return np.concatenate(parts) if parts else np.zeros((0, dim), dtype=np.float32)
 
     def _ask(self, texts: list[str]) -> Floats:
         body = json.dumps({"model": self._model, "input": texts, "encoding_format": "float"}).encode()
