@@ -239,7 +239,9 @@ def server(scratch: Path) -> Iterator[str]:
 def write_data(n: int, folder: Path) -> Path:
     data = made.make(n)
     data.save(folder)
-    np.savez(folder / "question.npz", agent=data.agent_of(0), text=data.asked[0], vector=data.asked_vectors[0])
+    first = int(data.sources.argmin())  # of an agent whose memories are in even when the bulk load is stopped
+    asked = {"agent": data.agent_of(first), "text": data.asked[first], "vector": data.asked_vectors[first]}
+    np.savez(folder / "question.npz", **asked)
     return folder
 
 
