@@ -14,9 +14,10 @@ import pytest
 import engrain
 from engrain.config import Config
 from engrain.errors import ConfigError, MigrationError, StoreCorrupt, StoreError, StoreUnavailable
+from engrain.recall.index import Passage
 from engrain.store import is_server, open_store, statements
 from engrain.store.filesystem import refuse_network_folder
-from engrain.store.rows import item_from_row
+from engrain.store.rows import INSERT, item_from_row
 from engrain.store.statements import Statement, catalogue, migrations
 from engrain.testing.contract_rows import memory_row
 from engrain.testing.schema_contract import copied, with_folder
@@ -54,6 +55,12 @@ def test_both_engines_have_the_same_statements_with_the_same_parameters() -> Non
     assert set(one) == set(other)
     assert {name: set(one[name].parameters) for name in one} == {name: set(other[name].parameters) for name in other}
     assert {name: one[name].admin for name in one} == {name: other[name].admin for name in other}
+
+
+def test_what_is_given_by_position_is_in_the_order_of_its_statement() -> None:
+    statements = catalogue("sqlite")
+    assert statements["memory_insert"].parameters == INSERT
+    assert statements["passage_insert"].parameters == ("memory_id", "tenant", "agent", *Passage._fields)
 
 
 def test_one_name_is_one_statement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

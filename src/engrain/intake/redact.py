@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -74,7 +74,7 @@ def redact(text: str) -> Redacted:
     Text without a secret comes back as the same object. Redacting twice is the same as once: markers are never
     searched, and what lies between them is searched until nothing more is found in it.
     """
-    if _harmless(text):
+    if harmless(text.split()):
         return Redacted(text)
     pieces = _MARKER.split(text)
     found: list[str] = []
@@ -110,11 +110,14 @@ def _walk(value: Any, found: list[str]) -> Any:
     if isinstance(value, Mapping):
         clean: dict[Any, Any] = {}
         for key, inner in value.items():
+            pair = isinstance(key, str) and isinstance(inner, str)
+            if pair and key not in clean and harmless(f'{key}="{inner}"'.split()):
+                clean[key] = inner  # harmless together, so each alone
+                continue
             name = _text(key, found) if isinstance(key, str) else key
             if name in clean:
                 name = next(new for n in range(2, len(value) + 2) if (new := f"{name} ({n})") not in clean)
-            is_pair = isinstance(key, str) and isinstance(inner, str)
-            clean[name] = _under_key(name, inner, found) if is_pair else _walk(inner, found)
+            clean[name] = _under_key(name, inner, found) if pair else _walk(inner, found)
         return clean
     if isinstance(value, list | tuple | set | frozenset):
         return [
@@ -141,16 +144,15 @@ def _under_key(key: str, value: str, found: list[str]) -> str:
     return _text(value, found)
 
 
-def _harmless(text: str) -> bool:
-    """True if no rule waits for anything in the text. Decided word by word, and what was decided is kept: the words of
-    ordinary text are few, and most were seen before. A keyword stands in one word, or begins in one."""
-    words = text.split()
+def harmless(words: Sequence[str]) -> bool:
+    """True if no rule waits for anything in a text of these words. Decided word by word, and what was decided is kept:
+    the words of ordinary text are few, and most were seen before. A keyword stands in one word, or begins in one."""
     if _plain.issuperset(words):
         return True
     for word in words:
         if word not in _plain:
             lowered = word.lower()
-            if len(lowered) >= TOKEN_LENGTH or any(first in lowered for first in _first_words()):
+            if len(lowered) >= TOKEN_LENGTH or _telling().search(lowered):
                 return False
             if len(_plain) >= _ROOM:
                 _plain.clear()
@@ -162,10 +164,10 @@ _plain: set[str] = set()
 
 
 @cache
-def _first_words() -> tuple[str, ...]:
-    """What every keyword that is sought everywhere begins with, up to its first space; none within another."""
+def _telling() -> re.Pattern[str]:
+    """Any keyword that is sought everywhere, up to its first space."""
     firsts = {keyword.split()[0] for keyword, _ in rule_set().keywords}
-    return tuple(one for one in firsts if not any(other in one for other in firsts - {one}))
+    return re.compile("|".join(sorted(re.escape(one) for one in firsts)))
 
 
 def _redact_piece(piece: str, found: list[str]) -> str:
@@ -185,7 +187,7 @@ def _redact_piece(piece: str, found: list[str]) -> str:
 
 def _spans(piece: str) -> list[tuple[int, int, str]]:
     """The secrets in `piece` as (start, end, rule id), ascending; those that overlap are one, of the first rule."""
-    if _harmless(piece):
+    if harmless(piece.split()):
         return []
     known = rule_set()
     lowered = piece.lower()

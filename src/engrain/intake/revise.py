@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from engrain.errors import InvalidField, UnknownItem
@@ -37,8 +36,7 @@ class Reviser:
 
     def update(self, scope: Scope, id_: str, change: Mapping[str, Any]) -> MemoryItem:
         """Change fields of an item. Changed content keeps the id; the old content stays as a superseded version."""
-        names = {f.name for f in fields(Draft)}
-        probe, rules = self._writer.clean(Draft(**{"content": "-", **{k: v for k, v in change.items() if k in names}}))
+        probe, rules = self._writer.clean(Draft(**{"content": "-", **change}))
         change = {name: getattr(probe, name) for name in change}
         passages = self._index([change["content"]])[0] if "content" in change else None
         base = {"tenant": scope.tenant, "agent": scope.agent, "id": id_}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from engrain.errors import InvalidContent, InvalidField, UnknownKind
 from engrain.model.item import VISIBILITIES
@@ -26,8 +25,7 @@ _SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*")
 _FAR = 10**6 * 86400 * 365 * 5000  # µs: five thousand years, well inside what datetime can show
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A valid row on its way in. Times in µs; ``expires_in`` a span in µs."""
 
     content: str
@@ -46,9 +44,9 @@ class Draft:
     source: str | None = None
 
 
-FIELDS = tuple(f.name for f in fields(Draft))
+FIELDS = Draft._fields
 _NAMES = frozenset(FIELDS)
-_OPTIONAL = frozenset(f.name for f in fields(Draft) if f.default is None)
+_OPTIONAL = frozenset(name for name, default in Draft._field_defaults.items() if default is None)
 
 
 def draft(row: Mapping[str, Any], kinds: Collection[str]) -> Draft:

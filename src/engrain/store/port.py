@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 Params = Mapping[str, Any]
+Many = Sequence[Params | Sequence[Any]]
+"""Parameters by name, or values in the order in which the statement names them."""
 
 
 class Row(Protocol):
@@ -38,7 +40,7 @@ class Transaction(Protocol):
         """Execute a statement; the number of rows it changed."""
         ...
 
-    def run_many(self, name: str, many: Sequence[Params]) -> None: ...
+    def run_many(self, name: str, many: Many) -> None: ...
 
 
 class Store(Protocol):

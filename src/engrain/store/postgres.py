@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from engrain.errors import ConfigError, StoreBusy, StoreClosed, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
 from engrain.store.base import BaseStore
-from engrain.store.port import Params, Row
+from engrain.store.port import Many, Params, Row
 from engrain.store.statements import Statement
 
 try:
@@ -284,8 +284,10 @@ class PostgresTransaction:
         text, values = self._find(name).named(params)
         return self.connection.execute(text, values).rowcount
 
-    def run_many(self, name: str, many: Sequence[Params]) -> None:
+    def run_many(self, name: str, many: Many) -> None:
         if many:
-            text, _ = self._find(name).named(many[0])
+            statement = self._find(name)
+            text, _ = statement.named(dict.fromkeys(statement.parameters))
+            rows = [dict(zip(statement.parameters, row, strict=True)) for row in statement.rows(many)]
             with self.connection.cursor() as cursor:
-                cursor.executemany(text, many)
+                cursor.executemany(text, rows)

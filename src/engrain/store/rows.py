@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
 from typing import Any, Protocol
 
 from engrain.errors import StoreCorrupt
@@ -13,14 +12,13 @@ from engrain.model.item import MemoryItem
 from engrain.store.port import Row
 from engrain.world import from_micros, to_micros
 
-_ITEM = (
-    "id", "tenant", "agent", "kind", "content", "created_at", "told_at", "updated_at", "key", "importance", "tags",
-    "metadata", "session", "role", "occurred_at", "expires_at", "decay_rate", "visibility", "pinned", "source", "state",
-    "superseded_by", "superseded_at", "redacted", "repeats",
+INSERT = (
+    "id", "tenant", "agent", "kind", "key", "content", "fingerprint", "importance", "tags", "metadata", "session",
+    "role", "occurred_at", "created_at", "told_at", "updated_at", "expires_at", "decay_rate", "visibility", "pinned",
+    "source", "state", "superseded_by", "superseded_at", "redacted", "repeats", "seq", "shared_seq",
 )  # fmt: skip
-_UNUSED = (None, None, None, None, None, None, 0)  # signals and echoes of what was just stored
-_COLUMNS = len(_ITEM) + len(_UNUSED)
-_stored = itemgetter(*_ITEM)
+"""The parameters of ``memory_insert``, in their order."""
+_COLUMNS = 32  # of {item} and echoes
 _decode = json.JSONDecoder().decode
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
@@ -36,9 +34,22 @@ class Counts(Protocol):
     last_used_at: int | None
 
 
-def new_item(values: Mapping[str, Any]) -> MemoryItem:
-    """The item that the parameters of ``memory_insert`` store, without reading it again."""
-    return item_from_row((*_stored(values), *_UNUSED))
+def new_item(
+    row: Sequence[Any], tags: tuple[str, ...], metadata: Mapping[str, Any] | None, redacted: tuple[str, ...]
+) -> MemoryItem:
+    """The item that a row of ``memory_insert`` becomes, without reading it again."""
+    (
+        id_, tenant, agent, kind, key, content, _, importance, _, _, session, role, occurred, created, told, updated,
+        expires, decay, visibility, pinned, source, state, by, superseded, _, repeats, _, _,
+    ) = row  # fmt: skip
+    told_at = from_micros(told)
+    return MemoryItem(
+        id_, tenant, agent, kind, content, told_at if created == told else from_micros(created), told_at,
+        told_at if updated == told else from_micros(updated), key, importance, tags, metadata or {}, session, role,
+        None if occurred is None else from_micros(occurred), None if expires is None else from_micros(expires), decay,
+        visibility, pinned == 1, source, state, by, None if superseded is None else from_micros(superseded), redacted,
+        repeats,
+    )  # fmt: skip
 
 
 def item_from_row(row: Row | tuple[Any, ...], pending: Counts | None = None) -> MemoryItem:

@@ -15,7 +15,7 @@ from engrain.errors import StoreClosed, StoreCorrupt, StoreError, StoreUnavailab
 from engrain.store import forks
 from engrain.store.base import BaseStore
 from engrain.store.filesystem import refuse_network_folder
-from engrain.store.port import Params, Row
+from engrain.store.port import Many, Params, Row
 from engrain.store.sqlite_errors import told
 from engrain.store.statements import Statement
 
@@ -383,7 +383,8 @@ class SqliteTransaction:
         text, values = self._find(name).numbered(params)
         return self.connection.execute(text, values).rowcount
 
-    def run_many(self, name: str, many: Sequence[Params]) -> None:
+    def run_many(self, name: str, many: Many) -> None:
         if many:
-            text, _ = self._find(name).numbered(many[0])
-            self.connection.executemany(text, map(self._find(name).values, many))
+            statement = self._find(name)
+            text, _ = statement.numbered(dict.fromkeys(statement.parameters))
+            self.connection.executemany(text, statement.rows(many))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engrain.errors import MigrationError, StoreError
-from engrain.store.port import Params
+from engrain.store.port import Many, Params
 
 FOLDER = Path(__file__).parent
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
@@ -55,6 +55,10 @@ class Statement:
             return _numbered(self.text, self.parameters, tuple(counts)), values
         except KeyError as missing:
             raise StoreError(f"statement {self.name} was given no {missing.args[0]!r}.") from missing
+
+    def rows(self, many: Many) -> Sequence[Sequence[Any]]:
+        """Many sets of parameters by position, however they were given."""
+        return [self.values(one) if isinstance(one, Mapping) else one for one in many]
 
     def named(self, params: Params) -> tuple[str, Params]:
         """The text for psycopg, with lists unrolled and %(name)s for the parameters, and the values they need."""
