@@ -18,6 +18,10 @@ WORDS = st.lists(
 )
 
 
+def blob_of(terms: list[int]) -> bytes:
+    return np.array(terms, "<u4").tobytes()
+
+
 @given(TEXT)
 def test_every_text_is_analysed_and_twice_the_same(text: str) -> None:
     found = analyze(text)
@@ -39,19 +43,21 @@ def test_case_does_not_matter_to_the_words_of_a_text_in_one_case(text: str) -> N
 
 @given(st.lists(st.lists(st.integers(0, (1 << 32) - 1), max_size=40), max_size=8))
 def test_packed_terms_come_back(texts: list[list[int]]) -> None:
-    for (blob, length), told in zip(pack(texts), texts, strict=True):
+    for (blob, length), told in zip(pack([blob_of(one) for one in texts]), texts, strict=True):
         hashes, counts, sizes = unpack([blob])
         assert sizes.tolist() == [len(set(told))]
         assert dict(zip(hashes.tolist(), counts.tolist(), strict=True)) == {t: told.count(t) for t in told}
         assert np.all(np.diff(hashes.astype(np.int64)) > 0)
         assert length == len(told)
-    assert pack(texts) == [pack([terms])[0] for terms in texts], "many at once are packed like one"
-    together = unpack([blob for blob, _ in pack(texts)])
+    blobs = [blob_of(one) for one in texts]
+    assert pack(blobs) == [pack([one])[0] for one in blobs], "many at once are packed like one"
+    together = unpack([blob for blob, _ in pack(blobs)])
     assert together[2].tolist() == [len(set(terms)) for terms in texts]
 
 
 def test_more_of_a_term_than_a_count_can_say_is_the_most_it_can() -> None:
-    assert pack([[7] * 70_000])[0] == pack([[7] * 70_000, [], [], [], []])[0] == (b"\x07\0\0\0\xff\xff", 70_000)
+    many = blob_of([7] * 70_000)
+    assert pack([many])[0] == pack([many, b"", b"", b"", b""])[0] == (b"\x07\0\0\0\xff\xff", 70_000)
 
 
 @given(WORDS)

@@ -8,11 +8,11 @@ Snowball English (Porter 2), of PyStemmer.
 from __future__ import annotations
 
 import re
+import struct
 import threading
 import unicodedata
 import zlib
 from collections.abc import Iterator
-from itertools import chain
 
 import Stemmer
 
@@ -44,15 +44,17 @@ _stemmer = Stemmer.Stemmer("english")
 _stemming = threading.Lock()  # a Stemmer is not safe to share between threads
 
 
-class _Known(dict[str, tuple[int, ...]]):
-    """What stood between two spaces before, with and without its punctuation, and the hashes of its terms."""
+class _Known(dict[str, bytes]):
+    """What stood between two spaces before, with and without its punctuation, and the hashes of its terms (uint32,
+    little-endian)."""
 
-    def __missing__(self, chunk: str) -> tuple[int, ...]:
+    def __missing__(self, chunk: str) -> bytes:
         tokens = _WORD.findall(chunk)
         if tokens == [chunk]:
-            hashes = tuple([zlib.crc32(term.encode("utf-8", "surrogatepass")) for term in terms(chunk)])
+            found = [zlib.crc32(term.encode("utf-8", "surrogatepass")) for term in terms(chunk)]
+            hashes = struct.pack(f"<{len(found)}I", *found)
         else:
-            hashes = tuple(chain.from_iterable(map(self.__getitem__, tokens)))
+            hashes = b"".join(map(self.__getitem__, tokens))
         if len(chunk) <= _LONG:
             if len(self) >= _ROOM:
                 self.clear()
@@ -64,9 +66,15 @@ _known = _Known()
 
 
 def analyze(text: str) -> list[int]:
-    """The terms of a text as 32-bit hashes, in order, with repetition. No token holds white space, so a text is cut
-    there first: that is what is seen again and looked up whole."""
-    return list(chain.from_iterable(map(_known.__getitem__, _folded(text).split())))
+    """The terms of a text as 32-bit hashes, in order, with repetition."""
+    hashes = packed(text)
+    return list(struct.unpack(f"<{len(hashes) // 4}I", hashes))
+
+
+def packed(text: str) -> bytes:
+    """The same as uint32, little-endian. No token holds white space, so a text is cut there first: that is what is seen
+    again and looked up whole."""
+    return b"".join(map(_known.__getitem__, _folded(text).split()))
 
 
 def words(text: str) -> Iterator[str]:

@@ -6,13 +6,13 @@ import string
 import struct
 from collections import Counter
 from collections.abc import Sequence
-from itertools import chain, islice, pairwise
+from itertools import chain, count, islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from engrain.recall.analyze import ANALYZER, analyze, spans
+from engrain.recall.analyze import ANALYZER, packed, spans
 from engrain.recall.embed import Embedder, Floats
 
 WHOLE = 200  # words up to which a text stays one passage
@@ -42,15 +42,15 @@ def index(texts: Sequence[str], embedder: Embedder) -> list[list[Passage]]:
     pieces = [split(text) for text in texts]
     flat = list(chain.from_iterable(pieces))
     vectors, scales = quantize(embedder.embed(flat))
-    name = embedder.name
-    rows = zip(pack([analyze(piece) for piece in flat]), vectors, scales.tolist(), strict=True)
-    return [
+    name, dim, blob = embedder.name, vectors.shape[1], vectors.tobytes()
+    words = pack([packed(piece) for piece in flat])
+    rows = iter(
         [
-            Passage(number, length, terms, vector.tobytes() if scale else None, scale or None, name, ANALYZER)
-            for number, ((terms, length), vector, scale) in enumerate(islice(rows, len(parts)))
+            (length, terms, blob[at : at + dim] if scale else None, scale or None, name, ANALYZER)
+            for (terms, length), scale, at in zip(words, scales.tolist(), count(0, dim), strict=False)
         ]
-        for parts in pieces
-    ]
+    )
+    return [[Passage(number, *row) for number, row in enumerate(islice(rows, len(parts)))] for parts in pieces]
 
 
 def split(text: str) -> list[str]:
@@ -64,31 +64,31 @@ def split(text: str) -> list[str]:
     return [text[places[i][0] : places[min(i + WINDOW, len(places)) - 1][1]] for i in starts]
 
 
-def pack(texts: Sequence[list[int]]) -> list[tuple[bytes, int]]:
-    """(blob, length) for the terms of each text; a count above 65,535 is stored as 65,535."""
+def pack(texts: Sequence[bytes]) -> list[tuple[bytes, int]]:
+    """(blob, length) for the terms of each text, given as ``analyze.packed`` gives them; a count above 65,535 is stored
+    as 65,535."""
+    lengths = [len(terms) // 4 for terms in texts]
     if len(texts) <= _FEW:
-        return [_pack_one(terms) for terms in texts]
-    lengths = np.array([len(terms) for terms in texts], dtype=np.int64)
-    owner = np.repeat(np.arange(len(texts), dtype=np.uint64) << np.uint64(32), lengths)
-    keys = np.fromiter(chain.from_iterable(texts), dtype=np.uint64, count=len(owner))
-    keys |= owner
+        return [(_pack_one(terms, length), length) for terms, length in zip(texts, lengths, strict=True)]
+    keys = np.frombuffer(b"".join(texts), "<u4").astype(np.uint64)
+    keys |= np.repeat(np.arange(len(texts), dtype=np.uint64) << np.uint64(32), lengths)
     keys.sort()  # all texts at once: fast
-    first = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if len(keys) else np.empty(0, np.int64)
-    counts = np.diff(first, append=len(keys))
+    first = np.flatnonzero(np.concatenate(([len(keys) > 0], keys[1:] != keys[:-1])))
+    freqs = np.minimum(np.diff(first, append=len(keys)), _MOST).astype("<u2").tobytes()
     keys = keys[first]
-    ends = np.searchsorted(keys >> np.uint64(32), np.arange(1, len(texts) + 1, dtype=np.uint64))
-    hashes, freqs = keys.astype("<u4"), np.minimum(counts, _MOST).astype("<u2")  # the low half of a key is the term
-    bounds = pairwise([0, *ends.tolist()])
+    ends = np.searchsorted(keys >> np.uint64(32), np.arange(1, len(texts) + 1, dtype=np.uint64)).tolist()
+    hashes = keys.astype("<u4").tobytes()  # the low half of a key is the term
     return [
-        (hashes[a:b].tobytes() + freqs[a:b].tobytes(), len(terms)) for (a, b), terms in zip(bounds, texts, strict=True)
+        (hashes[4 * a : 4 * b] + freqs[2 * a : 2 * b], length)
+        for (a, b), length in zip(pairwise([0, *ends]), lengths, strict=True)
     ]
 
 
-def _pack_one(terms: list[int]) -> tuple[bytes, int]:
-    """The same for one text, where a dozen calls of numpy would cost more than the work."""
-    counts = Counter(sorted(terms))  # in the order of the hashes
-    freqs = [min(count, _MOST) for count in counts.values()] if len(terms) > _MOST else counts.values()
-    return struct.pack(f"<{len(counts)}I{len(counts)}H", *counts, *freqs), len(terms)
+def _pack_one(terms: bytes, length: int) -> bytes:
+    """The blob of one text, where a dozen calls of numpy would cost more than the work."""
+    counts = Counter(sorted(struct.unpack(f"<{length}I", terms)))  # in the order of the hashes
+    freqs = [min(freq, _MOST) for freq in counts.values()] if length > _MOST else counts.values()
+    return struct.pack(f"<{len(counts)}I{len(counts)}H", *counts, *freqs)
 
 
 def unpack(blobs: Sequence[bytes]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16], npt.NDArray[np.int64]]:
