@@ -178,13 +178,13 @@ def measure(make_peer: Make, data: made.Data, folder: Path, budget: float, cap: 
     before = resident()
     peer = make_peer(folder)
     out: dict[str, Any] = ingest(peer, data, cap)
-    gc.collect()
-    after = resident()
-    out["rss"] = None if before is None or after is None else after - before
     disk = peer.disk()
     out["disk"] = on_disk(folder) if disk is None else disk
     for kind in ("vector", "words", "both"):
         out[kind] = ask(peer, kind, data, out["stored"], budget)
+    gc.collect()
+    after = resident()  # with what the questions of all agents made it keep in memory
+    out["rss"] = None if before is None or after is None else after - before
     chosen = [data.record(int(row)) for row in np.random.default_rng(3).integers(0, out["stored"], GETS)]
     if not peer.get(chosen[0]["agent"], chosen[0]["id"]):
         raise AssertionError("get does not find what was stored")

@@ -46,7 +46,7 @@ ROWS: dict[str, Callable[[Run], str | None]] = {
     "… the memory asked for is among the ten": lambda run: percent(run["both"], "found"),
     "open and first answer, imports done": lambda run: duration(run["open"] * 1e6),
     "new process, from its start to its end after one answer": lambda run: duration(run["process"] * 1e6),
-    "memory added while it was filled": lambda run: megabytes(run["rss"]),
+    "memory added by filling and asking it": lambda run: megabytes(run["rss"]),
     "disk": lambda run: megabytes(run["disk"]),
 }
 

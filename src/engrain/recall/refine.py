@@ -89,4 +89,6 @@ def _repeats_down(found: list[Candidate]) -> None:
 
 
 def _alike(one: frozenset[int], other: frozenset[int]) -> bool:
+    if min(len(one), len(other)) < ALIKE * max(len(one), len(other)):
+        return False  # told by their sizes alone: even if the smaller lay wholly in the greater
     return len(one & other) >= ALIKE * max(1, len(one | other))
