@@ -254,7 +254,10 @@ def run_all(chosen: argparse.Namespace, scratch: Path) -> tuple[list[dict[str, A
     small = write_data(200, scratch / "small")
     for name in chosen.only:
         try:
-            runners[name] = Runner(install(SYSTEMS[name], chosen.cache), SYSTEMS[name], os.environ | ONE_THREAD)
+            # A path for this interpreter's packages is none for those of another environment.
+            foreign = {"PYTHONPATH", "PYTHONHOME"} if SYSTEMS[name].pins else set()
+            environment = {key: value for key, value in os.environ.items() if key not in foreign}
+            runners[name] = Runner(install(SYSTEMS[name], chosen.cache), SYSTEMS[name], environment | ONE_THREAD)
             if name != SERVER:  # its syncs are another process's
                 syncs[name] = syncs_a_write(runners[name], small, scratch)
         except Unavailable as reason:
