@@ -67,7 +67,7 @@ def _verb(verb: Verb) -> str:
     facts = [" and ".join(where[shell] for shell in sorted(verb.shells)), f"`{verb.method}`"]
     facts += ["only reads"] if verb.reads else []
     facts += ["deletes or overwrites"] if verb.destroys else []
-    rows = "\n".join(_input(one) for one in verb.fields)
+    rows = "\n".join(_input(one) for one in (*verb.fields, *verb.views))
     table = f"\n| input | on a command line | default | |\n|---|---|---|---|\n{rows}\n" if rows else ""
     return f"### {verb.name}\n\n{verb.help}\n\n*{'; '.join(facts)}*\n{table}"
 

@@ -135,7 +135,7 @@ def _indexed(store: Store, embedder: Embedder) -> list[Check]:
     old = sum(row["n"] for row in rows if row["analyzer"] != made_with["analyzer"])
     advice = f"{left:,} memories are found by their words alone until then: run engrain rebuild"
     if foreign:
-        meaning = f"{foreign:,} passages have vectors of {', '.join(others)} and not of {embedder.name}; {advice}"
+        meaning = f"{foreign:,} passages have vectors of {', '.join(others)}, while {embedder.name} is in use; {advice}"
     elif left and not old:
         meaning = f"vectors have another length than the {embedder.dim} of {embedder.name}, or are missing; {advice}"
     else:

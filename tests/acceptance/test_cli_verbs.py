@@ -37,7 +37,8 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
             "'which python?' --limit 1 --kind fact --kind event --tag build --session s1 --since 2026-01-01 "
             "--until 2026-02-01T00:00:00Z --min-score 0.01",
             {"hits.0.item.content": "The build needs Python 3.12", "hits.0.item.session": "s1"},
-        )
+        ),
+        ("'which python?' --explain", {"hits.0.why.0.0": "words"}),
     ],
     "context": [("'which python?' --max-tokens 200", {})],
     "get": [("{item}", {"content": "The build needs Python 3.12", "kind": "fact"})],
@@ -178,7 +179,7 @@ def test_the_examples_use_every_argument_of_every_verb() -> None:
     assert set(EXAMPLES) == {verb.name for verb in verbs_of("cli")}
     for verb in verbs_of("cli"):
         words = {word for line, _ in EXAMPLES[verb.name] for word in shlex.split(line)}
-        for field in verb.fields:
+        for field in (*verb.fields, *verb.views):
             for option in field.declaration.split("/") if not field.positional else ():
                 default_on = (
                     field.type == "flag"

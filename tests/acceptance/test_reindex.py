@@ -241,7 +241,7 @@ def test_the_command_line_changes_the_embedder_of_a_home(
     monkeypatch.setenv("ENGRAIN_HOME", str(tmp_path / "home"))
     assert main(["doctor"]) == 1
     told = " ".join(capsys.readouterr().out.split())
-    assert f"30 passages have vectors of {HashEmbedder.name} and not of {StaticEmbedder.name}" in told
+    assert f"30 passages have vectors of {HashEmbedder.name}, while {StaticEmbedder.name} is in use" in told
     assert main(["rebuild", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["memories"] == 30
     assert main(["doctor"]) == 0

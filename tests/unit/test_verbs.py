@@ -138,7 +138,8 @@ def test_the_command_line_has_each_verb_with_its_inputs() -> None:
         for name, command in group.commands.items()  # type: ignore[attr-defined]
         for last, inner in (command.commands if hasattr(command, "commands") else {"": command}).items()
     }
-    table = {verb.name: verb.fields for verb in verbs_of("cli")} | {one.name: one.fields for one in COMMANDS}
+    table = {verb.name: (*verb.fields, *verb.views) for verb in verbs_of("cli")}
+    table |= {one.name: one.fields for one in COMMANDS}
     assert set(found) == set(table)
     for name, fields in table.items():
         shown = {param.name: param for param in found[name].params}

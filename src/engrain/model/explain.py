@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 from engrain.model.item import Hit
 
-PARTS = {
+PARTS = {  # each fits beside its number and bar in a line of 80 characters
     "words": "words of the question stand in it",
-    "near": "words of the question stand in it or in the turn before or after",
-    "wide": "words of the question stand in it or within two turns of it",
-    "session": "words of the question stand in its session",
+    "near": "words of the question within one turn",
+    "wide": "words of the question within two turns",
+    "session": "words of the question in its session",
     "meaning": "it means something like the question",
-    "around": "it and the turns around it mean something like the question",
+    "around": "the turns around it are like the question",
     "speaker": "the question names who said it",
-    "user": "the question is about oneself, and the user said it",
-    "importance": "it was marked as more, or less, important than usual",
+    "user": "asked about oneself, and the user said it",
+    "importance": "it was marked as more or less important",
     "recency": "it is recent",
     "helpful": "it was said to have helped, or not to",
-    "newer": "it is newer than something that it is very like, perhaps an older value of the same fact",
-    "superseded": "something newer is very like it, perhaps a newer value of the same fact",
+    "newer": "it may be the newer value of a fact",
+    "superseded": "it may be an older value of a fact",
     "repeats": "it says the same as a better hit",
 }
 
@@ -25,3 +27,16 @@ PARTS = {
 def explain(hit: Hit) -> list[str]:
     """One line for each part of the score, the greatest first: ``+0.171 it means something like the question``."""
     return [f"{value:+.3f} {PARTS[name]}" for name, value in sorted(hit.why, key=lambda part: -abs(part[1]))]
+
+
+def shares(hit: Hit, digits: int = 3) -> tuple[list[tuple[str, float]], float]:
+    """(parts, score): the parts of the score, the greatest first, and the score, rounded so that what is shown adds up
+    (the method of greatest remainders: each part is less than one last digit from its true value)."""
+    unit = 10**digits
+    exact = {name: value * unit for name, value in hit.why}
+    shown = {name: math.floor(value) for name, value in exact.items()}
+    total = round(hit.score * unit)
+    for name in sorted(exact, key=lambda name: shown[name] - exact[name])[: total - sum(shown.values())]:
+        shown[name] += 1
+    ordered = sorted(exact, key=lambda name: -abs(exact[name]))
+    return [(name, shown[name] / unit) for name in ordered], total / unit

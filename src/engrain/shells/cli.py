@@ -107,7 +107,9 @@ def _ordered(words: list[str], known: Collection[str]) -> tuple[list[str], str]:
 
 def commands() -> dict[str, Command]:
     """Every command by its name."""
-    verbs = [Command(verb.name, verb.help, verb.fields, partial(_run, verb)) for verb in verbs_of("cli")]
+    verbs = [
+        Command(verb.name, verb.help, (*verb.fields, *verb.views), partial(_run, verb)) for verb in verbs_of("cli")
+    ]
     return {command.name: command for command in (*verbs, *COMMANDS)}
 
 
@@ -210,12 +212,13 @@ def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
     """Call a verb and show its answer; 1 when the answer is no."""
     import engrain
 
+    views = [view.option for view in verb.views if arguments.pop(view.name, False)]
     made = _home_without_a_store(place.home) if verb.reads else None
     memory = engrain.open(place.home)
     try:
         agent = None if verb.admin else memory.agent(place.agent, tenant=place.tenant, team=place.team)
         if verb.progress:
-            from engrain.shells.render import progress
+            from engrain.shells.screen import progress
 
             with progress(memory.stats()["memories"]["active"], verb.name) as advance:
                 value = verb.run(memory, agent, {**arguments, "progress": advance})
@@ -234,14 +237,14 @@ def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
                 raise
             print(f"warning: that this was read could not be noted: {error}", file=sys.stderr)
     done = "" if verb.reads else f"Do not repeat it: {verb.name} was done, and what it changed is stored."
-    code = _answered(partial(_show, verb, value, now, place.json), done, place.json)
+    code = _answered(partial(_show, " ".join([verb.name, *views]), value, now, place.json), done, place.json)
     return code or int(bool(verb.no) and not value[verb.no])
 
 
-def _show(verb: Verb, value: Any, now: int, as_json: bool) -> None:
+def _show(screen: str, value: Any, now: int, as_json: bool) -> None:
     if as_json:
         print(dumped(plain(value), indent=2))
     else:
         from engrain.shells.render import show
 
-        show(verb.name, value, now)
+        show(screen, value, now)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
-from engrain.model.explain import explain
+from engrain.model.explain import PARTS, explain, shares
 from engrain.shells.plain import dumped, printable
+from engrain.shells.screen import BAR, age, bar, body, columns, console, date, line, put, table
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
@@ -21,26 +19,12 @@ if TYPE_CHECKING:
 
 REASONS = 3  # the greatest parts of a score
 LINES = 8  # of a recalled item; `engrain get` shows all
-_AGES = ((60, 1, "second"), (3600, 60, "minute"), (86400, 3600, "hour"), (31 * 86400, 86400, "day"))
-
-console = Console(highlight=False, emoji=False, markup=False, soft_wrap=False)
 
 
-def show(verb: str, value: Any, now: int) -> None:
-    """Print the answer of a verb; ``now`` in µs since 1970 dates what it tells."""
-    _SCREENS[verb](value, from_micros(now))
-
-
-@contextmanager
-def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr while something long is going on; yields a function that takes how much is done."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    screen = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
+def show(screen: str, value: Any, now: int) -> None:
+    """Print the answer of a verb on its screen, which has the verb's name and that of a chosen view, as in
+    ``recall --explain``; ``now`` in µs since 1970 dates what it tells."""
+    _SCREENS[screen](value, from_micros(now))
 
 
 # -- memories ---------------------------------------------------------------------------------------------------------
@@ -48,11 +32,11 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
 
 def _remembered(item: MemoryItem, now: datetime) -> None:
     told = f", told {item.repeats + 1} times" if item.repeats else ""
-    _line(("remembered ", "green"), (item.id, "bold"), (f"  {item.kind}{told}", "cyan"))
+    line(("remembered ", "green"), (item.id, "bold"), (f"  {item.kind}{told}", "cyan"))
     if item.key and item.created_at != item.told_at and not item.repeats:
-        _line((f"it replaced an earlier value; both: engrain history {item.kind} {item.key}", "dim"))
+        line((f"it replaced an earlier value; both: engrain history {item.kind} {item.key}", "dim"))
     if item.redacted:
-        _line((f"cut out before it was stored: {', '.join(item.redacted)}", "yellow"))
+        line((f"cut out before it was stored: {', '.join(item.redacted)}", "yellow"))
 
 
 def _remembered_many(value: Mapping[str, Any], now: datetime) -> None:
@@ -63,13 +47,39 @@ def _remembered_many(value: Mapping[str, Any], now: datetime) -> None:
 def _hits(value: Mapping[str, Any], now: datetime) -> None:
     hits: Sequence[Hit] = value["hits"]
     if not hits:
-        _line(("Nothing is remembered about that.", "dim"))
+        line(("Nothing is remembered about that.", "dim"))
     for rank, hit in enumerate(hits, 1):
-        _line((f"{rank:2d}  ", "dim"), (f"{hit.score:.2f}", "bold green"), ("  ", ""), *_about(hit.item, now))
-        _body(hit.item.content, 4, LINES)
-        for line in explain(hit)[:REASONS]:
-            _body(line, 4, 1, "dim")
-        _line(("    " + hit.item.id, "dim"))
+        line((f"{rank:2d}  ", "dim"), (f"{hit.score:.2f}", "bold green"), ("  ", ""), *_about(hit.item, now))
+        body(hit.item.content, 4, LINES)
+        for reason in explain(hit)[:REASONS]:
+            body(reason, 4, 1, "dim")
+        line(("    " + hit.item.id, "dim"))
+        if rank < len(hits):
+            console.print()
+
+
+def _explained(value: Mapping[str, Any], now: datetime) -> None:
+    """Hits with every part of their scores, as tables that add up; the bars of all hits have one scale."""
+    hits: Sequence[Hit] = value["hits"]
+    if not hits:
+        _hits(value, now)
+    top = max((abs(part) for hit in hits for _, part in hit.why), default=1.0)
+    for rank, hit in enumerate(hits, 1):
+        parts, score = shares(hit)
+        line((f"{rank:2d}  ", "dim"), (f"{score:.3f}", "bold green"), ("  ", ""), *_about(hit.item, now))
+        body(hit.item.content, 4, LINES)
+        line(("    " + hit.item.id, "dim"))
+        grid = columns(["adds", "", "part", "because"], shown=rank == 1)
+        grid.columns[0].justify = "right"
+        grid.columns[1].min_width, grid.columns[2].min_width = BAR, max(map(len, PARTS))
+        for name, part in parts:
+            colour = "red" if part < 0 else "green"
+            shown = (f"{part:+.3f}", colour), (bar(abs(part) / top), colour), (name, "bold"), (PARTS[name], "dim")
+            grid.add_row(*(Text(text, style) for text, style in shown))
+        grid.add_row(
+            Text(f"{score:.3f}", "bold green"), "", Text("score", "bold green"), Text("the sum of these", "dim")
+        )
+        put(grid, indent=4)
         if rank < len(hits):
             console.print()
 
@@ -77,14 +87,14 @@ def _hits(value: Mapping[str, Any], now: datetime) -> None:
 def _items(value: Mapping[str, Any], now: datetime) -> None:
     items: Sequence[MemoryItem] = value["items"]
     if not items:
-        _line(("There is none.", "dim"))
+        line(("There is none.", "dim"))
     for item in items:
-        _line((item.id, "bold"), ("  ", ""), *_about(item, now))
-        _body(item.content, 2, 1)
+        line((item.id, "bold"), ("  ", ""), *_about(item, now))
+        body(item.content, 2, 1)
 
 
 def _item(item: MemoryItem, now: datetime) -> None:
-    _line((item.id, "bold"), ("  ", ""), *_about(item, now))
+    line((item.id, "bold"), ("  ", ""), *_about(item, now))
     console.print()
     console.print(Text(printable(item.content)))
     console.print()
@@ -95,11 +105,11 @@ def _item(item: MemoryItem, now: datetime) -> None:
         ("source", item.source),
         ("seen by", item.visibility if item.visibility != "private" else None),
         ("pinned", "yes" if item.pinned else None),
-        ("happened", item.occurred_at and _date(item.occurred_at)),
-        ("told", _date(item.told_at)),
-        ("key since", _date(item.created_at) if item.created_at != item.told_at else None),
-        ("changed", _date(item.updated_at) if item.updated_at != item.told_at else None),
-        ("expires", item.expires_at and _date(item.expires_at)),
+        ("happened", item.occurred_at and date(item.occurred_at)),
+        ("told", date(item.told_at)),
+        ("key since", date(item.created_at) if item.created_at != item.told_at else None),
+        ("changed", date(item.updated_at) if item.updated_at != item.told_at else None),
+        ("expires", item.expires_at and date(item.expires_at)),
         ("fades by", item.decay_rate),
         ("superseded", item.superseded_by and f"by {item.superseded_by}"),
         ("cut out", ", ".join(item.redacted)),
@@ -107,7 +117,7 @@ def _item(item: MemoryItem, now: datetime) -> None:
         ("use", f"shown {item.shown}, read {item.read}, applied {item.applied}, "
                 f"helpful {item.helpful}, unhelpful {item.unhelpful}, told again {item.repeats}"),
     ]  # fmt: skip
-    _table([(name, str(what)) for name, what in told if what not in (None, "")])
+    table([(name, str(what)) for name, what in told if what not in (None, "")])
 
 
 def _about(item: MemoryItem, now: datetime) -> list[tuple[str, str]]:
@@ -117,7 +127,7 @@ def _about(item: MemoryItem, now: datetime) -> list[tuple[str, str]]:
         parts.append((f" {item.key}", "bold"))
     if item.state != "active":
         parts.append((f" {item.state}", "yellow"))
-    parts.append((f"  {_age(item.occurred_at or item.told_at, now)}", "dim"))
+    parts.append((f"  {age(item.occurred_at or item.told_at, now)}", "dim"))
     if item.tags:
         parts.append(("  " + " ".join("#" + tag for tag in item.tags), "magenta"))
     return parts
@@ -128,18 +138,18 @@ def _about(item: MemoryItem, now: datetime) -> list[tuple[str, str]]:
 
 def _advice(advice: Advice, now: datetime) -> None:
     if advice.action is None:
-        _line(("no advice: ", "yellow"), ("nothing is known of this and no options were given", ""))
+        line(("no advice: ", "yellow"), ("nothing is known of this and no options were given", ""))
     else:
-        _line((advice.action, "bold green"), ("  " + _worth(advice), ""))
+        line((advice.action, "bold green"), ("  " + _worth(advice), ""))
         for option, share in sorted(advice.distribution.items(), key=lambda one: -one[1]):
-            _line((f"  {share:6.1%} ", "dim"), ("█" * round(share * 30), "cyan"), (f" {option}", ""))
+            line((f"  {share:6.1%} ", "dim"), ("█" * round(share * 30), "cyan"), (f" {option}", ""))
         for one in advice.evidence:
             behind = f", e.g. {', '.join(one.decisions[:2])}" if one.decisions else ""
-            _body(f"{one.level}: {one.visits:.3g} outcomes, mean {one.mean:+.2f}{behind}", 2, 3, "dim")
-    _line(("decision ", "dim"), (advice.decision_id, "bold"))
+            body(f"{one.level}: {one.visits:.3g} outcomes, mean {one.mean:+.2f}{behind}", 2, 3, "dim")
+    line(("decision ", "dim"), (advice.decision_id, "bold"))
     action = "" if advice.action else " --action ACTION"
     who = "with the same --home, --agent and --tenant"
-    _line((f"then, {who}: engrain observe {advice.decision_id}{action} --success", "dim"))
+    line((f"then, {who}: engrain observe {advice.decision_id}{action} --success", "dim"))
 
 
 def _worth(advice: Advice) -> str:
@@ -153,15 +163,15 @@ def _worth(advice: Advice) -> str:
 
 def _experience(one: Experience, now: datetime) -> None:
     reward = "no reward yet" if one.reward is None else f"reward {one.reward:+.2f}"
-    _line(("observed ", "green"), (one.id, "bold"), (f"  {one.task_type} → {one.action}", "cyan"))
+    line(("observed ", "green"), (one.id, "bold"), (f"  {one.task_type} → {one.action}", "cyan"))
     revised = f", revised {one.revision} times" if one.revision else ""
-    _line((f"{_outcome(one.outcome)}, {reward}{revised}", ""))
+    line((f"{_outcome(one.outcome)}, {reward}{revised}", ""))
 
 
 def _experiences(value: Mapping[str, Any], now: datetime) -> None:
     rows = [
         (
-            _age(one.created_at, now),
+            age(one.created_at, now),
             one.task_type,
             one.action,
             _outcome(one.outcome),
@@ -169,7 +179,7 @@ def _experiences(value: Mapping[str, Any], now: datetime) -> None:
         )
         for one in value["experiences"]
     ]
-    _table(rows, ("when", "task type", "action", "outcome", ">reward"))
+    table(rows, ("when", "task type", "action", "outcome", ">reward"))
 
 
 def _outcome(outcome: Outcome) -> str:
@@ -189,7 +199,7 @@ def _q_values(value: Mapping[str, Any], now: datetime) -> None:
         )
         for one in value["q_values"]
     ]
-    _table(rows, ("task type", "state", "action", ">visits", ">mean", ">spread"))
+    table(rows, ("task type", "state", "action", ">visits", ">mean", ">spread"))
 
 
 # -- the home ---------------------------------------------------------------------------------------------------------
@@ -199,7 +209,7 @@ def _stats(value: Mapping[str, Any], now: datetime) -> None:
     memories, decisions, experiences = value["memories"], value["decisions"], value["experiences"]
     store = value["store"]
     about = f"{store['engine']}, {store['bytes']:,} bytes, schema {value['schema']}, embedder {value['embedder']}"
-    _table(
+    table(
         [
             ("store", store["location"]),
             ("", about),
@@ -228,90 +238,40 @@ def _stats(value: Mapping[str, Any], now: datetime) -> None:
             )
             for one in value["task_types"]
         ]
-        _table(rows, ("tenant", "agent", "task type", "evidence", ">known", ">success", ">unknown", ">mean"))
+        table(rows, ("tenant", "agent", "task type", "evidence", ">known", ">success", ">unknown", ">mean"))
 
 
 def _agents(value: Mapping[str, Any], now: datetime) -> None:
     rows = [
-        (one.tenant, one.name, one.team or "", _age(one.created_at, now), f"{one.memories:,}", f"{one.experiences:,}")
+        (one.tenant, one.name, one.team or "", age(one.created_at, now), f"{one.memories:,}", f"{one.experiences:,}")
         for one in value["agents"]
     ]
-    _table(rows, ("tenant", "agent", "team", "since", ">memories", ">experiences"))
+    table(rows, ("tenant", "agent", "team", "since", ">memories", ">experiences"))
 
 
 def _doctor(value: Mapping[str, Any], now: datetime) -> None:
     for check in value["checks"]:
         mark, style = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("?", "yellow")}[check.ok]
-        _line((f"{mark} ", style), (check.name, "bold"), (f"  {check.detail}", "" if check.ok is False else "dim"))
-    _line(("All is well.", "green") if value["ok"] else ("Not all is well.", "bold red"))
+        line((f"{mark} ", style), (check.name, "bold"), (f"  {check.detail}", "" if check.ok is False else "dim"))
+    line(("All is well.", "green") if value["ok"] else ("Not all is well.", "bold red"))
+
+
+def _rebuilt(value: Mapping[str, Any], now: datetime) -> None:
+    line((f"made anew: {value['memories']:,} memories, what was learned in {value['tenants']:,} tenants", "green"))
+    if value["left"]:
+        told = f"{value['left']:,} were written with another embedder meanwhile; run it again when nobody uses that one"
+        line((told, "yellow"))
 
 
 # -- pieces -----------------------------------------------------------------------------------------------------------
-
-
-def _line(*parts: tuple[str, str]) -> None:
-    console.print(Text.assemble(*((printable(text), style) for text, style in parts), no_wrap=False))
-
-
-def _body(text: str, indent: int, lines: int, style: str = "") -> None:
-    """Wrapped and indented text, at most so many lines of it."""
-    told = printable(" ".join(text.split()) if lines == 1 else text.strip())
-    wrapped = Text(told, style).wrap(console, console.width - indent)
-    shown = list(wrapped)[:lines]
-    if len(wrapped) > lines:
-        shown[-1].truncate(console.width - indent - 2, overflow="crop")
-        shown[-1].rstrip()
-        shown[-1].append(" …")
-    for line in shown:
-        line.rstrip()
-        console.print(Padding(line, (0, 0, 0, indent), expand=False))
-
-
-def _table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> None:
-    """Columns under headings (``>`` in front of one aligns right); without headings the first column is the name."""
-    from rich.table import Table
-
-    if not rows:
-        _line(("There is none.", "dim"))
-        return
-    table = Table(box=None, show_header=bool(head), header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for name in head or [""] * len(rows[0]):
-        table.add_column(name.removeprefix(">"), justify="right" if name[:1] == ">" else "left", overflow="fold")
-    if not head:
-        table.columns[0].style, table.columns[0].no_wrap = "dim", True
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    if console.is_terminal:
-        console.print(table)
-        return
-    with console.capture() as printed:
-        console.print(table)
-    for line in printed.get().splitlines():  # columns are filled up with blanks, which a file need not keep
-        console.print(line.rstrip(), soft_wrap=True)
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {part}" for name, part in values.items())
 
 
-def _date(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _age(moment: datetime, now: datetime) -> str:
-    """How long ago, while that is easy to grasp; else the date."""
-    seconds = (now - moment).total_seconds()
-    if seconds < 0:
-        return moment.strftime("%Y-%m-%d")
-    for below, unit, name in _AGES:
-        if seconds < below:
-            number = int(seconds // unit)
-            return "just now" if name == "second" else f"{number} {name}{'s' * (number != 1)} ago"
-    return moment.strftime("%Y-%m-%d")
-
-
 def _told(text: str) -> Callable[[Mapping[str, Any], datetime], None]:
-    return lambda value, now: _line((text.format(**value), ""))
+    return lambda value, now: line((text.format(**value), ""))
 
 
 def _plain_text(value: Mapping[str, Any], now: datetime) -> None:
@@ -324,13 +284,14 @@ def _json_value(value: Mapping[str, Any], now: datetime) -> None:
 
 
 def _found(value: Mapping[str, Any], now: datetime) -> None:
-    _table([(key, dumped(part)) for key, part in value["found"].items()])
+    table([(key, dumped(part)) for key, part in value["found"].items()])
 
 
 _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "remember": _remembered,
     "remember-many": _remembered_many,
     "recall": _hits,
+    "recall --explain": _explained,
     "context": _plain_text,
     "get": _item,
     "lookup": _item,
@@ -356,6 +317,6 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "stats": _stats,
     "agents": _agents,
     "doctor": _doctor,
-    "rebuild": lambda value, now: _line((f"made anew: {_pairs(value)}", "green")),
+    "rebuild": _rebuilt,
     "backup": _told("copied to {path}"),
 }

@@ -41,6 +41,7 @@ class Verb:
     repeats: bool = False  # changes something, but a second identical call nothing more
     no: str = ""  # the part of the answer that, when empty or false, means "no"
     progress: bool = False  # takes a callable "progress" among its arguments
+    views: tuple[Field, ...] = ()  # flags of the command line alone, each another screen for the same answer
 
     @property
     def method(self) -> str:
@@ -103,6 +104,7 @@ VERBS: tuple[Verb, ...] = (
         shells=BOTH,
         reads=True,
         no="hits",
+        views=(Field("explain", "flag", "Show every part of each score.", False, option="--explain"),),
     ),
     Verb(
         "context",
@@ -358,7 +360,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "rebuild",
-        "Make all derived state anew from what is canonical: words, vectors, learned values.",
+        "Make words and vectors anew while others work: what is stale, as with another embedder, or else everything.",
         (),
         dict[str, int],
         admin=True,
