@@ -6,16 +6,15 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-import numpy as np
-
 from engrain.model.scope import Scope
 from engrain.recall.embed import Embedder
-from engrain.recall.segment import Segment
+from engrain.recall.segment import SEQ, Segment
 from engrain.recall.view import Part, View, visible
 from engrain.store.port import Store
 from engrain.world import World
 
 SHARED = "shared"
+AT_ONCE = 20_000  # rows of one read, so that a large scope is not held twice; more than an item has passages
 
 
 class _Scope:
@@ -34,6 +33,7 @@ class Segments:
         self._store, self._world, self._most = store, world, most
         self._lock = threading.Lock()
         self._scopes: OrderedDict[tuple[str, str, str], _Scope] = OrderedDict()
+        self.loaded = 0  # rows read so far: what catching up has cost
 
     def view(self, scope: Scope, embedder: Embedder) -> View:
         """What the scope may see now. Costs one small read when nothing has changed."""
@@ -87,15 +87,29 @@ class Segments:
             segment = held.segment = Segment(embedder.name, embedder.dim, shared=agent is None)
             segment.purges = purges
             held.views.clear()
-        name, whose = ("segment_changes", {"agent": agent}) if agent is not None else ("segment_shared_changes", {})
+        whose = {"tenant": tenant} if agent is None else {"tenant": tenant, "agent": agent}
         if seq > segment.seq:
-            segment.apply(self._store.read(name, {"tenant": tenant, "seq": segment.seq, **whose}))
+            self._load(segment, whose)
             segment.seq = max(segment.seq, seq)
         if purges > segment.purges:
-            name = "segment_ids" if agent is not None else "segment_shared_ids"
-            segment.keep_only(row["id"] for row in self._store.read(name, {"tenant": tenant, **whose}))
+            name = "segment_shared_ids" if agent is None else "segment_ids"
+            segment.keep_only(row["id"] for row in self._store.read(name, whose))
             segment.purges = purges
         return segment
+
+    def _load(self, segment: Segment, whose: dict[str, str]) -> None:
+        """Take in what has changed, in the order (change, id), in pieces."""
+        name, seq, last = "segment_shared_changes" if segment.shared else "segment_changes", segment.seq + 1, ""
+        while True:
+            rows = self._store.read(name, {**whose, "seq": seq, "last": last, "limit": AT_ONCE})
+            self.loaded += len(rows)
+            whole = len(rows) < AT_ONCE
+            if not whole:  # there may be more passages of the last item
+                rows = [row for row in rows if row[0] != rows[-1][0]]
+            segment.apply(rows)
+            if whole:
+                return
+            seq, last = rows[-1][SEQ], rows[-1][0]
 
     def _view(
         self,
@@ -112,7 +126,7 @@ class Segments:
             parts = [Part(own, visible(own, now))]
             if shared is not None:
                 seen = visible(shared, now, scope.agent, mates)
-                if np.any(seen):
+                if seen.any():
                     parts.append(Part(shared, seen))
             view = View(parts, now)
             held.views.clear()  # an agent belongs to one team: one view is enough

@@ -5,17 +5,20 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from engrain.recall.columns import Column, Ints
+from engrain.recall.columns import Column, Ints, Wide
 
 Counts = npt.NDArray[np.uint16]
-_TAIL = 4096  # postings that are scanned rather than sorted in
+Terms = npt.NDArray[np.uint32]
+_TAIL = 4096  # postings that are scanned rather than sorted in; more beside a large base
+_LOW = np.uint64(0xFFFFFFFF)
 
 
 class Postings:
     """The postings of one segment. ``snapshot`` is safe to read while another thread adds."""
 
     def __init__(self) -> None:
-        self._terms: npt.NDArray[np.uint32] = np.empty(0, np.uint32)
+        self._terms: Terms = np.empty(0, np.uint32)  # each once, ascending
+        self._starts: Ints = np.zeros(1, np.int32)  # where the passages of a term begin, and after the last its end
         self._rows: Ints = np.empty(0, np.int32)
         self._counts: Counts = np.empty(0, np.uint16)
         self._fresh()
@@ -23,42 +26,76 @@ class Postings:
     def _fresh(self) -> None:
         self._tail_terms, self._tail_rows, self._tail_counts = Column(np.uint32), Column(np.int32), Column(np.uint16)
 
-    def add(self, terms: npt.NDArray[np.uint32], rows: Ints, counts: Counts) -> None:
+    def add(self, terms: Terms, rows: Ints, counts: Counts) -> None:
         """Postings of passages that are new; rows ascending."""
         self._tail_terms.extend(terms)
         self._tail_rows.extend(rows)
         self._tail_counts.extend(counts)
-        if self._tail_terms.size > max(_TAIL, len(self._terms) // 8):
-            terms = np.concatenate([self._terms, self._tail_terms.rows])
-            order = np.argsort(terms, kind="stable")  # stable: rows stay ascending within a term
-            self._terms = terms[order]
-            self._rows = np.concatenate([self._rows, self._tail_rows.rows])[order]
-            self._counts = np.concatenate([self._counts, self._tail_counts.rows])[order]
-            self._fresh()
 
     def snapshot(self) -> PostingsView:
+        if self._tail_terms.size > max(_TAIL, len(self._rows) // 64):
+            self._merge()
         return PostingsView(
-            (self._terms, self._rows, self._counts),
+            (self._terms, self._starts, self._rows, self._counts),
             (self._tail_terms.rows, self._tail_rows.rows, self._tail_counts.rows),
         )
+
+    def _merge(self) -> None:
+        """Sort the tail into the base. Its passages are later than the base's, so each goes to the end of its term."""
+        keys = self._tail_terms.rows.astype(np.uint64) << np.uint64(32)
+        keys |= np.arange(len(keys), dtype=np.uint64)
+        keys.sort()  # several times faster than a stable argsort, and the number keeps the order within a term
+        order = (keys & _LOW).astype(np.int64)
+        sorted_terms = (keys >> np.uint64(32)).astype(np.uint32)
+        fresh = np.flatnonzero(np.diff(sorted_terms, prepend=sorted_terms[0] ^ np.uint32(1)))
+        terms, sizes = sorted_terms[fresh], np.diff(fresh, append=len(keys))
+        rows, counts = self._tail_rows.rows[order], self._tail_counts.rows[order]
+        if len(self._terms):
+            at = self._terms.searchsorted(terms)
+            known = self._terms[np.minimum(at, len(self._terms) - 1)] == terms
+            places = np.repeat(self._starts[at + known], sizes)
+            rows, counts = np.insert(self._rows, places, rows), np.insert(self._counts, places, counts)
+            every = np.concatenate([self._terms, terms])
+            terms, which = np.unique(every, return_inverse=True)
+            sizes = np.bincount(which, np.concatenate([np.diff(self._starts), sizes])).astype(np.int64)
+        self._terms, self._rows, self._counts = terms, rows, counts
+        self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+        self._fresh()
 
 
 class PostingsView:
     """The postings as they were at one moment."""
 
-    def __init__(
-        self, base: tuple[npt.NDArray[np.uint32], Ints, Counts], tail: tuple[npt.NDArray[np.uint32], Ints, Counts]
-    ) -> None:
+    def __init__(self, base: tuple[Terms, Ints, Ints, Counts], tail: tuple[Terms, Ints, Counts]) -> None:
         self._base, self._tail = base, tail
 
-    def of(self, term: int) -> tuple[Ints, Counts]:
-        """(passages, counts) of a term; each passage once."""
-        terms, rows, counts = self._base
-        key = np.uint32(term)
-        first, last = int(terms.searchsorted(key, "left")), int(terms.searchsorted(key, "right"))
-        found, count = rows[first:last], counts[first:last]
+    def find(self, asked: Terms) -> tuple[Wide, Ints, Counts]:
+        """(which of the asked terms, passage, count) of every posting; of one term each passage once."""
+        terms, starts, rows, counts = self._base
+        slices = []
+        sizes = np.zeros(len(asked), np.int64)
+        if len(terms):
+            at = terms.searchsorted(asked)
+            known = terms[np.minimum(at, len(terms) - 1)] == asked
+            first, last = starts[at], starts[at + known]
+            sizes = last - first
+            slices = [slice(a, b) for a, b in zip(first.tolist(), last.tolist(), strict=True)]
+        which = np.repeat(np.arange(len(asked)), sizes)
+        found, count = [rows[one] for one in slices], [counts[one] for one in slices]
         if len(self._tail[0]):
-            late = np.flatnonzero(self._tail[0] == key)
-            if len(late):
-                return np.concatenate([found, self._tail[1][late]]), np.concatenate([count, self._tail[2][late]])
-        return found, count
+            term, late = np.nonzero(self._tail[0] == asked[:, None])
+            which = np.concatenate([which, term])
+            found.append(self._tail[1][late])
+            count.append(self._tail[2][late])
+        if not found:
+            return which, rows[:0], counts[:0]
+        return which, np.concatenate(found), np.concatenate(count)
+
+    def of(self, term: int) -> tuple[Ints, Counts]:
+        """(passages, counts) of one term."""
+        _, rows, counts = self.find(np.array([term], np.uint32))
+        return rows, counts
+
+    @property
+    def nbytes(self) -> int:
+        return sum(one.nbytes for one in (*self._base, *self._tail))

@@ -24,10 +24,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from engrain.recall.analyze import analyze
-from engrain.recall.columns import Mask
+from engrain.recall.columns import Floats, Mask
 from engrain.recall.vectors import cosines
-from engrain.recall.view import Floats, View
-from engrain.recall.words import Bm25, Words, score_words, window
+from engrain.recall.view import View
+from engrain.recall.words import Bm25, Words, score_words
 
 DAY = 86_400_000_000  # µs
 _FIRST_PERSON = re.compile(r"\b(?:i|i'm|i've|i'd|me|my|mine|myself|we|our|ours|us)\b", re.IGNORECASE)
@@ -94,22 +94,19 @@ def rank(view: View, question: Question, weights: Weights) -> Ranking:
     """Score every visible item. Arithmetic per item never depends on where its row lies."""
     words = score_words(view, question.terms, weights.item, weights.episode, weights.whole)
     cosine = view.per_item(cosines(view, question.vector))
-    kin = window(view, np.ones(view.n, np.float32), 2)
     signals = {
         "words": (weights.words, words.item),
         "near": (weights.near, words.near),
         "wide": (weights.wide, words.wide),
         "session": (weights.session, words.session),
         "meaning": (weights.meaning, cosine),
-        "around": (weights.around, window(view, np.maximum(cosine, 0), 2) / kin),
+        "around": (weights.around, view.window(np.maximum(cosine, 0), 2) / view.kin(2)),
     }
     lifts = _lifts(view, question, weights)
     possible = sum(most for most, _ in lifts.values()) + weights.helpful
     confidence = _confidence(words, cosine, question, weights)
     unit = np.float32(confidence / (1.0 + possible))
-    parts = {
-        name: unit * np.float32(weight) * _relative(values) for name, (weight, values) in signals.items() if weight
-    }
+    parts = {name: unit * np.float32(weight) * relative(values) for name, (weight, values) in signals.items() if weight}
     base = _sum(view, parts)
     parts |= {name: base * lift for name, (_, lift) in lifts.items()}
     common = (words.covered > 0) | (cosine >= weights.apart)
@@ -128,7 +125,7 @@ def _logistic(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-x))
 
 
-def _relative(values: Floats) -> Floats:
+def relative(values: Floats) -> Floats:
     top = float(values.max(initial=0.0))
     scale = np.float32(1.0 / top if top > 0 else 0.0)
     return np.maximum(values, np.float32(0)) * scale
@@ -161,8 +158,8 @@ def _lifts(view: View, question: Question, weights: Weights) -> dict[str, tuple[
 def _said_by(view: View, right: Callable[[str], bool]) -> Floats:
     """1 for items whose role is right, else 0. A view has few different roles."""
     out = np.zeros(view.n, np.float32)
-    for number, part in enumerate(view.parts):
+    for part, start, end in view.shares():
         roles = [n for n, role in enumerate(part.roles) if right(role)]
         if roles:
-            out[(view.part == number) & np.isin(view.items["role"], roles)] = 1.0
+            out[start:end] = np.isin(view.items["role"][start:end], roles)
     return out

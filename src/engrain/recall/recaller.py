@@ -17,6 +17,7 @@ from engrain.recall.cache import Segments
 from engrain.recall.columns import Wide
 from engrain.recall.context import block
 from engrain.recall.embed import Embedder, StaticEmbedder
+from engrain.recall.pool import LARGE, pool
 from engrain.recall.rank import Question, Ranking, Weights, rank
 from engrain.recall.refine import Candidate, refine
 from engrain.recall.select import Filter, best
@@ -76,10 +77,12 @@ class Recaller:
         text = query[:CUT]
         terms = list(dict.fromkeys(analyze(text)))
         calibrated = embedder.name == StaticEmbedder.name
-        ranking = rank(
-            view, Question(text, terms, embedder.embed([text])[0], self._world.now(), calibrated), self._weights
-        )
+        question = Question(text, terms, embedder.embed([text])[0], self._world.now(), calibrated)
         admitted = Filter(kinds, tags, session, micros(since), micros(until)).admits(view)
+        if view.n > LARGE:
+            view = pool(view, question, self._weights, admitted, limit + SPARE)
+            admitted = admitted[view.places]
+        ranking = rank(view, question, self._weights)
         if min_score is None:
             if ranking.confidence < self._weights.gate:
                 return []

@@ -9,8 +9,8 @@ import numpy as np
 
 from engrain.model.item import Hit
 from engrain.recall.analyze import analyze
+from engrain.recall.columns import Floats
 from engrain.recall.supersede import families
-from engrain.recall.view import Floats
 from engrain.store.port import Row
 from engrain.store.rows import item_from_row
 

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect
 from collections.abc import Iterable, Sequence
+from itertools import compress
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from engrain.recall.analyze import ANALYZER
-from engrain.recall.columns import Column, Mask, Names
+from engrain.recall.columns import Column, Ints, Names
 from engrain.recall.index import unpack
 from engrain.recall.postings import Postings
 from engrain.store.port import Row
 
-ITEM = np.dtype(
-    [
-        ("id", "S32"),  # for a fixed order only
-        ("time", "<i8"),  # occurred_at, else told_at: µs UTC
-        ("created", "<i8"),
-        ("expires", "<i8"),  # FOREVER when never
-        ("importance", "<f4"),
-        ("kind", "<i4"),
-        ("tags", "<i4"),
-        ("unit", "<i4"),  # the (agent, session) it belongs to, -1 without a session
-        ("role", "<i4"),  # -1 without one
-        ("agent", "<i4"),
-        ("public", "?"),
-    ]
-)
 FOREVER = np.iinfo(np.int64).max
+FIELDS: dict[str, Any] = {  # of an item
+    "id": "S26",
+    "time": np.int64,  # occurred_at, else told_at: µs UTC
+    "created": np.int64,
+    "expires": np.int64,  # FOREVER when never
+    "importance": np.float32,
+    "kind": np.int32,
+    "tags": np.int32,
+    "unit": np.int32,  # the (agent, session) it belongs to, -1 without a session
+    "role": np.int32,  # -1 without one
+    "agent": np.int32,
+    "public": np.bool_,
+}
+SEQ, NUMBER = 12, 13  # places of two columns in a row of segment_changes
+_ORDER = ("unit", "time", "created", "id")  # neighbours of a session lie beside each other
+_FEW = 64  # rows that are sorted in one by one
 
 
 class Segment:
@@ -38,123 +43,138 @@ class Segment:
     def __init__(self, embedder: str, dim: int, shared: bool = False) -> None:
         self.embedder, self.dim, self.shared = embedder, dim, shared
         self.seq, self.purges, self.version = 0, 0, 0
-        self.ids: list[str] = []  # by item row
-        self.rows: dict[str, int] = {}  # live items only
-        self.items = Column(ITEM)
-        self.alive = Column(np.bool_)
-        self.owner, self.length = Column(np.int32), Column(np.int32)  # by passage: its item, its terms
+        self.items = {name: Column(kind) for name, kind in FIELDS.items()}  # by row
+        self.alive, self.first = Column(np.bool_), Column(np.int32)  # by row: is it the item's last, its first passage
+        self.order: Ints = np.empty(0, np.int32)  # rows by _ORDER, dead ones too; replaced, never written
+        self.length = Column(np.int32)  # by passage: its terms
         self.postings = Postings()
         self.matrix = Column(np.int8, dim)  # by vector
         self.scale, self.vector_of = Column(np.float32), Column(np.int32)  # by vector: its scale, its passage
+        self.dead = 0
         self.kinds, self.tags, self.units, self.roles, self.agents = Names(), Names(), Names(), Names(), Names()
-
         self._tag_texts: dict[str, int] = {}
 
     @property
     def passages(self) -> int:
         """Passages held, dead ones included: what the cache's bound counts."""
-        return self.owner.size
+        return self.length.size
 
     @property
     def wasteful(self) -> bool:
         """More is dead than alive: time to load afresh."""
-        return len(self.ids) > 2 * len(self.rows) + 1024
+        return self.dead * 2 > self.alive.size + 1024
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays, room to grow included."""
+        columns = [*self.items.values(), self.alive, self.first, self.length, self.matrix, self.scale, self.vector_of]
+        return sum(one.nbytes for one in columns) + self.order.nbytes + self.postings.snapshot().nbytes
 
     def apply(self, changes: Sequence[Row]) -> None:
         """Take in rows of segment_changes, in their order: the passages of one item follow each other."""
         if not changes:
             return
-        self.seq = max(self.seq, int(changes[-1]["seq"]))  # rows come in the order of their change
         self.version += 1
-        batch = _Batch(self)
-        for row in changes:
-            batch.add(*row)
-        batch.flush()
+        self.seq = max(self.seq, int(changes[-1][SEQ]))  # rows come in the order of their change
+        if self.alive.size:
+            self._bury([row[0] for row in changes if not row[NUMBER]])
+        # Active, and if another's, not private again: it was shared once.
+        shown = [row for row in changes if row[2] == "active" and not (self.shared and row[3] == "private")]
+        if shown:
+            self._take(*zip(*shown, strict=True))
 
-    def tag_set(self, text: str) -> int:
+    def _take(
+        self, ids: Sequence[str], agents: Sequence[str], _states: Sequence[str], visibilities: Sequence[str],
+        kinds: Sequence[str], tags: Sequence[str], sessions: Sequence[str | None], roles: Sequence[str | None],
+        importances: Sequence[float], told: Sequence[int], occurred: Sequence[int | None],
+        expires: Sequence[int | None], _seqs: Sequence[int], numbers: Sequence[int | None],
+        lengths: Sequence[int | None], terms: Sequence[bytes | None], vectors: Sequence[bytes | None],
+        scales: Sequence[float | None], embedders: Sequence[str | None], analyzers: Sequence[str | None],
+    ) -> None:  # fmt: skip
+        """The columns of segment_changes: by position and a column at a time, because a scope has many rows."""
+        heads = [not number for number in numbers]  # the first passage of an item, or what stands for none
+        columns: dict[str, Any] = {
+            "id": [one.encode() for one in ids],
+            "time": [then if when is None else when for when, then in zip(occurred, told, strict=True)],
+            "created": told,
+            "expires": [FOREVER if end is None else end for end in expires],
+            "importance": importances,
+            "kind": map(self.kinds.__getitem__, kinds),
+            "tags": map(self._tag_set, tags),
+            "unit": [-1 if one[1] is None else self.units[one] for one in zip(agents, sessions, strict=True)],
+            "role": [-1 if role is None else self.roles[role] for role in roles],
+            "agent": map(self.agents.__getitem__, agents),
+            "public": [seen == "public" for seen in visibilities],
+        }
+        start, base = self.alive.size, self.length.size
+        for name, column in self.items.items():
+            column.extend(np.array(list(compress(columns[name], heads)), FIELDS[name]))
+        first = (np.flatnonzero(heads) + base).astype(np.int32)
+        self.first.extend(first)
+        self.alive.extend(np.ones(len(first), np.bool_))
+        self._sort_in(start)
+        # What is not indexed yet, or by another analyzer, has an empty passage: no word finds it.
+        known = [analyzer == ANALYZER for analyzer in analyzers]
+        self.length.extend(np.array([n if good else 0 for n, good in zip(lengths, known, strict=True)], np.int32))
+        hashes, counts, sizes = unpack(
+            [blob if good and blob else b"" for blob, good in zip(terms, known, strict=True)]
+        )
+        passages = np.arange(base, base + len(ids), dtype=np.int32)
+        self.postings.add(hashes, np.repeat(passages, sizes), counts)
+        same = [name == self.embedder and vector is not None and len(vector) == self.dim
+                for name, vector in zip(embedders, vectors, strict=True)]  # fmt: skip
+        if any(same):
+            blobs: list[Any] = list(compress(vectors, same))
+            self.matrix.extend(np.frombuffer(b"".join(blobs), np.int8).reshape(-1, self.dim))
+            self.scale.extend(np.array(list(compress(scales, same)), np.float32))
+            self.vector_of.extend(passages[same])
+
+    def _tag_set(self, text: str) -> int:
         """The number of a set of tags, from its JSON."""
         found = self._tag_texts.get(text)
         if found is None:
-            found = self._tag_texts[text] = self.tags.number(frozenset(json.loads(text)))
+            found = self._tag_texts[text] = self.tags[frozenset(json.loads(text))]
         return found
 
-    def remove(self, id_: str) -> None:
-        row = self.rows.pop(id_, None)
-        if row is not None:
-            self.version += 1
-            self.alive.rows[row] = False  # views keep a mask of their own
+    def _sort_in(self, start: int) -> None:
+        """Give the rows from ``start`` on their places in ``order``."""
+        columns = [self.items[name].rows for name in _ORDER]
+        added = range(start, self.alive.size)
+        if len(added) > _FEW or not start:
+            self.order = np.lexsort(columns[::-1]).astype(np.int32)
+            return
+
+        def key(row: int) -> tuple[Any, ...]:
+            return tuple(column[row] for column in columns)
+
+        rows = sorted(added, key=key)
+        places = [bisect(self.order, key(row), key=key) for row in rows]
+        self.order = np.insert(self.order, places, rows).astype(np.int32, copy=False)
+
+    def _bury(self, ids: Sequence[str]) -> None:
+        """Mark the rows of these items dead. Views keep a mask of their own."""
+        names = self.items["id"].rows
+        wanted = np.array([id_.encode() for id_ in ids])
+        wanted = wanted[np.char.str_len(wanted) <= names.itemsize].astype(names.dtype)  # a longer one is not there
+        # The ends of ids tell most of them apart, and numbers are compared quickly.
+        rows = np.flatnonzero(self.alive.rows & np.isin(_ends(names), _ends(wanted)))
+        rows = rows[np.isin(names[rows], wanted)]
+        self.alive.rows[rows] = False
+        self.dead += len(rows)
 
     def keep_only(self, ids: Iterable[str]) -> None:
         """Drop what is not among ``ids``: rows were removed from the store, which leaves no change behind."""
-        for id_ in self.rows.keys() - set(ids):
-            self.remove(id_)
+        there = {id_.encode() for id_ in ids}
+        rows = np.flatnonzero(self.alive.rows)
+        gone = [row for row, id_ in zip(rows.tolist(), self.items["id"].rows[rows].tolist(), strict=True)
+                if id_ not in there]  # fmt: skip
+        if gone:
+            self.version += 1
+            self.alive.rows[gone] = False
+            self.dead += len(gone)
 
-    def live(self) -> Mask:
-        return self.alive.rows
 
-
-class _Batch:
-    """Rows on their way into a segment: one extension per column instead of one per row."""
-
-    def __init__(self, segment: Segment) -> None:
-        self._segment = segment
-        self._last = ""
-        self._items: list[tuple[object, ...]] = []
-        self._owner: list[int] = []
-        self._length: list[int] = []
-        self._terms: list[bytes] = []
-        self._vectors: list[bytes] = []
-        self._scale: list[float] = []
-        self._vector_of: list[int] = []
-
-    def add(
-        self, id_: str, agent: str, state: str, visibility: str, kind: str, tags: str, session: str | None,
-        role: str | None, importance: float, created: int, occurred: int | None, expires: int | None, _pinned: int,
-        _seq: int, number: int | None, length: int | None, terms: bytes | None, vector: bytes | None,
-        scale: float | None, embedder: str | None, analyzer: str | None,
-    ) -> None:  # fmt: skip
-        """One row of segment_changes, in the order of its columns: by position, because a scope has many rows."""
-        s = self._segment
-        if id_ != self._last:  # the first passage of an item
-            self._last = id_
-            s.remove(id_)
-            if state == "active" and not (s.shared and visibility == "private"):  # private again: it was shared once
-                s.rows[id_] = len(s.ids)
-                s.ids.append(id_)
-                when = created if occurred is None else occurred
-                session_number = -1 if session is None else s.units.number((agent, session))
-                role_number = -1 if role is None else s.roles.number(role)
-                end = FOREVER if expires is None else expires
-                self._items.append(
-                    (id_.encode()[:32], when, created, end, importance, s.kinds.number(kind), s.tag_set(tags),
-                     session_number, role_number, s.agents.number(agent), visibility == "public")
-                )  # fmt: skip
-        row = s.rows.get(id_)
-        if row is None:
-            return
-        # What is not indexed yet, or by another analyzer, has an empty passage: no word finds it.
-        known = number is not None and analyzer == ANALYZER
-        passage = s.owner.size + len(self._owner)
-        self._owner.append(row)
-        self._length.append(length or 0 if known else 0)
-        self._terms.append(bytes(terms or b"") if known else b"")
-        if vector is not None and scale is not None and embedder == s.embedder and len(vector) == s.dim:
-            self._vectors.append(bytes(vector))
-            self._scale.append(scale)
-            self._vector_of.append(passage)
-
-    def flush(self) -> None:
-        s = self._segment
-        if not self._items:
-            return
-        hashes, counts, sizes = unpack(self._terms)
-        passages = np.arange(s.owner.size, s.owner.size + len(self._owner), dtype=np.int32)
-        s.items.extend(np.array(self._items, dtype=ITEM))
-        s.alive.extend(np.ones(len(self._items), np.bool_))
-        s.owner.extend(np.array(self._owner, np.int32))
-        s.length.extend(np.array(self._length, np.int32))
-        s.postings.add(hashes, np.repeat(passages, sizes), counts)
-        if self._vectors:
-            s.matrix.extend(np.frombuffer(b"".join(self._vectors), np.int8).reshape(-1, s.dim))
-            s.scale.extend(np.array(self._scale, np.float32))
-            s.vector_of.extend(np.array(self._vector_of, np.int32))
+def _ends(names: npt.NDArray[np.bytes_]) -> npt.NDArray[np.uint64]:
+    """The last eight bytes of texts of one width, as numbers; no copy."""
+    width = names.itemsize
+    return np.ndarray(len(names), np.uint64, np.ascontiguousarray(names), width - 8, (width,))

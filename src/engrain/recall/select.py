@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engrain.recall.columns import Mask, Wide
-from engrain.recall.view import Floats, View
+from engrain.recall.columns import Floats, Mask, Wide
+from engrain.recall.view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +31,17 @@ class Filter:
             good &= view.items["time"] < self.until
         if self.kinds is None and self.tags is None and self.session is None:
             return good
-        for number, part in enumerate(view.parts):
-            names, here = part.segment, view.part == number
+        for part, start, end in view.shares():
+            names, here = part.segment, slice(start, end)
             if self.kinds is not None:
-                good &= ~here | np.isin(view.items["kind"], [names.kinds.find(kind) for kind in self.kinds])
+                good[here] &= np.isin(view.items["kind"][here], [names.kinds.find(kind) for kind in self.kinds])
             if self.tags is not None:
                 wanted = frozenset(self.tags)
                 having = [n for n, tags in enumerate(list(names.tags.all)) if wanted <= tags]
-                good &= ~here | np.isin(view.items["tags"], having)
+                good[here] &= np.isin(view.items["tags"][here], having)
             if self.session is not None:
                 units = [n for n, (_, session) in enumerate(list(names.units.all)) if session == self.session]
-                good &= ~here | np.isin(view.items["unit"], units)
+                good[here] &= np.isin(view.items["unit"][here], units)
         return good
 
 
@@ -52,6 +52,6 @@ def best(view: View, score: Floats, admitted: Mask, most: int) -> Wide:
         values = score[rows]
         border = np.partition(values, len(rows) - most)[len(rows) - most]
         rows = rows[values >= border]  # all that tie at the border stay in, so that the tie is broken below
-    items = view.items[rows]
-    order = np.lexsort((items["id"], items["created"], items["time"], score[rows]))[::-1]
+    keys = [view.some(name, rows) for name in ("id", "created", "time")]
+    order = np.lexsort((*keys, score[rows]))[::-1]
     return rows[order][:most]

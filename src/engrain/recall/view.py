@@ -1,30 +1,33 @@
 """View: what one agent may see at one moment, as one collection: its own segment and the visible shared rows.
 
 Everything that ranking counts (how many, how long, how rare) is counted over a view and nothing else, so a row that the
-agent may not see cannot touch a score.
+agent may not see cannot touch a score. A ``Pool`` is a part of a large view that is scored in its stead: it has the
+statistics of the whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from engrain.recall.columns import Ints, Mask, Wide
-from engrain.recall.segment import FOREVER, ITEM, Segment
-
-Floats = npt.NDArray[np.float32]
+from engrain.recall.columns import Floats, Ints, Mask, Wide
+from engrain.recall.segment import FOREVER, Segment
 
 
 class Part:
-    """The visible rows of one segment. ``passage_at``: view passage of a segment's passage, -1 when invisible."""
+    """The visible rows of one segment, in the order (session, time, created, id). ``passage_at``: view passage of a
+    segment's passage, -1 when invisible."""
 
     def __init__(self, segment: Segment, seen: Mask) -> None:
-        self.rows: Wide = np.flatnonzero(seen)
         self.segment = segment
+        self.rows: Ints = segment.order[seen[segment.order]]
+        self.columns = {name: column.rows for name, column in segment.items.items()}
         self.postings = segment.postings.snapshot()
-        self.owner, self.length = segment.owner.rows, segment.length.rows
+        self.first, self.length = segment.first.rows, segment.length.rows
         self.matrix, self.scale, self.vector_of = segment.matrix.rows, segment.scale.rows, segment.vector_of.rows
         self.roles: list[str] = list(segment.roles.all)
         self.passage_at: Ints = np.empty(0, np.int32)
@@ -33,116 +36,208 @@ class Part:
 def visible(segment: Segment, now: int, agent: str | None = None, team: Collection[str] = ()) -> Mask:
     """Rows that are live and not expired and, of a shared segment (``agent`` given), not the agent's own and either
     public or of a team mate."""
-    items = segment.items.rows
-    seen = segment.live() & (items["expires"] > now)
+    items = segment.items
+    seen: Mask = segment.alive.rows & (items["expires"].rows > now)
     if agent is not None:
         mates = [segment.agents.find(name) for name in team]
-        seen &= (items["agent"] != segment.agents.find(agent)) & (items["public"] | np.isin(items["agent"], mates))
+        theirs = items["agent"].rows
+        seen &= (theirs != segment.agents.find(agent)) & (items["public"].rows | np.isin(theirs, mates))
     return seen
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The postings of a question's terms among what is visible: for each the number of its term, its passage and its
+    count; ``passages``: in how many passages each term stands."""
+
+    which: Wide
+    place: Ints
+    count: Floats
+    passages: Wide
+
+
+class _Fields(dict[str, npt.NDArray[Any]]):
+    """The fields of a view's items (``segment.FIELDS``), each gathered when first asked for."""
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self._view = view
+
+    def __missing__(self, name: str) -> npt.NDArray[Any]:
+        view = self._view
+        found = [part.columns[name][view.row[a:b]] for part, a, b in view.shares()]
+        self[name] = one = found[0] if len(found) == 1 else np.concatenate(found)
+        return one
+
+
 class View:
-    """Items in the order (session, time, created, id), so that neighbours of an episode lie beside each other, and
-    their passages in the same order. ``until`` is the moment (µs UTC) from which the view is stale."""
+    """Items in the order (part, session, time, created, id), so that neighbours of an episode lie beside each other,
+    and their passages in the same order. ``until`` is the moment (µs UTC) from which the view is stale.
+
+    ``group``: number of each item's session (rows without one stand alone); ``alone``: no session has two items;
+    ``starts``: the first item of each session; ``owner``: the item of each passage; ``first``: an item's first passage;
+    ``single``: every item is one passage, so that what holds for passages holds for items; ``vector_at``: the row of
+    each passage in the parts' matrices, one after the other, -1 without a vector; ``passages``: how many there are in
+    the whole, what rarity is counted in.
+    """
 
     def __init__(self, parts: Sequence[Part], now: int) -> None:
         self.parts = parts
-        columns = [part.segment.items.rows[part.rows] for part in parts]
-        items = np.concatenate(columns) if columns else np.empty(0, ITEM)
-        which = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part.rows) for part in parts])
-        order = np.lexsort((items["id"], items["created"], items["time"], items["unit"], which))
-        self.n = len(items)
-        self.items = items[order]
-        self.part, self.row = which[order], np.concatenate([p.rows for p in parts] or [np.empty(0, np.int64)])[order]
-        # A session of one part is not a session of the other; rows without a session stand alone.
-        unit, part = self.items["unit"], self.part
-        self.joined: Mask = np.zeros(self.n, np.bool_)  # belongs to the same session as the row before
-        self.joined[1:] = (unit[1:] == unit[:-1]) & (unit[1:] >= 0) & (part[1:] == part[:-1])
-        self.group: Wide = np.cumsum(~self.joined) - 1  # number of the session
+        self.row: Ints = np.concatenate([part.rows for part in parts]) if len(parts) > 1 else parts[0].rows
+        self.n = len(self.row)
+        self.bounds = [0, *np.cumsum([len(part.rows) for part in parts]).tolist()]
+        self.items = _Fields(self)
+        unit = self.items["unit"]
+        joined = np.zeros(self.n, np.bool_)  # belongs to the same session as the row before
+        joined[1:] = (unit[1:] == unit[:-1]) & (unit[1:] >= 0)
+        joined[[bound for bound in self.bounds if bound < self.n]] = False  # sessions end with their part
+        self.group: Ints = np.cumsum(~joined, dtype=np.int32) - np.int32(1)
+        self.alone = not joined.any()
+        self.starts: Wide = np.flatnonzero(~joined)
         self.norms: dict[object, list[Floats]] = {}  # of BM25, by its settings
-        self._near: dict[int, Mask] = {}
-        self._place(order)
-        # Plain attributes: a cached_property of Python 3.11 has a lock that a forked child may inherit held.
-        self.single = len(self.owner) == self.n  # every item is one passage: what holds for passages holds for items
-        self.starts: Wide = np.flatnonzero(~self.joined)  # the first item of each session
-        self.total_length: Floats = (
-            np.add.reduceat(self.length, self.first) if self.n else self.length
-        )  # terms of items
+        self._near: dict[int, Floats] = {}
+        self._kin: dict[int, Floats] = {}
+        self._place()
         ends = self.items["expires"]
-        soon = ends[ends > now].min(initial=FOREVER)
-        self.until: int = int(soon)
+        self.until: int = int(ends[ends > now].min(initial=FOREVER))
+        del self.items["unit"], self.items["expires"]  # rarely asked for again
 
-    def _place(self, order: Wide) -> None:
+    def shares(self) -> list[tuple[Part, int, int]]:
+        """The parts, each with where its items begin and end."""
+        return list(zip(self.parts, self.bounds, self.bounds[1:], strict=False))
+
+    def _place(self) -> None:
         """Number the passages in the order of their items."""
-        place = np.empty(self.n, np.int64)
-        place[order] = np.arange(self.n)
-        start = 0
-        keys: list[Wide] = []
-        lengths: list[Ints] = []
+        sizes, lengths, vectors, base, vector = [], [], [], 0, 0
         for part in self.parts:
-            item_at = np.full(part.segment.items.size, -1, np.int64)
-            item_at[part.rows] = place[start : start + len(part.rows)]
-            start += len(part.rows)
-            owners = item_at[part.owner]
-            kept = np.flatnonzero(owners >= 0)
-            part.passage_at = np.full(len(part.owner), -1, np.int32)
-            part.passage_at[kept] = np.arange(len(kept), dtype=np.int32) + sum(map(len, keys))
-            keys.append(owners[kept])
-            lengths.append(part.length[kept])
-        owner = np.concatenate(keys) if keys else np.empty(0, np.int64)
-        by_item = np.argsort(owner, kind="stable")
-        new = np.empty(len(owner), np.int32)
-        new[by_item] = np.arange(len(owner), dtype=np.int32)
-        for part in self.parts:
-            shown = part.passage_at >= 0
-            part.passage_at[shown] = new[part.passage_at[shown]]
-        self.owner: Wide = owner[by_item]
-        self.length: Floats = (np.concatenate(lengths) if lengths else np.empty(0)).astype(np.float32)[by_item]
-        self.first: Wide = np.searchsorted(
-            self.owner, np.arange(self.n)
-        )  # each item's first passage; it has one at least
+            rows, total = part.rows, len(part.length)
+            size, mine = np.ones_like(rows), part.first[rows]
+            if total > len(part.first):  # some items have several passages, which follow each other
+                size = np.diff(part.first, append=np.int32(total))[rows]
+                mine = np.repeat(mine - (np.cumsum(size) - size), size) + np.arange(size.sum())
+            part.passage_at = np.full(total, -1, np.int32)
+            part.passage_at[mine] = np.arange(base, base + len(mine), dtype=np.int32)
+            at = np.full(total, -1, np.int32)
+            at[part.vector_of] = np.arange(vector, vector + len(part.vector_of), dtype=np.int32)
+            sizes.append(size)
+            lengths.append(part.length[mine])
+            vectors.append(at[mine])
+            base, vector = base + len(mine), vector + len(part.vector_of)
+        self.length: Floats = np.concatenate(lengths).astype(np.float32)
+        self.vector_at: Ints = np.concatenate(vectors)
+        self.passages, self.single = base, base == self.n
+        self._number(np.concatenate(sizes))
+
+    def _number(self, sizes: Ints) -> None:
+        """``owner`` and ``first`` from the number of passages of each item."""
+        numbers = np.arange(self.n, dtype=np.int32)
+        self.first: Ints = numbers if self.single else (np.cumsum(sizes) - sizes).astype(np.int32)
+        self.owner: Ints = numbers if self.single else np.repeat(numbers, sizes)
 
     def id(self, item: int) -> str:
-        return self.parts[int(self.part[item])].segment.ids[int(self.row[item])]
+        part = next(part for part, _, end in self.shares() if item < end)
+        return str(part.columns["id"][self.row[item]].decode())
 
-    def of_term(self, term: int) -> tuple[Ints, Floats]:
-        """(passages, counts) of a term among what is visible."""
-        found = []
+    def some(self, name: str, items: Wide) -> npt.NDArray[Any]:
+        """A field of a few items only."""
+        found = [part.columns[name][self.row[items[(items >= a) & (items < b)]]] for part, a, b in self.shares()]
+        return found[0] if len(found) == 1 else np.concatenate(found)
+
+    def look_up(self, terms: Sequence[int]) -> Found:
+        """The postings of these terms (hashes, each once) among what is visible."""
+        asked = np.array(terms, np.uint32)
+        found: list[tuple[Wide, Ints, Floats]] = []
         for part in self.parts:
-            rows, counts = part.postings.of(term)
-            if len(rows):
-                places = part.passage_at[rows]
-                kept = places >= 0
-                found.append((places[kept], counts[kept].astype(np.float32)))
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            return np.empty(0, np.int32), np.empty(0, np.float32)
-        return np.concatenate([rows for rows, _ in found]), np.concatenate([counts for _, counts in found])
+            which, rows, held = part.postings.find(asked)
+            place = part.passage_at[rows]
+            if len(part.rows) < len(part.first):
+                seen = place >= 0
+                which, place, held = which[seen], place[seen], held[seen]
+            found.append((which, place, held.astype(np.float32)))
+        which, place, counts = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
+        return Found(which, place, counts, np.bincount(which, minlength=len(terms)))
 
     def per_item(self, passages: Floats) -> Floats:
         """The best passage of each item."""
-        if self.single or not self.n:
-            return passages
-        return np.maximum.reduceat(passages, self.first)
+        return passages if self.single or not self.n else np.maximum.reduceat(passages, self.first)
 
     def vectors(self, items: Wide) -> Floats:
         """float32[len(items), dim]: the vector of each item's first passage, zeros without one."""
-        out = np.zeros((len(items), self.parts[0].matrix.shape[1]), np.float32)
-        passages = self.first[items]
+        return self.gather(self.vector_at[self.first[items]])
+
+    def gather(self, at: Ints) -> Floats:
+        """float32[len(at), dim]: rows of the parts' matrices, scaled; zeros for -1."""
+        out = np.zeros((len(at), self.parts[0].matrix.shape[1]), np.float32)
+        start = 0
         for part in self.parts:
-            places = part.passage_at[part.vector_of]
-            # Passages are numbered in another order than vectors are stored: look each one up.
-            at = np.full(len(self.owner) + 1, -1, np.int32)
-            at[places] = np.arange(len(places), dtype=np.int32)
-            at[-1] = -1  # where invisible ones went
-            rows = at[passages]
-            out[rows >= 0] = part.matrix[rows[rows >= 0]] * part.scale[rows[rows >= 0], None]
+            here = np.flatnonzero((at >= start) & (at < start + len(part.scale)))
+            rows = at[here] - start
+            out[here] = part.matrix[rows] * part.scale[rows, None]
+            start += len(part.scale)
         return out
 
-    def near(self, step: int) -> Mask:
-        """[n - step]: is the row ``step`` further on in the same session?"""
+    def near(self, step: int) -> Floats:
+        """[n - step]: 1 where the item ``step`` further on is of the same session, else 0."""
         found = self._near.get(step)
         if found is None:
-            found = self._near[step] = self.group[step:] == self.group[:-step]
+            found = self._near[step] = self._beside(step).astype(np.float32)
         return found
+
+    def _beside(self, step: int) -> Mask:
+        same: Mask = self.group[step:] == self.group[:-step]
+        return same
+
+    def kin(self, reach: int) -> Floats:
+        """How many items the window of each has: itself and up to ``reach`` neighbours on both sides."""
+        found = self._kin.get(reach)
+        if found is None:
+            found = self._kin[reach] = self.window(np.ones(self.n, np.float32), reach)
+        return found
+
+    def window(self, values: Floats, reach: int) -> Floats:
+        """Each item's value plus those of up to ``reach`` neighbours on both sides in its session. Shape [..., n]."""
+        if self.alone:
+            return values
+        out = values.copy()
+        for step in range(1, reach + 1):
+            same = self.near(step)
+            out[..., step:] += values[..., :-step] * same
+            out[..., :-step] += values[..., step:] * same
+        return out
+
+
+class Pool(View):
+    """Some items of a view (``places``, ascending), to be scored as if all of it were. What was counted over the whole:
+    ``found``, the postings of the question's terms; ``cosine`` of each passage; ``sessions``, the words score of each
+    session."""
+
+    def __init__(self, whole: View, places: Wide, found: Found, cosine: Floats, sessions: Floats) -> None:
+        self.parts, self.whole, self.places = whole.parts, whole, places
+        self.row, self.n = whole.row[places], len(places)
+        self.bounds = np.searchsorted(places, whole.bounds).tolist()
+        self.items = _Fields(self)
+        self.group, self.alone = whole.group[places], whole.alone
+        self.sessions = sessions[self.group]
+        self._near, self._kin = {}, {}
+        self.passages, self.until = whole.passages, whole.until
+        mine: Wide = places
+        sizes = np.ones(self.n, np.int32)
+        if not whole.single:
+            sizes = np.diff(whole.first, append=np.int32(len(whole.owner)))[places]
+            mine = np.repeat(whole.first[places] - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
+        self.held, self.single = mine, len(mine) == self.n
+        self._number(sizes)
+        self.vector_at, self.cosine = whole.vector_at[mine], cosine[mine]
+        number = np.full(len(whole.owner), -1, np.int32)
+        number[mine] = np.arange(len(mine), dtype=np.int32)
+        place = number[found.place]
+        kept = place >= 0
+        self._found = Found(found.which[kept], place[kept], found.count[kept], found.passages)
+
+    def look_up(self, terms: Sequence[int]) -> Found:
+        """The postings found when the pool was chosen: of the same terms."""
+        return self._found
+
+    def _beside(self, step: int) -> Mask:
+        near: Mask = (self.places[step:] - self.places[:-step]) == step
+        return near & super()._beside(step)

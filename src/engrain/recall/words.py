@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from engrain.recall.columns import Ints
-from engrain.recall.view import Floats, View
+from engrain.recall.columns import Floats, Wide
+from engrain.recall.view import Found, Pool, View
 
 OTHERS = 500
 MOST = 64  # terms of a question that are looked up: the rarest ones
@@ -34,57 +35,90 @@ class Bm25:
     b: float = 0.75
 
 
-def score_words(view: View, terms: list[int], item: Bm25, episode: Bm25, session: Bm25) -> Words:
-    """BM25 of every visible item and of its surroundings. Terms are distinct hashes."""
-    n = view.n
-    passages, near, wide, covered = (np.zeros(size, np.float32) for size in (len(view.owner), n, n, n))
-    sessions = np.zeros(len(view.starts), np.float32)
-    norms = _norms(view, item, episode, session)
-    total = 0.0
-    for rarity, information, rows, counts in _rarest(view, terms):
-        total += information
-        if not len(rows):
-            continue
-        weight = np.float32(rarity)
-        passages[rows] += weight * _full(counts, norms[0][rows], item)
-        held = np.zeros(n, np.float32)
-        if view.single:
-            held[rows] = counts
-        else:
-            np.add.at(held, view.owner[rows], counts)
-        three = window(view, held, 1)
-        near += weight * _full(three, norms[1], episode)
-        wide += weight * _full(window(view, held, 2), norms[2], episode)
-        covered += np.float32(information) * (three > 0)
-        sessions += weight * _full(np.add.reduceat(held, view.starts), norms[3], session)
-    return Words(view.per_item(passages), near, wide, sessions[view.group], covered / np.float32(total or 1.0))
+@dataclass(frozen=True, slots=True)
+class Rare:
+    """The rarest terms of a question that stand anywhere: their numbers in it, rarest first, with their idf and
+    information, as columns [terms, 1]. ``total``: the information of all, also of terms that stand nowhere."""
+
+    number: Wide
+    idf: Floats
+    information: Floats
+    total: float
 
 
-def _rarest(view: View, terms: list[int]) -> list[tuple[float, float, Ints, Floats]]:
-    """(idf, information, passages, counts) of each term, rarest first. idf over passages: log(1 + (N-n+½)/(n+½)).
-    Information, for what a question's words weigh among each other, counts OTHERS more passages without the term: in a
-    memory of three items rarity says little."""
-    total = len(view.owner)
-    found = []
-    for term in terms:
-        rows, counts = view.of_term(term)
-        rarity = math.log1p((total - len(rows) + 0.5) / (len(rows) + 0.5))
-        information = math.log1p((total - len(rows) + OTHERS) / (len(rows) + 0.5))
-        found.append((rarity, information, term, rows, counts))
-    found.sort(key=lambda one: (-one[0], one[2]))
-    return [(rarity, information, rows, counts) for rarity, information, _, rows, counts in found[:MOST]]
+def score_words(view: View, terms: Sequence[int], item: Bm25, episode: Bm25, session: Bm25) -> Words:
+    """BM25 of every visible item and of its surroundings. Terms are distinct hashes. All terms are scored at once, in
+    arrays [terms, items], and summed rarest first, so that a sum does not depend on anything but its own numbers."""
+    found = view.look_up(terms)
+    rare = rarest(view, terms, found)
+    norms = norms_of(view, item, episode, session)
+    held = _held(found, rare.number, len(view.owner))
+    passages = _sum(held, norms[0], rare, item)
+    if not view.single:
+        held = np.add.reduceat(held, view.first, axis=1)
+    three = view.window(held, 1)
+    covered = np.add.reduce(rare.information * (three > 0), axis=0, dtype=np.float32)
+    if isinstance(view, Pool):
+        sessions = view.sessions
+    elif view.alone:
+        sessions = _sum(held, norms[3], rare, session)
+    else:
+        sessions = _sum(np.add.reduceat(held, view.starts, axis=1), norms[3], rare, session)[view.group]
+    return Words(
+        view.per_item(passages),
+        _sum(three, norms[1], rare, episode),
+        _sum(view.window(held, 2), norms[2], rare, episode),
+        sessions,
+        covered / np.float32(rare.total or 1.0),
+    )
 
 
-def _norms(view: View, item: Bm25, episode: Bm25, session: Bm25) -> list[Floats]:
-    """The length terms of BM25 of passages, windows of 3 and of 5 turns, and sessions; kept with the view."""
+def rarest(view: View, terms: Sequence[int], found: Found) -> Rare:
+    """idf over passages: log(1 + (N-n+½)/(n+½)). Information, for what a question's words weigh among each other,
+    counts OTHERS more passages without the term: in a memory of three items rarity says little."""
+    total = view.passages
+    ranked = sorted(
+        (-math.log1p((total - n + 0.5) / (n + 0.5)), term, number, n)
+        for number, (term, n) in enumerate(zip(terms, found.passages.tolist(), strict=True))
+    )[:MOST]
+    informed = [(number, -idf, math.log1p((total - n + OTHERS) / (n + 0.5)), n) for idf, _, number, n in ranked]
+    there = [one for one in informed if one[3]]
+    return Rare(
+        np.array([one[0] for one in there], np.int64),
+        np.array([one[1] for one in there], np.float32)[:, None],
+        np.array([one[2] for one in there], np.float32)[:, None],
+        sum(one[2] for one in informed),
+    )
+
+
+def _held(found: Found, numbers: Wide, passages: int) -> Floats:
+    """[terms, passages]: how often each passage holds each of these terms."""
+    out = np.zeros((len(numbers), passages), np.float32)
+    line = np.full(len(found.passages), -1, np.int64)
+    line[numbers] = np.arange(len(numbers))
+    lines = line[found.which]
+    if len(numbers) < np.count_nonzero(found.passages):
+        kept = lines >= 0
+        out[lines[kept], found.place[kept]] = found.count[kept]
+    else:
+        out[lines, found.place] = found.count
+    return out
+
+
+def norms_of(view: View, item: Bm25, episode: Bm25, session: Bm25) -> list[Floats]:
+    """The length terms of BM25 of passages, of windows of 3 and of 5 turns around each item, and of sessions; kept with
+    the view. Those of a pool are the whole's."""
+    if isinstance(view, Pool):
+        whole = norms_of(view.whole, item, episode, session)
+        return [whole[0][view.held], whole[1][view.places], whole[2][view.places]]
     key = (item, episode, session)
     if key not in view.norms:
-        length = view.total_length
+        length = view.length if view.single else np.add.reduceat(view.length, view.first)
         units = [
             (view.length, item),
-            (window(view, length, 1), episode),
-            (window(view, length, 2), episode),
-            (np.add.reduceat(length, view.starts) if view.n else length, session),
+            (view.window(length, 1), episode),
+            (view.window(length, 2), episode),
+            (length if view.alone else np.add.reduceat(length, view.starts), session),
         ]
         view.norms[key] = [_norm(lengths, bm) for lengths, bm in units]
     return view.norms[key]
@@ -95,16 +129,35 @@ def _norm(lengths: Floats, bm: Bm25) -> Floats:
     return np.float32(bm.k1) * (np.float32(1 - bm.b) + np.float32(bm.b / (mean or 1.0)) * lengths)
 
 
-def _full(counts: Floats, norm: Floats, bm: Bm25) -> Floats:
-    full: Floats = counts * np.float32(bm.k1 + 1) / np.maximum(counts + norm, np.float32(1e-9))
-    return full
+def full(counts: Floats, norm: Floats, bm: Bm25) -> Floats:
+    """What a count weighs: up to k1 + 1, the less, the longer the unit."""
+    weights: Floats = counts + norm
+    np.maximum(weights, np.float32(1e-9), out=weights)
+    np.divide(counts * np.float32(bm.k1 + 1), weights, out=weights)
+    return weights
 
 
-def window(view: View, values: Floats, reach: int) -> Floats:
-    """Each item's value plus those of up to ``reach`` neighbours on both sides in its session."""
-    out = values.copy()
-    for step in range(1, reach + 1):
-        same = view.near(step)
-        out[step:] += values[:-step] * same
-        out[:-step] += values[step:] * same
-    return out
+def _sum(counts: Floats, norm: Floats, rare: Rare, bm: Bm25) -> Floats:
+    """Scores of units from the counts [terms, units] of the question's terms in them."""
+    weights = full(counts, norm, bm)
+    weights *= rare.idf
+    scores: Floats = np.add.reduce(weights, axis=0)
+    return scores
+
+
+def sparse(view: View, found: Found, rare: Rare, item: Bm25, episode: Bm25, session: Bm25) -> tuple[Floats, Floats]:
+    """(score of each item, score of each session) of a view that is too large for arrays [terms, items]."""
+    norms = norms_of(view, item, episode, session)
+    idf = np.zeros(len(found.passages), np.float32)
+    idf[rare.number] = rare.idf[:, 0]
+    weights = idf[found.which] * full(found.count, norms[0][found.place], item)
+    items = view.per_item(np.bincount(found.place, weights, len(view.owner)).astype(np.float32))
+    sessions = np.zeros(len(view.starts), np.float64)
+    order = np.argsort(found.which, kind="stable")
+    ends = np.searchsorted(found.which[order], np.arange(len(found.passages) + 1))
+    group = view.group if view.single else view.group[view.owner]
+    for number in rare.number.tolist():
+        mine = order[ends[number] : ends[number + 1]]
+        counts = np.bincount(group[found.place[mine]], found.count[mine], len(sessions)).astype(np.float32)
+        sessions += idf[number] * full(counts, norms[3], session)
+    return items, sessions.astype(np.float32)

@@ -1,0 +1,50 @@
+"""Pool: of a scope too large to be ranked item by item, those that can come first, with their neighbours.
+
+Chosen by what can be had quickly over the whole: BM25 of items and sessions from the postings alone, and every cosine.
+The pool is then ranked like any view, with the statistics of the whole.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engrain.recall.columns import Floats, Mask, Wide
+from engrain.recall.rank import Question, Weights, relative
+from engrain.recall.vectors import cosines
+from engrain.recall.view import Pool, View
+from engrain.recall.words import rarest, sparse
+
+LARGE = 20_000  # items from which a view is ranked by its pool
+WIDTH = 1000  # items chosen by each measure, at least
+REACH = 2  # neighbours that come along: as far as the widest window
+
+
+def pool(view: View, question: Question, weights: Weights, admitted: Mask, most: int) -> Pool:
+    """The items of a view that may be among the best ``most`` of those admitted."""
+    found = view.look_up(question.terms)
+    rare = rarest(view, question.terms, found)
+    words, sessions = sparse(view, found, rare, weights.item, weights.episode, weights.whole)
+    passages = cosines(view, question.vector)
+    cosine = view.per_item(passages)
+    together = (weights.words + weights.near + weights.wide) * relative(words)
+    together += weights.session * relative(sessions)[view.group]
+    together += (weights.meaning + weights.around) * relative(cosine)
+    width = max(WIDTH, 2 * most)
+    chosen = [_best(measure, width) for measure in (words, cosine, together)]
+    if not admitted.all():
+        chosen.append(_best(np.where(admitted, together, np.float32(-1)), width))
+    core = np.unique(np.concatenate(chosen))
+    if len(core) < most:  # next to nothing in common: any will do
+        core = np.unique(np.concatenate([core, np.flatnonzero(admitted)[-most:]]))
+    around = np.add.outer(core, np.arange(-REACH, REACH + 1)).clip(0, view.n - 1)
+    near = np.unique(around[view.group[around] == view.group[core][:, None]])
+    return Pool(view, near, found, passages, sessions)
+
+
+def _best(measure: Floats, width: int) -> Wide:
+    """The places of the greatest values above 0; among equals whichever."""
+    good = np.flatnonzero(measure > 0)
+    if len(good) <= width:
+        return good
+    values = measure[good]
+    return good[np.argpartition(values, len(good) - width)[len(good) - width :]]
