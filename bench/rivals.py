@@ -73,7 +73,7 @@ SYSTEMS = {
     "engrain": System(
         "engrain",
         "engrain_peers:ReadyVectors",
-        "recall always fuses words, vectors and episode; neither alone is offered",
+        "recall always fuses words, vectors and episode; neither alone is offered; a batch is of one agent",
     ),
     "engrain-embedding": System(
         "engrain, embedding included",
