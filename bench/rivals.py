@@ -251,13 +251,14 @@ def run_all(chosen: argparse.Namespace, scratch: Path) -> tuple[list[dict[str, A
     missing: dict[str, str] = {}
     runners: dict[str, Runner] = {}
     syncs: dict[str, float | None] = {}
+    pinned = ONE_THREAD | {"TMPDIR": str(scratch)}  # what a system leaves behind goes with the rest
     small = write_data(200, scratch / "small")
     for name in chosen.only:
         try:
             # A path for this interpreter's packages is none for those of another environment.
             foreign = {"PYTHONPATH", "PYTHONHOME"} if SYSTEMS[name].pins else set()
             environment = {key: value for key, value in os.environ.items() if key not in foreign}
-            runners[name] = Runner(install(SYSTEMS[name], chosen.cache), SYSTEMS[name], environment | ONE_THREAD)
+            runners[name] = Runner(install(SYSTEMS[name], chosen.cache), SYSTEMS[name], environment | pinned)
             if name != SERVER:  # its syncs are another process's
                 syncs[name] = syncs_a_write(runners[name], small, scratch)
         except Unavailable as reason:
