@@ -135,7 +135,7 @@ while not os.path.exists(given["stop"]):
     agent.forget(mine[-1 - n])
     n += 1
     id_, text = list(told.items())[(n * 7) % len(told)]
-    missed += id_ not in [hit.item.id for hit in agent.recall(text, limit=1000)]
+    missed += id_ not in [hit.item.id for hit in agent.recall(text, limit=3)]
     time.sleep(0.01)
 say([told, gone, missed, n])
 """
