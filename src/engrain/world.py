@@ -41,14 +41,19 @@ class _Monotonic:
         self._lock = threading.Lock()
         self._milliseconds = -1
         self._entropy = 0
+        self._head = ""
 
     def next(self, milliseconds: int, fresh: Callable[[], int]) -> str:
         with self._lock:
             if milliseconds > self._milliseconds:
                 self._milliseconds, self._entropy = milliseconds, fresh() >> 1  # room to count up
+                self._head = ""
             else:
                 self._entropy += 1
-            return encode_id(self._milliseconds, self._entropy)
+            last = self._entropy & 1023
+            if not self._head or not last:  # all but the last two letters stay for a while
+                self._head = encode_id(self._milliseconds, self._entropy)[:-2]
+            return self._head + _PAIRS[last]
 
 
 class World(Protocol):

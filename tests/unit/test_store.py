@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import sqlite3
 import stat
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import FrozenInstanceError, asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 import engrain
 from engrain.config import Config
 from engrain.errors import ConfigError, MigrationError, StoreCorrupt, StoreError, StoreUnavailable
+from engrain.model.item import MemoryItem
 from engrain.recall.index import Passage
 from engrain.store import is_server, open_store, statements
 from engrain.store.filesystem import refuse_network_folder
@@ -190,3 +193,9 @@ def test_a_row_is_an_item_to_the_last_field(tmp_path: Path) -> None:
     said = {"tags": ("x",), "metadata": {"a": [1]}, "redacted": ("r",), "pinned": True, "echoes": 1, "state": "active"}
     fixed = {"id": "m", "tenant": "t", "agent": "a", "kind": "fact", "key": "k", "content": "content of m"}
     assert asdict(item) == columns | counts | times | said | fixed
+    assert type(item) is MemoryItem
+    assert item == MemoryItem(**{one.name: getattr(item, one.name) for one in fields(item)})
+    assert pickle.loads(pickle.dumps(item)) == copy.copy(item) == replace(item) == item
+    assert repr(item).startswith("MemoryItem(id='m', tenant='t'")
+    with pytest.raises(FrozenInstanceError):
+        item.id = "other"  # type: ignore[misc]

@@ -81,8 +81,9 @@ class Writer:
         self._redacts = redacts
         self._echo = echo  # µs
 
-    def remember(self, scope: Scope, drafts: Sequence[Draft]) -> list[MemoryItem]:
-        """One item per draft, in order: a new one, or the existing one when the same was told before."""
+    def remember(self, scope: Scope, drafts: Sequence[Draft], *, register: bool = False) -> list[MemoryItem]:
+        """One item per draft, in order: a new one, or the existing one when the same was told before. ``register``
+        notes the agent in the home with them."""
         if not drafts:
             return []
         cleaned = [self._cleaned(one) for one in drafts]
@@ -93,6 +94,9 @@ class Writer:
             with self._store.transaction(scope.tenant) as tx:
                 batch = _Batch(bump(tx, scope.tenant, agent_scope(scope.agent)), self._world.now())
                 drained = self._signals.drain(scope.tenant, tx)
+                if register:
+                    row = {"tenant": scope.tenant, "agent": scope.agent, "team": None, "now": batch.now}
+                    tx.run("agent_register", row)
                 self._look_up(tx, scope, told, batch)
                 ids = [self._place(tx, scope, one, batch) for one in told]
                 self._apply(tx, scope, batch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, make_dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -19,6 +20,9 @@ INSERT = (
 )  # fmt: skip
 """The parameters of ``memory_insert``, in their order."""
 _COLUMNS = 32  # of {item} and echoes
+_Open = make_dataclass("_Open", [(one.name, Any) for one in fields(MemoryItem)], slots=True, eq=False, repr=False)
+"""An item before it is sealed. A frozen dataclass sets each of its fields through ``object.__setattr__``, which takes
+ten times as long as all the rest of making an item."""
 _decode = json.JSONDecoder().decode
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
@@ -43,12 +47,12 @@ def new_item(
         expires, decay, visibility, pinned, source, state, by, superseded, _, repeats, _, _,
     ) = row  # fmt: skip
     told_at = from_micros(told)
-    return MemoryItem(
+    return _sealed(
         id_, tenant, agent, kind, content, told_at if created == told else from_micros(created), told_at,
         told_at if updated == told else from_micros(updated), key, importance, tags, metadata or {}, session, role,
         None if occurred is None else from_micros(occurred), None if expires is None else from_micros(expires), decay,
         visibility, pinned == 1, source, state, by, None if superseded is None else from_micros(superseded), redacted,
-        repeats,
+        repeats, 0, 0, 0, 0, 0, 0, None,
     )  # fmt: skip
 
 
@@ -68,7 +72,7 @@ def item_from_row(row: Row | tuple[Any, ...], pending: Counts | None = None) -> 
         used = pending.last_used_at or used
     created_at = from_micros(created)
     told_at = created_at if told == created else from_micros(told)
-    return MemoryItem(
+    return _sealed(
         id_, tenant, agent, kind, content, created_at, told_at,
         told_at if updated == told else from_micros(updated), key, importance,
         () if tags == "[]" else tuple(_json(id_, "tags", tags)),
@@ -78,6 +82,13 @@ def item_from_row(row: Row | tuple[Any, ...], pending: Counts | None = None) -> 
         () if redacted == "[]" else tuple(_json(id_, "redacted", redacted)), repeats, echoes,
         shown, read, applied, helpful, unhelpful, None if used is None else from_micros(used),
     )  # fmt: skip
+
+
+def _sealed(*values: Any) -> MemoryItem:
+    """The MemoryItem of these values, in the order of its fields."""
+    item = _Open(*values)
+    item.__class__ = MemoryItem
+    return item  # type: ignore[no-any-return]
 
 
 def _json(id_: str, name: str, text: str) -> Any:

@@ -373,18 +373,17 @@ class SqliteTransaction:
 
     def __init__(self, connection: sqlite3.Connection, find: Callable[[str], Statement]) -> None:
         self.connection = connection
+        self._cursor = connection.cursor()
         self._find = find
 
     def read(self, name: str, params: Params = {}) -> list[Row]:  # noqa: B006
-        text, values = self._find(name).numbered(params)
-        return cast("list[Row]", self.connection.execute(text, values).fetchall())
+        return cast("list[Row]", self._cursor.execute(*self._find(name).numbered(params)).fetchall())
 
     def run(self, name: str, params: Params = {}) -> int:  # noqa: B006
-        text, values = self._find(name).numbered(params)
-        return self.connection.execute(text, values).rowcount
+        return self._cursor.execute(*self._find(name).numbered(params)).rowcount
 
     def run_many(self, name: str, many: Many) -> None:
         if many:
             statement = self._find(name)
             text, _ = statement.numbered(dict.fromkeys(statement.parameters))
-            self.connection.executemany(text, statement.rows(many))
+            self._cursor.executemany(text, statement.rows(many))
