@@ -14,6 +14,7 @@ from engrain.store.port import Store
 from engrain.world import World
 
 SHARED = "shared"
+ADAPT = "adapt"  # the scope that changes with a tenant's adapter
 AT_ONCE = 20_000  # rows of one read, so that a large scope is not held twice; more than an item has passages
 
 
@@ -31,15 +32,17 @@ class Segments:
 
     def __init__(self, store: Store, world: World, most: int) -> None:
         self._store, self._world, self._most = store, world, most
+        self.adapted: dict[str, int] = {}  # change number of each tenant's adapter, as last seen
         self._lock = threading.Lock()
         self._scopes: OrderedDict[tuple[str, str, str], _Scope] = OrderedDict()
         self.loaded = 0  # rows read so far: what catching up has cost
 
     def view(self, scope: Scope, embedder: Embedder) -> View:
         """What the scope may see now. Costs one small read when nothing has changed."""
-        tenant, own = scope.tenant, f"agent:{scope.agent}"
-        asked = {"tenant": tenant, "names": [own, SHARED]}
+        tenant, own, loaded = scope.tenant, f"agent:{scope.agent}", self.loaded
+        asked = {"tenant": tenant, "names": [own, SHARED, ADAPT]}
         states = {row["name"]: (int(row["seq"]), int(row["purges"])) for row in self._store.read("scope_states", asked)}
+        self.adapted[tenant] = states.get(ADAPT, (0, 0))[0]
         mine = self._scope((tenant, own, embedder.name))
         if SHARED not in states:
             with mine.lock:
@@ -52,7 +55,8 @@ class Segments:
                 segment = self._caught_up(mine, tenant, scope.agent, states.get(own, (0, 0)), embedder)
                 shared = self._caught_up(common, tenant, None, states[SHARED], embedder)
                 view = self._view(mine, segment, shared, (segment.version, shared.version, mates), scope, mates)
-        self._evict()
+        if self.loaded != loaded:
+            self._evict()
         return view
 
     def clear(self) -> None:

@@ -107,10 +107,10 @@ def rank(view: View, question: Question, weights: Weights) -> Ranking:
     lifts = _lifts(view, question, weights)
     possible = sum(most for most, _ in lifts.values()) + weights.helpful
     confidence = _confidence(words, cosine, question, weights)
-    unit = np.float32(confidence / (1.0 + possible)) / share
+    unit = np.float32(confidence / (1.0 + possible))
     used = {name: signal for name, signal in signals.items() if signal[0]}
     weighted = unit * np.array([weight for weight, _ in used.values()], np.float32)
-    parts = weighted[:, None] * relative(np.stack([values for _, values in used.values()]))
+    parts = weighted[:, None] / share * relative(np.stack([values for _, values in used.values()]))
     base = np.add.reduce(parts, axis=0)
     parts = np.concatenate([parts, base * np.stack([lift for _, lift in lifts.values()])])
     common = (words.covered > 0) | (cosine >= weights.apart)
@@ -160,7 +160,10 @@ def _lifts(view: View, question: Question, weights: Weights) -> dict[str, tuple[
     ages = np.maximum(question.now - items["time"], 0).astype(np.float64)
     found = {
         "importance": (weights.importance, np.float32(weights.importance / 5) * (items["importance"] - np.float32(5))),
-        "recency": (weights.recency, (weights.recency * np.exp2(ages * (-1 / (DAY * weights.half_life)))).astype(np.float32)),
+        "recency": (
+            weights.recency,
+            (weights.recency * np.exp2(ages * (-1 / (DAY * weights.half_life)))).astype(np.float32),
+        ),
     }
     wanted = set(question.terms)
     named = _said_by(view, lambda role: not wanted.isdisjoint(analyze(role)))
@@ -168,7 +171,10 @@ def _lifts(view: View, question: Question, weights: Weights) -> dict[str, tuple[
         found["speaker"] = (weights.speaker, np.float32(weights.speaker) * named)
     if _FIRST_PERSON.search(question.text):
         user = _said_by(view, lambda role: role.lower() == "user")
-        found["user"] = (weights.user, np.zeros(view.n, np.float32) if user is None else np.float32(weights.user) * user)
+        found["user"] = (
+            weights.user,
+            np.zeros(view.n, np.float32) if user is None else np.float32(weights.user) * user,
+        )
     return found
 
 

@@ -19,7 +19,7 @@ from engrain.recall.context import block
 from engrain.recall.embed import Embedder, StaticEmbedder
 from engrain.recall.pool import LARGE, pool
 from engrain.recall.rank import Question, Ranking, Weights, rank
-from engrain.recall.refine import Candidate, refine
+from engrain.recall.refine import DIGITS, Candidate, refine
 from engrain.recall.select import Filter, best
 from engrain.recall.view import View
 from engrain.store.port import Store
@@ -88,10 +88,9 @@ class Recaller:
                 return []
             admitted &= ranking.common
         rows = best(view, ranking.score, admitted, limit + SPARE)
-        found = refine(self._candidates(scope, view, ranking, rows), set(terms))
-        hits = (one.hit() for one in found)
-        good = (hit for hit in hits if (hit.score > 0 if min_score is None else hit.score >= min_score))
-        return list(islice(good, limit))
+        found = refine(self._candidates(scope, view, ranking, rows), set(terms), view.vectors(rows))
+        good = (one for one in found if (one.score > 0 if min_score is None else one.score >= min_score))
+        return [one.hit() for one in islice(good, limit)]
 
     def context(self, scope: Scope, query: str, *, max_tokens: int = 800) -> tuple[str, tuple[str, ...]]:
         """(block of text, ids of the items in it): what is known about the query in at most ``max_tokens`` tokens of
@@ -107,25 +106,22 @@ class Recaller:
     def _candidates(self, scope: Scope, view: View, ranking: Ranking, rows: Wide) -> list[Candidate]:
         """The items of these rows with the parts of their scores, helpfulness among them. What others removed since the
         view was taken is left out."""
-        places = {view.id(row): place for place, row in enumerate(rows.tolist())}
+        places = {id_: place for place, id_ in enumerate(view.ids(rows))}
         names, found = list(places), []
-        values = np.stack([part[rows] for part in ranking.parts.values()], axis=1).tolist()
-        vectors, per_lift = view.vectors(rows), ranking.per_lift[rows].tolist()
+        values = np.rint(ranking.parts.T[rows].astype(np.float64) * 10**DIGITS)  # whole numbers: they sum exactly
+        parts, scores = (values / 10**DIGITS).tolist(), values.sum(axis=1).tolist()
         for start in range(0, len(names), AT_ONCE):
-            asked = {
-                "tenant": scope.tenant,
-                "agent": scope.agent,
-                "ids": names[start : start + AT_ONCE],
-            }
+            asked = {"tenant": scope.tenant, "agent": scope.agent, "ids": names[start : start + AT_ONCE]}
             for record in self._store.read("memory_get_many", asked):
                 if record["state"] != "active":
                     continue
                 place = places[record["id"]]
-                parts = list(zip(ranking.parts, values[place], strict=True))
+                why, score = list(zip(ranking.names, parts[place], strict=True)), scores[place]
                 helpful, unhelpful = record["helpful"] or 0, record["unhelpful"] or 0
                 votes = helpful + unhelpful
                 if votes:  # -1..1, drawn to 0 by two votes of doubt
                     helped = (helpful - unhelpful) / (votes + 2)
-                    parts.append(("helpful", self._weights.helpful * helped * per_lift[place]))
-                found.append(Candidate(record, parts, vectors[place]))
+                    lift = round(self._weights.helpful * helped * float(ranking.per_lift[rows[place]]), DIGITS)
+                    why, score = [*why, ("helpful", lift)], score + lift * 10**DIGITS
+                found.append(Candidate(record, round(score) / 10**DIGITS, why, place))
         return found

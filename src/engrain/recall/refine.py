@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 
 from engrain.model.item import Hit
-from engrain.recall.analyze import analyze
+from engrain.recall.analyze import packed
 from engrain.recall.columns import Floats
 from engrain.recall.supersede import families
 from engrain.store.port import Row
@@ -22,21 +21,14 @@ EXAMINED = 50  # candidates looked at: what stands further down moves nothing at
 
 
 class Candidate:
-    """A row of memory_get_many on its way to becoming a hit: its score and the parts of it."""
+    """A row of memory_get_many on its way to becoming a hit: its score and the parts of it, rounded so that they sum to
+    the score. ``place``: which of the vectors given to ``refine`` is that of its first passage."""
 
-    def __init__(self, row: Row, parts: list[tuple[str, float]], vector: Floats) -> None:
-        self._row = row
+    def __init__(self, row: Row, score: float, parts: list[tuple[str, float]], place: int) -> None:
+        self._row, self.score, self.parts, self.place = row, score, parts, place
         self.content: str = row["content"]
         occurred, told = row["occurred_at"], row["told_at"]
         self.age = (told if occurred is None else occurred, told, row["id"])  # greater is newer
-        self.parts = [(name, round(value, DIGITS)) for name, value in parts if abs(value) >= 10**-DIGITS]
-        self.score = round(sum(value for _, value in self.parts), DIGITS)
-        self.vector = vector  # of its first passage, unit length; zeros without one
-
-    @cached_property
-    def terms(self) -> frozenset[int]:
-        """Read once, however many others it is compared with."""
-        return frozenset(analyze(self.content))
 
     def move(self, name: str, score: float) -> None:
         """Give it another score, and the difference a name."""
@@ -46,18 +38,20 @@ class Candidate:
             self.score = score
 
     def hit(self) -> Hit:
-        return Hit(item_from_row(self._row), self.score, tuple(self.parts))
+        return Hit(item_from_row(self._row), self.score, tuple([part for part in self.parts if part[1]]))
 
 
-def refine(candidates: Sequence[Candidate], terms: set[int]) -> list[Candidate]:
-    """Candidates in their final order. ``terms``: those of the question."""
+def refine(candidates: Sequence[Candidate], terms: set[int], vectors: Floats) -> list[Candidate]:
+    """Candidates in their final order. ``terms``: those of the question. ``vectors``: float32[any, dim] of unit length,
+    zeros without one."""
     found = list(candidates)
     _order(found)
     top = found[:EXAMINED]
     for family in families([one.content for one in top], terms):
         _newest_first([top[place] for place in family])
     _order(found)
-    _repeats_down(found[:EXAMINED])
+    top = found[:EXAMINED]
+    _repeats_down(top, vectors[[one.place for one in top]])
     _order(found)
     return found
 
@@ -74,21 +68,28 @@ def _newest_first(members: list[Candidate]) -> None:
         one.move("newer" if score > one.score else "superseded", score)
 
 
-def _repeats_down(found: list[Candidate]) -> None:
+def _repeats_down(found: list[Candidate], vectors: Floats) -> None:
     """Maximal marginal relevance (Carbonell and Goldstein, 1998) for near-duplicates only: distinct items keep their
     place, and nothing is dropped."""
-    if len(found) < 2:
+    near = np.tril(vectors @ vectors.T >= NEAR, -1)  # [later, earlier]: the later one is the worse one
+    if not near.any():
         return
-    vectors = np.stack([one.vector for one in found])
-    near = np.argwhere(np.tril(vectors @ vectors.T >= NEAR, -1))  # (later, earlier): the later one is the worse one
+    some = np.flatnonzero(near.any(axis=0) | near.any(axis=1))
+    near[np.ix_(some, some)] &= shared([found[place].content for place in some.tolist()]) >= ALIKE
     down: set[int] = set()
-    for later, earlier in near.tolist():
-        if earlier not in down and later not in down and _alike(found[later].terms, found[earlier].terms):
+    for later, earlier in np.argwhere(near).tolist():
+        if earlier not in down and later not in down:
             down.add(later)
             found[later].move("repeats", found[later].score * REPEATED)
 
 
-def _alike(one: frozenset[int], other: frozenset[int]) -> bool:
-    if min(len(one), len(other)) < ALIKE * max(len(one), len(other)):
-        return False  # told by their sizes alone: even if the smaller lay wholly in the greater
-    return len(one & other) >= ALIKE * max(1, len(one | other))
+def shared(contents: Sequence[str]) -> Floats:
+    """[contents, contents]: the share of terms that two have in common (Jaccard), 0 where neither has any."""
+    blobs = [packed(content) for content in contents]
+    terms, column = np.unique(np.frombuffer(b"".join(blobs), np.uint32), return_inverse=True)
+    held = np.zeros((len(blobs), len(terms)), np.float32)
+    held[np.repeat(np.arange(len(blobs)), [len(blob) // 4 for blob in blobs]), column] = 1
+    common = held @ held.T  # whole numbers: exact
+    sizes = common.diagonal()
+    both: Floats = common / np.maximum(sizes + sizes[:, None] - common, 1)
+    return both

@@ -52,6 +52,9 @@ def best(view: View, score: Floats, admitted: Mask, most: int) -> Wide:
         values = score[rows]
         border = np.partition(values, len(rows) - most)[len(rows) - most]
         rows = rows[values >= border]  # all that tie at the border stay in, so that the tie is broken below
-    keys = [view.some(name, rows) for name in ("id", "created", "time")]
-    order = np.lexsort((*keys, score[rows]))[::-1]
+    values = score[rows]
+    order = np.argsort(values)[::-1]
+    if (np.diff(values[order]) == 0).any():
+        keys = [view.some(name, rows) for name in ("id", "created", "time")]
+        order = np.lexsort((*keys, values))[::-1]
     return rows[order][:most]

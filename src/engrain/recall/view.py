@@ -134,14 +134,19 @@ class View:
         self.first: Ints = numbers if self.single else (np.cumsum(sizes) - sizes).astype(np.int32)
         self.owner: Ints = numbers if self.single else np.repeat(numbers, sizes)
 
-    def id(self, item: int) -> str:
-        part = next(part for part, _, end in self.shares() if item < end)
-        return str(part.columns["id"][self.row[item]].decode())
-
     def some(self, name: str, items: Wide) -> npt.NDArray[Any]:
         """A field of a few items only."""
-        found = [part.columns[name][self.row[items[(items >= a) & (items < b)]]] for part, a, b in self.shares()]
-        return found[0] if len(found) == 1 else np.concatenate(found)
+        if len(self.parts) == 1:
+            return self.parts[0].columns[name][self.row[items]]
+        kinds = [part.columns[name].dtype for part in self.parts]
+        out = np.empty(len(items), np.result_type(*kinds))
+        for part, start, end in self.shares():
+            here = (items >= start) & (items < end)
+            out[here] = part.columns[name][self.row[items[here]]]
+        return out
+
+    def ids(self, items: Wide) -> list[str]:
+        return [name.decode() for name in self.some("id", items).tolist()]
 
     def look_up(self, terms: Sequence[int]) -> Found:
         """The postings of these terms (hashes, each once) among what is visible."""
@@ -163,14 +168,11 @@ class View:
 
     def vectors(self, items: Wide) -> Floats:
         """float32[len(items), dim]: the vector of each item's first passage, zeros without one."""
-        return self.gather(self.vector_at[self.first[items]])
-
-    def gather(self, at: Ints) -> Floats:
-        """float32[len(at), dim]: rows of the parts' matrices, scaled; zeros for -1."""
+        at = self.vector_at[self.first[items]]
         out = np.zeros((len(at), self.parts[0].matrix.shape[1]), np.float32)
         start = 0
         for part in self.parts:
-            here = np.flatnonzero((at >= start) & (at < start + len(part.scale)))
+            here = (at >= start) & (at < start + len(part.scale))
             rows = at[here] - start
             out[here] = part.matrix[rows] * part.scale[rows, None]
             start += len(part.scale)

@@ -57,6 +57,7 @@ def score_words(view: View, terms: Sequence[int], item: Bm25, episode: Bm25, ses
     if not view.single:
         held = np.add.reduceat(held, view.first, axis=1)
     three = view.window(held, 1)
+    near = _sum(three, norms[1], rare, episode)
     covered = np.add.reduce(rare.information * (three > 0), axis=0, dtype=np.float32)
     if isinstance(view, Pool):
         sessions = view.sessions
@@ -66,8 +67,8 @@ def score_words(view: View, terms: Sequence[int], item: Bm25, episode: Bm25, ses
         sessions = _sum(np.add.reduceat(held, view.starts, axis=1), norms[3], rare, session)[view.group]
     return Words(
         view.per_item(passages),
-        _sum(three, norms[1], rare, episode),
-        _sum(view.window(held, 2), norms[2], rare, episode),
+        near,
+        near if view.alone else _sum(view.window(held, 2), norms[2], rare, episode),
         sessions,
         covered / np.float32(rare.total or 1.0),
     )
