@@ -8,13 +8,15 @@ import numpy as np
 
 from engrain.model.item import Hit
 from engrain.recall.analyze import packed
-from engrain.recall.columns import Floats
+from engrain.recall.columns import Floats, Mask
 from engrain.recall.supersede import families
 from engrain.store.port import Row
 from engrain.store.rows import item_from_row
 
 NEAR = 0.95  # cosine from which two items are looked at as possible repeats
 ALIKE = 0.9  # share of terms in common (Jaccard) from which they are
+ROUGHLY = 0.75  # ... when terms are told apart by BITS of their hash only, which joins one in ten
+BITS = 10
 REPEATED = 0.5  # what is left of the score of an item that says the same as a better one
 DIGITS = 6  # of a score and its parts: the last bit of arithmetic is no difference
 EXAMINED = 50  # candidates looked at: what stands further down moves nothing at the top
@@ -75,21 +77,27 @@ def _repeats_down(found: list[Candidate], vectors: Floats) -> None:
     if not near.any():
         return
     some = np.flatnonzero(near.any(axis=0) | near.any(axis=1))
-    near[np.ix_(some, some)] &= shared([found[place].content for place in some.tolist()]) >= ALIKE
+    terms = [packed(found[place].content) for place in some.tolist()]
+    near[np.ix_(some, some)] &= _roughly_alike(terms)
+    held = dict(zip(some.tolist(), terms, strict=True))
     down: set[int] = set()
     for later, earlier in np.argwhere(near).tolist():
-        if earlier not in down and later not in down:
+        if earlier not in down and later not in down and _alike(held[later], held[earlier]):
             down.add(later)
             found[later].move("repeats", found[later].score * REPEATED)
 
 
-def shared(contents: Sequence[str]) -> Floats:
-    """[contents, contents]: the share of terms that two have in common (Jaccard), 0 where neither has any."""
-    blobs = [packed(content) for content in contents]
-    terms, column = np.unique(np.frombuffer(b"".join(blobs), np.uint32), return_inverse=True)
-    held = np.zeros((len(blobs), len(terms)), np.float32)
-    held[np.repeat(np.arange(len(blobs)), [len(blob) // 4 for blob in blobs]), column] = 1
-    common = held @ held.T  # whole numbers: exact
+def _roughly_alike(blobs: list[bytes]) -> Mask:
+    """Which pairs may be ``_alike``, told from the last bits of their terms, all at once."""
+    held = np.zeros((len(blobs), 1 << BITS), np.float32)
+    rows = np.repeat(np.arange(len(blobs)), [len(blob) // 4 for blob in blobs])
+    held[rows, np.frombuffer(b"".join(blobs), np.uint32) & np.uint32((1 << BITS) - 1)] = 1
+    common = held @ held.T
     sizes = common.diagonal()
-    both: Floats = common / np.maximum(sizes + sizes[:, None] - common, 1)
-    return both
+    alike: Mask = common >= ROUGHLY * (sizes + sizes[:, None] - common)
+    return alike
+
+
+def _alike(one: bytes, other: bytes) -> bool:
+    a, b = (frozenset(np.frombuffer(blob, np.uint32).tolist()) for blob in (one, other))
+    return len(a & b) >= ALIKE * max(1, len(a | b))
