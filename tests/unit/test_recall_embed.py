@@ -10,12 +10,13 @@ import textwrap
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
 
 from engrain.errors import ConfigError, EmbedderError
-from engrain.recall.embed import MODEL, Embedder, HashEmbedder, StaticEmbedder, load_embedder
+from engrain.recall.embed import MODEL, Embedder, Given, HashEmbedder, StaticEmbedder, load_embedder
 
 PARTS = [
     "Retry the upload",
@@ -153,6 +154,48 @@ def test_an_endpoint_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("ENGRAIN_OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     with pytest.raises(EmbedderError):
         load_embedder("openai:tiny").embed(["text"])
+
+
+class Own:
+    """An embedder as a caller may bring it: numbers of any kind and length, as plain lists."""
+
+    def __init__(self, answer: Any, name: Any = "own", dim: Any = 2) -> None:
+        self.answer, self.name, self.dim = answer, name, dim
+
+    def embed(self, texts: list[str], /) -> Any:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def test_what_a_caller_s_embedder_gives_is_scaled_to_length_one() -> None:
+    found = Given(Own([[3, 4], [0, 0]])).embed(["a", "b"])
+    assert found.dtype == np.float32
+    assert found.tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ([[1.0, float("nan")]], "NaN"),
+        ([[1.0, float("inf")]], "infinity"),
+        ([[1.0, 2.0, 3.0]], r"\(1, 3\).*\(1, 2\)"),
+        ([[1.0, 2.0]] * 2, r"\(2, 2\).*\(1, 2\)"),
+        ([1.0, 2.0], r"\(2,\)"),
+        ([["a", "b"]], "no array of numbers"),
+        (None, "shape"),
+        (TimeoutError("30 s"), "own failed: TimeoutError: 30 s"),
+    ],
+)
+def test_what_is_no_unit_vector_per_text_is_an_error_that_says_so(answer: Any, told: str) -> None:
+    with pytest.raises(EmbedderError, match=told):
+        Given(Own(answer)).embed(["a"])
+
+
+@pytest.mark.parametrize(("name", "dim"), [("", 2), (None, 2), ("own", 0), ("own", None), ("own", "2")])
+def test_an_embedder_needs_a_name_and_a_dimension(name: Any, dim: Any) -> None:
+    with pytest.raises(ConfigError, match="name"):
+        Given(Own([], name, dim))
 
 
 def test_a_damaged_model_says_what_to_do(tmp_path: object) -> None:

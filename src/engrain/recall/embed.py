@@ -91,9 +91,10 @@ class Given:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self.name, self.dim = str(embedder.name), int(embedder.dim)
-        if not self.name or self.dim < 1:
-            raise ConfigError(f"embedder {embedder!r} must have a name and a dim of 1 or more.")
+        name, dim = (getattr(embedder, part) for part in ("name", "dim"))
+        if not isinstance(name, str) or not name or not isinstance(dim, int | np.integer) or dim < 1:
+            raise ConfigError(f"embedder {embedder!r} must have a name (text) and a dim (1 or more).")
+        self.name, self.dim = name, int(dim)
 
     def embed(self, texts: list[str], /) -> Floats:
         try:
