@@ -66,7 +66,7 @@ class StoreContract(SchemaContract):
         store.write([("memory_insert", row), ("passage_insert", passage_row("m1"))])
         found = store.read("memory_own", {"tenant": "t", "agent": "a", "id": "m1"})[0]
         assert {name: found[name] for name in row} == row
-        changes = store.read("segment_changes", {"tenant": "t", "agent": "a", "seq": 0})
+        changes = store.read("segment_changes", {"tenant": "t", "agent": "a", "seq": 0, "last": "", "limit": 9})
         assert bytes(changes[0]["terms"]) == b"\x00\xff\x7f"
         assert bytes(changes[0]["vector"]) == bytes(range(256))
         assert changes[0]["scale"] == 0.5
