@@ -33,11 +33,16 @@ def pool(view: View, question: Question, weights: Weights, admitted: Mask, most:
     chosen = [_best(measure, width) for measure in (words, cosine, together)]
     if not admitted.all():
         chosen.append(_best(np.where(admitted, together, np.float32(-1)), width))
-    core = np.unique(np.concatenate(chosen))
-    if len(core) < most:  # next to nothing in common: any will do
-        core = np.unique(np.concatenate([core, np.flatnonzero(admitted)[-most:]]))
-    around = np.add.outer(core, np.arange(-REACH, REACH + 1)).clip(0, view.n - 1)
-    near = np.unique(around[view.group[around] == view.group[core][:, None]])
+    core = np.zeros(view.n, np.bool_)
+    for places in chosen:
+        core[places] = True
+    if np.count_nonzero(core) < most:  # next to nothing in common: any will do
+        core[np.flatnonzero(admitted)[-most:]] = True
+    kept, centres = core.copy(), np.flatnonzero(core)
+    for step in (*range(-REACH, 0), *range(1, REACH + 1)) if not view.alone else ():
+        beside = (centres + step).clip(0, view.n - 1)
+        kept[beside[view.group[beside] == view.group[centres]]] = True
+    near = np.flatnonzero(kept)
     return Pool(view, near, found, passages, sessions)
 
 

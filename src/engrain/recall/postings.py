@@ -70,26 +70,26 @@ class PostingsView:
         self._base, self._tail = base, tail
 
     def find(self, asked: Terms) -> tuple[Wide, Ints, Counts]:
-        """(which of the asked terms, passage, count) of every posting; of one term each passage once."""
+        """(how many postings each of the asked terms has, and of these, term after term: passages, counts). Of one term
+        each passage comes once."""
         terms, starts, rows, counts = self._base
-        slices = []
         sizes = np.zeros(len(asked), np.int64)
+        pieces: list[tuple[Ints, Counts]] = []
         if len(terms):
             at = terms.searchsorted(asked)
-            known = terms[np.minimum(at, len(terms) - 1)] == asked
-            first, last = starts[at], starts[at + known]
-            sizes = last - first
-            slices = [slice(a, b) for a, b in zip(first.tolist(), last.tolist(), strict=True)]
-        which = np.repeat(np.arange(len(asked)), sizes)
-        found, count = [rows[one] for one in slices], [counts[one] for one in slices]
+            first, last = starts[at], starts[at + (terms[np.minimum(at, len(terms) - 1)] == asked)]
+            sizes += last - first
+            pieces = [(rows[a:b], counts[a:b]) for a, b in zip(first.tolist(), last.tolist(), strict=True)]
         if len(self._tail[0]):
             term, late = np.nonzero(self._tail[0] == asked[:, None])
-            which = np.concatenate([which, term])
-            found.append(self._tail[1][late])
-            count.append(self._tail[2][late])
-        if not found:
-            return which, rows[:0], counts[:0]
-        return which, np.concatenate(found), np.concatenate(count)
+            more = np.bincount(term, minlength=len(asked))
+            ends = np.cumsum(more)[:-1]
+            fresh = zip(*(np.split(one[late], ends) for one in self._tail[1:]), strict=True)
+            pieces = [piece for pair in zip(pieces, fresh, strict=True) for piece in pair] if pieces else list(fresh)
+            sizes += more
+        if not pieces:
+            return sizes, rows[:0], counts[:0]
+        return sizes, np.concatenate([a for a, _ in pieces]), np.concatenate([b for _, b in pieces])
 
     def of(self, term: int) -> tuple[Ints, Counts]:
         """(passages, counts) of one term."""

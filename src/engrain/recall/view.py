@@ -47,13 +47,22 @@ def visible(segment: Segment, now: int, agent: str | None = None, team: Collecti
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The postings of a question's terms among what is visible: for each the number of its term, its passage and its
-    count; ``passages``: in how many passages each term stands."""
+    """The postings of a question's terms among what is visible, term after term: passage and count of each;
+    ``passages``: in how many passages each term stands."""
 
-    which: Wide
     place: Ints
     count: Floats
     passages: Wide
+
+    @property
+    def which(self) -> Wide:
+        """The number of the term of each posting."""
+        return np.repeat(np.arange(len(self.passages)), self.passages)
+
+    def slices(self) -> list[slice]:
+        """Where the postings of each term stand."""
+        ends = np.cumsum(self.passages).tolist()
+        return [slice(end - size, end) for end, size in zip(ends, self.passages.tolist(), strict=True)]
 
 
 class _Fields(dict[str, npt.NDArray[Any]]):
@@ -153,14 +162,21 @@ class View:
         asked = np.array(terms, np.uint32)
         found: list[tuple[Wide, Ints, Floats]] = []
         for part in self.parts:
-            which, rows, held = part.postings.find(asked)
-            place = part.passage_at[rows]
+            sizes, rows, counts = part.postings.find(asked)
+            place, held = part.passage_at[rows], counts.astype(np.float32)
             if len(part.rows) < len(part.first):
                 seen = place >= 0
-                which, place, held = which[seen], place[seen], held[seen]
-            found.append((which, place, held.astype(np.float32)))
-        which, place, counts = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
-        return Found(which, place, counts, np.bincount(which, minlength=len(terms)))
+                sizes = np.bincount(np.repeat(np.arange(len(asked)), sizes)[seen], minlength=len(asked))
+                place, held = place[seen], held[seen]
+            found.append((sizes, place, held))
+        found = [one for one in found if len(one[1])] or found[:1]
+        if len(found) == 1:
+            return Found(found[0][1], found[0][2], found[0][0])
+        sizes = np.sum([one[0] for one in found], axis=0)
+        which = np.concatenate([np.repeat(np.arange(len(asked)), one[0]) for one in found])
+        order = np.argsort(which, kind="stable")
+        place, count = np.concatenate([one[1] for one in found]), np.concatenate([one[2] for one in found])
+        return Found(place[order], count[order], sizes)
 
     def per_item(self, passages: Floats) -> Floats:
         """The best passage of each item."""
@@ -233,11 +249,12 @@ class Pool(View):
         number = np.full(len(whole.owner), -1, np.int32)
         number[mine] = np.arange(len(mine), dtype=np.int32)
         place = number[found.place]
-        kept = place >= 0
-        self._found = Found(found.which[kept], place[kept], found.count[kept], found.passages)
+        kept = np.flatnonzero(place >= 0)
+        self.postings = found.which[kept], place[kept], found.count[kept]
+        self._found = found
 
     def look_up(self, terms: Sequence[int]) -> Found:
-        """The postings found when the pool was chosen: of the same terms."""
+        """The postings in the whole, found when the pool was chosen: of the same terms."""
         return self._found
 
     def _beside(self, step: int) -> Mask:

@@ -52,7 +52,7 @@ def score_words(view: View, terms: Sequence[int], item: Bm25, episode: Bm25, ses
     found = view.look_up(terms)
     rare = rarest(view, terms, found)
     norms = norms_of(view, item, episode, session)
-    held = _held(found, rare.number, len(view.owner))
+    held = _held(view, found, rare.number)
     passages = _sum(held, norms[0], rare, item)
     if not view.single:
         held = np.add.reduceat(held, view.first, axis=1)
@@ -92,17 +92,17 @@ def rarest(view: View, terms: Sequence[int], found: Found) -> Rare:
     )
 
 
-def _held(found: Found, numbers: Wide, passages: int) -> Floats:
+def _held(view: View, found: Found, numbers: Wide) -> Floats:
     """[terms, passages]: how often each passage holds each of these terms."""
-    out = np.zeros((len(numbers), passages), np.float32)
+    which, place, count = view.postings if isinstance(view, Pool) else (found.which, found.place, found.count)
+    out = np.zeros((len(numbers), len(view.owner)), np.float32)
     line = np.full(len(found.passages), -1, np.int64)
     line[numbers] = np.arange(len(numbers))
-    lines = line[found.which]
+    lines = line[which]
     if len(numbers) < np.count_nonzero(found.passages):
         kept = lines >= 0
-        out[lines[kept], found.place[kept]] = found.count[kept]
-    else:
-        out[lines, found.place] = found.count
+        lines, place, count = lines[kept], place[kept], count[kept]
+    out[lines, place] = count
     return out
 
 
@@ -149,16 +149,15 @@ def _sum(counts: Floats, norm: Floats, rare: Rare, bm: Bm25) -> Floats:
 def sparse(view: View, found: Found, rare: Rare, item: Bm25, episode: Bm25, session: Bm25) -> tuple[Floats, Floats]:
     """(score of each item, score of each session) of a view that is too large for arrays [terms, items]."""
     norms = norms_of(view, item, episode, session)
-    idf = np.zeros(len(found.passages), np.float32)
-    idf[rare.number] = rare.idf[:, 0]
-    weights = idf[found.which] * full(found.count, norms[0][found.place], item)
-    items = view.per_item(np.bincount(found.place, weights, len(view.owner)).astype(np.float32))
-    sessions = np.zeros(len(view.starts), np.float64)
-    order = np.argsort(found.which, kind="stable")
-    ends = np.searchsorted(found.which[order], np.arange(len(found.passages) + 1))
+    passages, sessions = np.zeros(len(view.owner), np.float32), np.zeros(len(view.starts), np.float32)
+    slices = found.slices()
     group = view.group if view.single else view.group[view.owner]
-    for number in rare.number.tolist():
-        mine = order[ends[number] : ends[number + 1]]
-        counts = np.bincount(group[found.place[mine]], found.count[mine], len(sessions)).astype(np.float32)
-        sessions += idf[number] * full(counts, norms[3], session)
-    return items, sessions.astype(np.float32)
+    for number, idf in zip(rare.number.tolist(), rare.idf[:, 0], strict=True):
+        place, count = found.place[slices[number]], found.count[slices[number]]
+        passages[place] += idf * full(count, norms[0][place], item)  # of one term each passage comes once
+        if view.alone and view.single:
+            sessions[place] += idf * full(count, norms[3][place], session)
+        else:
+            held = np.bincount(group[place], count, len(sessions)).astype(np.float32)
+            sessions += idf * full(held, norms[3], session)
+    return view.per_item(passages), sessions
