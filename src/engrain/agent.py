@@ -57,24 +57,22 @@ class Agent:
         """Keep something: durable when this returns. Content is text up to 1 MiB; importance is 1–10; ``expires_in`` is
         a timedelta or "30d". The same thing told again returns the existing item. With a ``key``, new content replaces
         the old, which stays reachable as superseded. Raises InvalidInput and stores nothing when a field is refused."""
-        row = {
-            "content": content,
-            "kind": kind,
-            "key": key,
-            "importance": importance,
-            "tags": tags,
-            "metadata": metadata,
-            "session": session,
-            "role": role,
-            "occurred_at": occurred_at,
-            "expires_in": expires_in,
-            "decay_rate": decay_rate,
-            "visibility": visibility,
-            "pinned": pinned,
-            "source": source,
-        }
         self._memory._check_open()
-        return self._wrote(self._memory.writer.remember(self.scope, [validate.draft(row, self._memory.kinds)]))[0]
+        row: dict[str, Any] = {"content": content, "kind": kind, "importance": importance, "visibility": visibility}
+        row |= {"tags": tags, "pinned": pinned}
+        for name, value in (
+            ("key", key),
+            ("metadata", metadata),
+            ("session", session),
+            ("role", role),
+            ("occurred_at", occurred_at),
+            ("expires_in", expires_in),
+            ("decay_rate", decay_rate),
+            ("source", source),
+        ):
+            if value is not None:
+                row[name] = value
+        return self._remember([validate.draft(row, self._memory.kinds)])[0]
 
     def remember_many(self, rows: Iterable[Mapping[str, Any]]) -> builtins.list[MemoryItem]:
         """Keep many in one transaction: all or none, one item per row, in order. Rows have ``remember``'s fields."""
@@ -85,7 +83,12 @@ class Agent:
                 drafts.append(validate.draft(row, self._memory.kinds))
             except InvalidInput as error:
                 raise type(error)(f"Row {number}: {error.detail}") from error
-        return self._wrote(self._memory.writer.remember(self.scope, drafts))
+        return self._remember(drafts)
+
+    def _remember(self, drafts: Sequence[validate.Draft]) -> builtins.list[MemoryItem]:
+        items = self._memory.writer.remember(self.scope, drafts, register=not self._known)
+        self._known = self._known or bool(items)
+        return items
 
     def recall(
         self,
@@ -175,31 +178,48 @@ class Agent:
     def forget(self, id: str) -> bool:
         """Delete one's own item, its older versions, words and vectors for good. True if it was there."""
         self._memory._check_open()
-        return self._memory.reviser.forget(self.scope, [validate.text("id", id, validate.FIELD_CHARACTERS)]) > 0
+        count = self._memory.reviser.forget(self.scope, [validate.text("id", id, validate.FIELD_CHARACTERS)])
+        return self._forgotten(count) > 0
 
     def forget_where(
         self, kind: str | None = None, tags: Sequence[str] | None = None, before: datetime | None = None
     ) -> int:
         """Delete one's own items of a kind, with all of some tags, from before a moment; at least one must be given."""
         self._memory._check_open()
-        return self._memory.reviser.forget_where(
+        count = self._memory.reviser.forget_where(
             self.scope,
             kind=None if kind is None else validate.kind_name(kind, self._memory.kinds),
             tags=None if tags is None else validate.tags(tags),
             before=validate.moment("before", before),
         )
+        return self._forgotten(count)
 
     def helpful(self, id: str, helpful: bool = True) -> None:
         """Say whether a recalled item helped. This, not showing, is evidence. Raises UnknownItem."""
         self._memory._check_open()
         if not isinstance(helpful, bool):
             raise InvalidField(f"helpful must be True or False, not {helpful!r}.")
-        self._memory.signals.used(self.scope.tenant, self._seen(id), helpful=helpful)
+        self._memory.signals.used(self.scope.tenant, seen := self._seen(id), helpful=helpful)
+        self._memory.feedback.say(self.scope, seen, helpful)
 
     def applied(self, id: str) -> None:
         """Say that a recalled item was acted upon. Raises UnknownItem."""
         self._memory._check_open()
-        self._memory.signals.used(self.scope.tenant, self._seen(id), applied=1)
+        self._memory.signals.used(self.scope.tenant, seen := self._seen(id), applied=1)
+        self._memory.feedback.say(self.scope, seen, True)
+
+    def adaptation(self) -> dict[str, Any]:
+        """How far this tenant's feedback has changed its ranking: whether it is on, from how many examples, and the
+        gain that cross-validation measured (nDCG, with its lower bound); None where nothing is known yet."""
+        self._memory._check_open()
+        self._memory.signals.flush()
+        return self._memory.feedback.status(self.scope.tenant)
+
+    def reset_adaptation(self) -> int:
+        """Delete what feedback taught this tenant's ranking, and the examples; how many examples there were. The counts
+        of helpful and unhelpful votes stay with the items."""
+        self._memory._check_open()
+        return self._memory.feedback.reset(self.scope.tenant)
 
     def kv(self, namespace: str = "default") -> KeyValue:
         """A key-value namespace of this agent: set, get, has, search, delete, with time to live."""
@@ -289,6 +309,11 @@ class Agent:
             self._memory.note_agent(self.scope)
             self._known = True
         return result
+
+    def _forgotten(self, count: int) -> int:
+        if count:
+            self._memory.feedback.forgotten(self.scope.tenant)
+        return count
 
     def _seen(self, id: str) -> str:
         """The id of an item that this agent can see, or UnknownItem."""

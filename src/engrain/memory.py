@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from engrain.intake.writer import Indexer, Writer
     from engrain.learn.learner import Learner
     from engrain.recall.embed import Embedder
+    from engrain.recall.feedback import Feedback
     from engrain.recall.recaller import Recaller
 
 HOME = ".engrain"
@@ -98,7 +99,7 @@ class Memory:
         self._pid = os.getpid()
         self.signals = Signals(self.store, self.world)
         self.items = Items(self.store, self.world, self.signals.pending)
-        for part in ("writer", "reviser", "recaller", "learner"):
+        for part in ("writer", "reviser", "recaller", "feedback", "learner"):
             self.__dict__.pop(part, None)
 
     # -- parts, made when first needed: a hook that only looks a key up must not pay for numpy ------------------------
@@ -148,7 +149,15 @@ class Memory:
             )
             told += "words alone, until `engrain rebuild` has made them."
             logging.getLogger(__name__).warning(told, self.embedder_name, own[0]["value"])
-        return Recaller(self.store, self.world, lambda: self.embedder, self.config)
+        return Recaller(self.store, self.world, lambda: self.embedder, self.config, feedback=self.feedback)
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        from engrain.recall.feedback import Feedback
+
+        feedback = Feedback(self.store, self.world)
+        self.signals.also = feedback.flush
+        return feedback
 
     @cached_property
     def learner(self) -> Learner:

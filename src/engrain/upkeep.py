@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from engrain.recall.embed import Embedder
 
 _PURGES = (
+    "recall_questions",
+    "adapters",
     "echoes",
     "signals",
     "passages",
@@ -94,6 +96,10 @@ def stats(store: Store, home: Path, config: Config) -> dict[str, Any]:
             },
         },
         "task_types": experiences,
+        "adapted": {
+            row["tenant"]: {"on": bool(row["in_force"]), "examples": row["examples"], "gain": row["gain"]}
+            for row in store.read("adapter_list")
+        },
     }
 
 
@@ -122,6 +128,10 @@ def examine(store: Store, embedder: Embedder) -> Report:
         found = int(store.read(statement)[0]["n"])
         checks.append(Check(name, found == 0, f"{found}: {advice}" if found else "none"))
     checks.extend(_indexed(store, embedder))
+    adapters = store.read("adapter_list")
+    on = sum(row["in_force"] for row in adapters)
+    told = f"on for {on} of {len(adapters)} tenants that gave feedback" if adapters else "no feedback yet"
+    checks.append(Check("adapted recall", True, told))
     return Report(tuple(checks))
 
 

@@ -11,7 +11,10 @@ from engrain.testing.contract_rows import kv_row, memory_row, passage_row
 from tests.postgres import Place
 
 pytestmark = pytest.mark.postgres
-TABLES = ["scopes", "agents", "memories", "passages", "echoes", "signals", "kv", "decisions", "experiences", "q_values"]
+TABLES = [
+    "scopes", "agents", "memories", "passages", "echoes", "signals", "kv", "decisions", "experiences", "q_values",
+    "recall_questions", "recall_answers", "adapters",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -38,6 +41,9 @@ def raw(make_place: Callable[..., Place]) -> Iterator[psycopg.Connection[tuple[o
             tx.run("decision_insert", decision_row(f"d-{tenant}", tenant))
             tx.run("experience_insert", experience_row(f"e-{tenant}", tenant))
             tx.run("q_add", q_row(tenant))
+            tx.run("question_put", question_row(f"q-{tenant}", tenant))
+            tx.run("answer_put", answer_row(f"q-{tenant}", id_, tenant))
+            tx.run("adapter_note", {"tenant": tenant, "more": 1})
     assert place.url is not None
     with psycopg.connect(place.url, autocommit=True) as connection:
         yield connection
@@ -64,6 +70,20 @@ def q_row(tenant: str) -> dict[str, object]:
     return {
         "tenant": tenant, "agent": "a", "task_type": "x", "state_key": "k", "action": "y", "state": "{}", "visits": 1,
         "weight": 1.0, "total": 1.0, "squares": 1.0, "seq": 1,
+    }  # fmt: skip
+
+
+def question_row(id_: str, tenant: str) -> dict[str, object]:
+    return {
+        "id": id_, "tenant": tenant, "agent": "a", "at": 1, "embedder": "e", "ranking": "r", "names": "[]",
+        "vector": b"", "judged": 1, "items": "[]", "parts": b"", "vectors": b"",
+    }  # fmt: skip
+
+
+def answer_row(question: str, id_: str, tenant: str) -> dict[str, object]:
+    return {
+        "tenant": tenant, "question_id": question, "memory_id": id_, "place": 0, "parts": b"", "vector": b"",
+        "verdict": 1,
     }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def test_every_part_that_occurs_is_explained_and_every_explanation_occurs(place:
     fill(memory)
     memory.close()
     hits = place.open(embedder="static").agent("default").recall(QUESTION)
-    assert {name for hit in hits for name, _ in hit.why} == set(PARTS)
+    assert {name for hit in hits for name, _ in hit.why} | {"asked", "learned"} == set(PARTS)  # those: test_adapt
     lines = explain(hits[0])
     assert len(lines) == len(hits[0].why)
     assert abs(sum(float(line.split()[0]) for line in lines) - hits[0].score) < 0.001 * len(lines)

@@ -52,6 +52,8 @@ NOT_MCP = {
     "count": "stats counts",
     "forget-where": "too much in one call for a model: forget, once for each",
     "applied": "helpful says it better",
+    "adaptation": "a person's question",
+    "reset-adaptation": "a person's decision",
     "experiences": "advise shows the evidence",
     "q-values": "advise shows the value",
     "kv get": "a model has remember and recall",

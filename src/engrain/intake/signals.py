@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engrain.errors import StoreClosed, StoreError
@@ -38,6 +39,7 @@ class Signals:
         self._pending: dict[str, dict[str, Counts]] = {}
         self._timer: threading.Timer | None = None
         self._closed = False
+        self.also: Callable[[], None] = lambda: None  # what else is written at the same times
 
     def shown(self, tenant: str, ids: list[str]) -> None:
         """These were among the hits of a recall. No evidence of use."""
@@ -105,6 +107,7 @@ class Signals:
             except BaseException:
                 self.restore(tenant, drained)
                 raise
+        self.also()
 
     def close(self) -> None:
         """Flush and stop."""

@@ -18,6 +18,8 @@ PARTS = {  # each fits beside its number and bar in a line of 80 characters
     "importance": "it was marked as more or less important",
     "recency": "it is recent",
     "helpful": "it was said to have helped, or not to",
+    "asked": "it helped, or did not, with a question like this",
+    "learned": "what helped before means something like it",
     "newer": "it may be the newer value of a fact",
     "superseded": "it may be an older value of a fact",
     "repeats": "it says the same as a better hit",

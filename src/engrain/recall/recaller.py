@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
@@ -12,11 +14,13 @@ from engrain.config import Config
 from engrain.errors import InvalidField, InvalidInput
 from engrain.model.item import Hit
 from engrain.model.scope import Scope
+from engrain.recall.adapt import DEPTH
 from engrain.recall.analyze import analyze
 from engrain.recall.cache import Segments
-from engrain.recall.columns import Wide
+from engrain.recall.columns import Floats, Mask, Wide
 from engrain.recall.context import block
 from engrain.recall.embed import Embedder, StaticEmbedder
+from engrain.recall.feedback import Feedback, Trace
 from engrain.recall.pool import LARGE, pool
 from engrain.recall.rank import Question, Ranking, Weights, rank
 from engrain.recall.refine import DIGITS, Candidate, refine
@@ -29,6 +33,17 @@ from engrain.world import World
 CUT = 8000  # characters of a question that are read; the embedder reads no more either
 AT_ONCE = 500  # ids in one statement
 SPARE = 10  # candidates beyond the limit, for what supersession and near-duplicates move
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Candidates in their order. Shapes: rows [k], parts [len(names), k], vectors [k, dim]."""
+
+    rows: Wide
+    ids: list[str]
+    names: tuple[str, ...]
+    parts: Floats
+    vectors: Floats
 
 
 class Recaller:
@@ -44,10 +59,13 @@ class Recaller:
         embedder: Callable[[], Embedder],
         config: Config,
         weights: Weights | None = None,
+        feedback: Feedback | None = None,
     ) -> None:
         self._store, self._world, self._embedder = store, world, embedder
         self._segments = Segments(store, world, config.cache_rows)
         self._weights = weights or Weights()
+        self._ranking = f"{zlib.crc32(repr(self._weights).encode()):08x}"  # feedback on another teaches other weights
+        self._feedback = feedback
 
     def recall(
         self,
@@ -87,8 +105,8 @@ class Recaller:
             if ranking.confidence < self._weights.gate:
                 return []
             admitted &= ranking.common
-        rows = best(view, ranking.score, admitted, limit + SPARE)
-        found = refine(self._candidates(scope, view, ranking, rows), set(terms), view.vectors(rows))
+        chosen = self._chosen(scope, view, question, ranking, admitted, limit + SPARE)
+        found = refine(self._candidates(scope, ranking, chosen), set(terms), chosen.vectors)
         good = (one for one in found if (one.score > 0 if min_score is None else one.score >= min_score))
         return [one.hit() for one in islice(good, limit)]
 
@@ -103,12 +121,33 @@ class Recaller:
         """Drop what is held in memory; the next recall loads afresh."""
         self._segments.clear()
 
-    def _candidates(self, scope: Scope, view: View, ranking: Ranking, rows: Wide) -> list[Candidate]:
-        """The items of these rows with the parts of their scores, helpfulness among them. What others removed since the
-        view was taken is left out."""
-        places = {id_: place for place, id_ in enumerate(view.ids(rows))}
+    def _chosen(
+        self, scope: Scope, view: View, question: Question, ranking: Ranking, admitted: Mask, most: int
+    ) -> _Chosen:
+        """The best ``most`` of what is admitted, in the order that the tenant's adapter gives when it has one; noted,
+        so that a verdict on one of them can teach."""
+        adapter, made_by = None, (f"{self._embedder().name}/{len(question.vector)}", self._ranking)
+        if self._feedback is not None:
+            adapter = self._feedback.adapter(scope.tenant, self._segments.adapted[scope.tenant], made_by)
+        rows = best(view, ranking.score, admitted, most if adapter is None else max(most, DEPTH))
+        names, usual, ids, vectors = ranking.names, ranking.parts[:, rows], view.ids(rows), view.vectors(rows)
+        parts = usual
+        if adapter is not None:
+            names, parts = adapter.apply(names, usual, question.vector, ids, vectors)
+            order = np.argsort(-parts.sum(axis=0), kind="stable")[:most]
+            rows, ids, vectors = rows[order], [ids[place] for place in order.tolist()], vectors[order]
+            usual, parts = usual[:, order], parts[:, order]
+        if self._feedback is not None:
+            trace = Trace(scope, question.now, made_by, question.vector, ranking.names, usual, ids, vectors)
+            self._feedback.note(trace)
+        return _Chosen(rows, ids, names, parts, vectors)
+
+    def _candidates(self, scope: Scope, ranking: Ranking, chosen: _Chosen) -> list[Candidate]:
+        """The chosen items with the parts of their scores, helpfulness among them. What others removed since the view
+        was taken is left out."""
+        places = {id_: place for place, id_ in enumerate(chosen.ids)}
         names, found = list(places), []
-        values = np.rint(ranking.parts.T[rows].astype(np.float64) * 10**DIGITS)  # whole numbers: they sum exactly
+        values = np.rint(chosen.parts.T.astype(np.float64) * 10**DIGITS)  # whole numbers: they sum exactly
         parts, scores = (values / 10**DIGITS).tolist(), values.sum(axis=1).tolist()
         for start in range(0, len(names), AT_ONCE):
             asked = {"tenant": scope.tenant, "agent": scope.agent, "ids": names[start : start + AT_ONCE]}
@@ -116,12 +155,12 @@ class Recaller:
                 if record["state"] != "active":
                     continue
                 place = places[record["id"]]
-                why, score = list(zip(ranking.names, parts[place], strict=True)), scores[place]
+                why, score = list(zip(chosen.names, parts[place], strict=True)), scores[place]
                 helpful, unhelpful = record["helpful"] or 0, record["unhelpful"] or 0
                 votes = helpful + unhelpful
                 if votes:  # -1..1, drawn to 0 by two votes of doubt
                     helped = (helpful - unhelpful) / (votes + 2)
-                    lift = round(self._weights.helpful * helped * float(ranking.per_lift[rows[place]]), DIGITS)
+                    lift = round(self._weights.helpful * helped * float(ranking.per_lift[chosen.rows[place]]), DIGITS)
                     why, score = [*why, ("helpful", lift)], score + lift * 10**DIGITS
                 found.append(Candidate(record, round(score) / 10**DIGITS, why, place))
         return found

@@ -23,7 +23,8 @@ EPILOG = (
 )
 TOPICS = {
     "Remember and recall": (
-        "remember remember-many recall context get lookup history list count update forget forget-where helpful applied"
+        "remember remember-many recall context get lookup history list count update forget forget-where "
+        "helpful applied adaptation reset-adaptation"
     ),
     "Decide and learn": "advise observe observe-step observe-many experiences q-values",
     "Keys and values": "kv",

@@ -205,6 +205,12 @@ def _q_values(value: Mapping[str, Any], now: datetime) -> None:
 # -- the home ---------------------------------------------------------------------------------------------------------
 
 
+def _adaptation(value: Mapping[str, Any], now: datetime) -> None:
+    line((f"adapted recall: {value['state']}", ""))
+    if value["gain"] is not None:
+        line((f"gain in nDCG, cross-validated: {value['gain']:+.3f}, at least {value['low']:+.3f}", "dim"))
+
+
 def _stats(value: Mapping[str, Any], now: datetime) -> None:
     memories, decisions, experiences = value["memories"], value["decisions"], value["experiences"]
     store = value["store"]
@@ -303,6 +309,8 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "forget-where": _told("forgotten: {forgotten}"),
     "helpful": _told("noted: {id}"),
     "applied": _told("noted: {id}"),
+    "adaptation": _adaptation,
+    "reset-adaptation": _told("examples forgotten: {examples}"),
     "advise": _advice,
     "observe": _experience,
     "observe-step": _experience,

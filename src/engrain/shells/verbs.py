@@ -210,6 +210,16 @@ VERBS: tuple[Verb, ...] = (
         shells=BOTH,
     ),
     Verb("applied", "Say that a recalled memory was acted upon.", (inputs.ID,), calls.Told, call=calls.told("applied")),
+    Verb("adaptation", "How far feedback has changed what this tenant recalls.", (), dict[str, Any], reads=True),
+    Verb(
+        "reset-adaptation",
+        "Forget what feedback taught the ranking; votes stay with their memories.",
+        (),
+        dict[str, int],
+        part="examples",
+        destroys=True,
+        repeats=True,
+    ),
     Verb(
         "advise",
         "What to do next, from what came of it before. Observe the decision id afterwards: only outcomes teach.",
@@ -339,15 +349,7 @@ VERBS: tuple[Verb, ...] = (
         reads=True,
     ),
     Verb("stats", "What is in the home, in numbers.", (), dict[str, Any], admin=True, reads=True),
-    Verb(
-        "agents",
-        "Every agent that has written, of every tenant.",
-        (),
-        calls.Agents,
-        part="agents",
-        admin=True,
-        reads=True,
-    ),
+    Verb("agents", "Every agent that has written.", (), calls.Agents, part="agents", admin=True, reads=True),
     Verb(
         "doctor",
         "Is the home all right? Exit code 1 when it is not.",

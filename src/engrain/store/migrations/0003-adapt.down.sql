@@ -1,0 +1,3 @@
+drop table adapters;
+drop table recall_answers;
+drop table recall_questions;

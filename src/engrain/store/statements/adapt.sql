@@ -1,0 +1,90 @@
+-- name: question_put
+insert into recall_questions (id, tenant, agent, at, embedder, ranking, names, vector, judged, items, parts, vectors)
+values (:id, :tenant, :agent, :at, :embedder, :ranking, :names, :vector, :judged, :items, :parts, :vectors)
+on conflict (id) do nothing;
+
+-- The questions of an agent that nobody judged, but for the latest and not too old.
+-- name: question_trim
+delete from recall_questions where tenant = :tenant and agent = :agent and judged = 0 and (at < :since or id in (
+    select q.id from recall_questions q where q.tenant = :tenant and q.agent = :agent and q.judged = 0
+    order by q.at desc, q.id desc limit 1000 offset :keep));
+
+-- name: question_recent
+select id, at, items from recall_questions where tenant = :tenant and agent = :agent and judged = 0 and at >= :since
+order by at desc, id desc;
+
+-- name: question_get
+select names, items, parts, vectors from recall_questions where tenant = :tenant and agent = :agent and id = :id;
+
+-- name: question_judged
+update recall_questions set judged = 1, items = '[]', parts = :nothing, vectors = :nothing
+where tenant = :tenant and agent = :agent and id = :id and judged = 0;
+
+-- The latest judged question of an agent that had a memory among its candidates.
+-- name: answer_recent
+select q.id, q.at from recall_answers a join recall_questions q on q.tenant = a.tenant and q.id = a.question_id
+where a.tenant = :tenant and q.agent = :agent and a.memory_id = :memory_id and q.at >= :since
+order by q.at desc, q.id desc limit 1;
+
+-- name: answer_put
+-- scope: tenant
+insert into recall_answers (tenant, question_id, memory_id, place, parts, vector, verdict)
+values (:tenant, :question_id, :memory_id, :place, :parts, :vector, :verdict);
+
+-- name: answer_judge
+-- scope: tenant
+update recall_answers set verdict = :verdict
+where tenant = :tenant and question_id = :question_id and memory_id = :memory_id and verdict <> :verdict;
+
+-- name: example_questions
+-- scope: tenant
+select id, at, embedder, ranking, names, vector from recall_questions where tenant = :tenant and judged = 1
+order by at, id;
+
+-- name: example_answers
+-- scope: tenant
+select question_id, memory_id, parts, vector, verdict from recall_answers where tenant = :tenant
+order by question_id, place;
+
+-- name: example_drop
+-- scope: tenant
+delete from recall_questions where tenant = :tenant and judged = 1 and id in (:ids);
+
+-- name: adapter_get
+select version, pending, examples, answers, in_force, gain, low, embedder, ranking, trained_at, state
+from adapters where tenant = :tenant;
+
+-- name: adapter_note
+insert into adapters (tenant, version, pending, examples, answers, in_force) values (:tenant, 0, :more, 0, 0, 0)
+on conflict (tenant) do update set pending = adapters.pending + excluded.pending;
+
+-- name: adapter_put
+update adapters set version = version + 1, pending = pending - :seen, examples = :examples, answers = :answers,
+    in_force = :in_force, gain = cast(:gain as double precision), low = cast(:low as double precision),
+    embedder = cast(:embedder as text), ranking = cast(:ranking as text), trained_at = cast(:now as bigint), state = :state
+where tenant = :tenant and version = :version;
+
+-- name: adapter_counts
+-- scope: tenant
+select (select count(*) from recall_answers a where a.tenant = :tenant) as answers,
+    (select count(*) from recall_questions q where q.tenant = :tenant and q.judged = 1) as examples;
+
+-- name: adapter_list
+-- scope: admin
+select tenant, pending, examples, in_force, gain, low from adapters order by tenant;
+
+-- name: forget_questions
+-- scope: tenant
+delete from recall_questions where tenant = :tenant and judged = 0;
+
+-- name: purge_recall_questions
+-- scope: tenant
+delete from recall_questions where tenant = :tenant;
+
+-- name: purge_adapters
+-- scope: tenant
+delete from adapters where tenant = :tenant;
+
+-- name: question_any
+-- scope: tenant
+select id from recall_questions where tenant = :tenant and judged = 0 limit 1;
