@@ -23,6 +23,8 @@ from engrain.store.port import Row, Store
 BATCH = 256  # items in one transaction, at most
 PASSES = 3  # others may go on writing with the embedder of before: what they left is looked for so often
 
+Passages = Sequence[tuple[Any, ...]]  # of one item: see Indexer
+
 
 def wanted(embedder: str, dim: int) -> dict[str, Any]:
     """What passages must have been made with, for the statements on those that were not."""
@@ -54,7 +56,12 @@ def reindex(
         for rows in _batches(store, made_with, everything):
             if progress is not None and done == 0:
                 progress(before)
-            done += _replace(store, rows, index([row["content"] for row in rows]), made_with)
+            try:
+                done += _replace(store, rows, index([row["content"] for row in rows]), made_with)
+            except EmbedderError as error:
+                at = f"with the memories from {rows[0]['id']} to {rows[-1]['id']} of agent {rows[0]['agent']!r}"
+                told = f"{error.detail} This was {at}; {done:,} were done before, the others are as they were."
+                raise type(error)(told) from error
             if progress is not None:
                 progress(before + done)
         if done == found:
@@ -78,11 +85,11 @@ def _batches(store: Store, made_with: dict[str, Any], everything: bool) -> Itera
         yield rows
 
 
-def _replace(store: Store, rows: Sequence[Row], indexed: list[list[Any]], made_with: dict[str, Any]) -> int:
+def _replace(store: Store, rows: Sequence[Row], indexed: Sequence[Passages], made_with: dict[str, Any]) -> int:
     """Put the passages of one batch in place of the old ones; how many items that were."""
-    for passage in (passage for passages in indexed for passage in passages):
-        if passage.vector is not None and len(passage.vector) != made_with["dim"]:
-            raise EmbedderError(f"{made_with['embedder']} gave {len(passage.vector)} numbers, not {made_with['dim']}.")
+    for _, _, _, vector, *_ in (passage for passages in indexed for passage in passages):
+        if vector is not None and len(vector) != made_with["dim"]:
+            raise EmbedderError(f"{made_with['embedder']} gave {len(vector)} numbers, not {made_with['dim']}.")
     done = 0
     both = zip(rows, indexed, strict=True)
     for (tenant, agent), members in groupby(both, key=lambda one: (one[0]["tenant"], one[0]["agent"])):
@@ -90,7 +97,7 @@ def _replace(store: Store, rows: Sequence[Row], indexed: list[list[Any]], made_w
     return done
 
 
-def _replace_of(store: Store, scope: Scope, members: list[tuple[Row, list[Any]]]) -> int:
+def _replace_of(store: Store, scope: Scope, members: list[tuple[Row, Passages]]) -> int:
     """The same for one agent. An item that changed meanwhile is left to whoever changed it, or to the next pass."""
     base = {"tenant": scope.tenant, "agent": scope.agent}
     with store.transaction(scope.tenant) as tx:
