@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from enum import Enum, IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -218,3 +220,32 @@ def test_forget_where_takes_what_matches_and_says_how_much(place: Place) -> None
     assert agent.forget_where(before=WHEN - timedelta(days=1)) == 1
     assert agent.forget_where(kind="context", before=WHEN + timedelta(days=1)) == 1, "what expired is not counted"
     assert agent.count() == 0
+
+
+def test_what_is_told_is_what_is_read(place: Place) -> None:
+    """The item that remember() gives is built without reading it again: it must be the one that get() reads."""
+
+    class Colour(str, Enum):  # noqa: UP042 (what callers have)
+        RED = "red"
+
+    class Size(IntEnum):
+        LARGE = 3
+
+    agent = place.open(world=SimulatedWorld()).agent("a", team="t")
+    rows: list[dict[str, Any]] = [
+        {"content": "plain words of the first row"},
+        {"content": "a\u2003b  c", "tags": ["x", "y"],
+         "metadata": {"b": [1, (2, None)], "a": {Colour.RED: Size.LARGE}}},
+        {"content": "said with everything", "kind": "fact", "key": "k", "importance": 7, "session": "s", "role": "user",
+         "occurred_at": datetime(2025, 1, 2, tzinfo=UTC), "expires_in": "3d", "decay_rate": 0.5, "source": "f",
+         "visibility": "team", "pinned": True, "metadata": {"e": Colour.RED, "token": "hunter2" * 9}},
+        {"content": "said after it under the same key", "kind": "fact", "key": "k"},
+        {"content": "the password=s3cr3tw0rd!x is in it"},
+    ]  # fmt: skip
+    told = agent.remember_many(rows)
+    read = [agent.get(item.id) for item in told]
+    assert [replace(item, read=0, last_used_at=None) for item in read if item] == told
+    assert [type(item.metadata) for item in told] == [dict] * len(rows)
+    assert [type(text) for text in told[1].metadata["a"]] == [str]
+    assert [type(number) for number in told[1].metadata["a"].values()] == [int]
+    assert told[2].state == "superseded"

@@ -187,21 +187,21 @@ def json_value(path: str, value: Any, depth: int) -> Any:
     if value is None or isinstance(value, (bool, int)):
         if isinstance(value, int) and value.bit_length() > INTEGER_BITS:
             raise InvalidField(f"{path} is a number of {value.bit_length()} bits and the limit is {INTEGER_BITS}.")
-        return value
+        return value if value is None or isinstance(value, bool) else int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise InvalidField(f"{path} is {shown(value)}, which JSON cannot hold.")
-        return value
+        return float(value)
     if isinstance(value, str):
         _encoded(path, value, InvalidField)
-        return value
+        return value if type(value) is str else "".join(value)  # an enumeration's member, say, becomes its text
     if isinstance(value, Mapping):
         plain = {}
         for key, part in value.items():
             if not isinstance(key, str):
                 raise InvalidField(f"{path} has the key {shown(key)}; keys must be text.")
             _encoded(f"a key of {path}", key, InvalidField)
-            plain[key] = json_value(f"{path}.{key}", part, depth + 1)
+            plain["".join(key)] = json_value(f"{path}.{key}", part, depth + 1)
         return plain
     if isinstance(value, (list, tuple)):
         return [json_value(f"{path}[{i}]", part, depth + 1) for i, part in enumerate(value)]

@@ -20,8 +20,8 @@ CHUNK = 400
 _STATE = INSERT.index("state")  # with superseded_by and superseded_at after it
 ECHO_WORDS = 4  # shorter things ("yes", "thank you so much") are said again and again and are no echo
 
-Indexer = Callable[[Sequence[str]], Sequence[Sequence[tuple[Any, ...]]]]
-"""Texts to the passages of each: tuples of number, length, terms, vector, scale, embedder, analyzer."""
+Indexer = Callable[[Sequence[str]], "list[list[Any]]"]
+"""Texts to the passages of each: named tuples of number, length, terms, vector, scale, embedder, analyzer."""
 
 
 def fingerprint(content: str) -> str:
@@ -39,7 +39,7 @@ class _Told(NamedTuple):
     draft: Draft
     rules: tuple[str, ...]  # that found secrets
     print: str
-    passages: Sequence[tuple[Any, ...]]
+    passages: Sequence[Any]
 
 
 class _Current(NamedTuple):
@@ -270,6 +270,6 @@ def _row(scope: Scope, told: _Told, id_: str, created_at: int, batch: _Batch) ->
     ]  # fmt: skip
 
 
-def passage_values(scope: Scope, id_: str, passages: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+def passage_values(scope: Scope, id_: str, passages: Sequence[Any]) -> list[tuple[Any, ...]]:
     """The parameters of ``passage_insert`` for an item's passages."""
     return [(id_, scope.tenant, scope.agent, *passage) for passage in passages]

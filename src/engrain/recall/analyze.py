@@ -38,7 +38,7 @@ _NO_SPACES = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 _LONG = 64  # longer ones are rarely seen twice: not worth a place in the cache
-_ROOM = 200_000
+_ROOM = 100_000
 
 _stemmer = Stemmer.Stemmer("english")
 _stemming = threading.Lock()  # a Stemmer is not safe to share between threads

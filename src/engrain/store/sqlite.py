@@ -385,5 +385,4 @@ class SqliteTransaction:
     def run_many(self, name: str, many: Many) -> None:
         if many:
             statement = self._find(name)
-            text, _ = statement.numbered(dict.fromkeys(statement.parameters))
-            self._cursor.executemany(text, statement.rows(many))
+            self._cursor.executemany(statement.plain, statement.rows(many))

@@ -42,7 +42,7 @@ class Statement:
         instead of names: the driver looks every name up at every call."""
         try:
             if not self.lists:
-                return _numbered(self.text, self.parameters, ()), self.values(params)
+                return self.plain, self.values(params)
             counts: list[tuple[str, int]] = []
             values: list[Any] = []
             for name in self.parameters:
@@ -55,6 +55,11 @@ class Statement:
             return _numbered(self.text, self.parameters, tuple(counts)), values
         except KeyError as missing:
             raise StoreError(f"statement {self.name} was given no {missing.args[0]!r}.") from missing
+
+    @property
+    def plain(self) -> str:
+        """The text for SQLite when no parameter is a list."""
+        return _numbered(self.text, self.parameters, ())
 
     def rows(self, many: Many) -> Sequence[Sequence[Any]]:
         """Many sets of parameters by position, however they were given."""
