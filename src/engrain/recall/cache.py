@@ -15,7 +15,7 @@ from engrain.world import World
 
 SHARED = "shared"
 ADAPT = "adapt"  # the scope that changes with a tenant's adapter
-AT_ONCE = 20_000  # rows of one read, so that a large scope is not held twice; more than an item has passages
+AT_ONCE = 5_000  # rows of one read, so that a large scope is not held twice; more than an item has passages
 
 
 class _Scope:

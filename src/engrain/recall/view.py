@@ -115,6 +115,15 @@ class View:
         """The parts, each with where its items begin and end."""
         return list(zip(self.parts, self.bounds, self.bounds[1:], strict=False))
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays that are the view's own."""
+        arrays: list[npt.NDArray[Any]] = [*self.items.values(), *self._near.values(), *self._kin.values()]
+        arrays += [one for kept in self.norms.values() for one in kept]
+        arrays += [self.row, self.group, self.starts, self.length, self.vector_at, self.first, self.owner]
+        arrays += [part.passage_at for part in self.parts]
+        return sum({id(one): one.nbytes for one in arrays}.values())
+
     def _place(self) -> None:
         """Number the passages in the order of their items."""
         sizes, lengths, vectors, base, vector = [], [], [], 0, 0

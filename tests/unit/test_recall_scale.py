@@ -1,0 +1,124 @@
+"""Recall of large scopes: a pool answers as the whole does, catching up reads what is new, memory is bounded."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import engrain
+from engrain.recall import cache, pool, recaller
+from engrain.recall.view import Pool
+from engrain.testing import SimulatedWorld
+from tests.postgres import Place
+
+JUNE = datetime(2026, 6, 1, tzinfo=UTC)
+WORDS = [f"{a}{b}{c}" for a in "bdkmt" for b in "aeio" for c in "lnrs"]
+
+
+def talk(n: int, seed: int = 1) -> list[dict[str, object]]:
+    """Turns of two speakers in sessions of twelve, each of five to thirty words."""
+    dice = random.Random(seed)
+    return [
+        {
+            "content": " ".join(dice.choices(WORDS, weights=range(1, len(WORDS) + 1), k=dice.randint(5, 30))),
+            "session": f"s{number // 12}" if number % 5 else None,
+            "role": ("user", "Ann")[number % 2],
+            "importance": float(1 + number % 10),
+            "kind": ("context", "fact")[number % 3 == 0],
+            "occurred_at": JUNE + timedelta(minutes=number),
+        }
+        for number in range(n)
+    ]
+
+
+def ids(hits: list[engrain.Hit]) -> list[str]:
+    return [hit.item.id for hit in hits]
+
+
+@pytest.mark.parametrize("visibility", ["private", "public"])
+def test_a_pool_gives_the_best_of_the_whole(place: Place, monkeypatch: pytest.MonkeyPatch, visibility: str) -> None:
+    memory = place.open(world=SimulatedWorld())
+    rows = [{**row, "visibility": visibility} for row in talk(600)]
+    memory.agent("teller").remember_many(rows)
+    agent = memory.agent("teller" if visibility == "private" else "reader")
+    agent.remember_many([{"content": f"{WORDS[n]} of my own {WORDS[-n]}"} for n in range(1, 20)])
+    dice = random.Random(2)
+    asked = [" ".join(dice.sample(WORDS, 4)) for _ in range(25)] + ["what did I tell Ann about " + WORDS[-1]]
+    whole = [agent.recall(question) for question in asked]
+    facts = [agent.recall(question, kinds=["fact"], since=JUNE + timedelta(hours=5)) for question in asked]
+    monkeypatch.setattr(recaller, "LARGE", 100)
+    monkeypatch.setattr(pool, "WIDTH", 60)
+    sizes = []
+    before = Pool.__init__
+
+    def note(self: Pool, *arguments: object) -> None:
+        before(self, *arguments)  # type: ignore[arg-type]
+        sizes.append(self.n)
+
+    monkeypatch.setattr(Pool, "__init__", note)
+    found = [agent.recall(question) for question in asked]
+    same = [len(set(ids(a)) & set(ids(b))) / len(b) for a, b in zip(found, whole, strict=True)]
+    assert sum(same) / len(same) >= 0.99
+    assert max(sizes) < 600  # it was not the whole
+    assert all(a[0].score == pytest.approx(b[0].score, rel=0.02) for a, b in zip(found, whole, strict=True))
+    narrow = [agent.recall(question, kinds=["fact"], since=JUNE + timedelta(hours=5)) for question in asked]
+    same = [len(set(ids(a)) & set(ids(b))) / len(b) for a, b in zip(narrow, facts, strict=True)]
+    assert sum(same) / len(same) >= 0.99
+
+
+def test_a_pool_answers_when_nothing_is_in_common(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = place.open().agent("reader")
+    agent.remember_many(talk(200))
+    monkeypatch.setattr(recaller, "LARGE", 100)
+    assert agent.recall("xylophone") == []
+    assert len(agent.recall("xylophone", limit=150, min_score=0.0)) == 150
+
+
+def test_a_scope_is_loaded_in_pieces(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = place.open(world=SimulatedWorld())
+    agent = memory.agent("reader")
+    long = " ".join(f"filler{n}" for n in range(400))  # three passages or four
+    agent.remember_many([*talk(40), {"content": f"{long} xylophone"}, {"content": f"{long} zither"}, *talk(9, seed=3)])
+    expected = agent.recall("xylophone zither " + WORDS[-1], limit=50)
+    memory.recaller.forget()
+    monkeypatch.setattr(cache, "AT_ONCE", 6)
+    assert agent.recall("xylophone zither " + WORDS[-1], limit=50) == expected
+
+
+def test_another_process_costs_only_what_it_wrote(place: Place) -> None:
+    writer, reader = place.open(), place.open()
+    writer.agent("one").remember_many(talk(100))
+    agent = reader.agent("one")
+    agent.recall(WORDS[-1])
+    loaded = reader.recaller._segments.loaded
+    assert loaded == 100
+    item = writer.agent("one").remember("a xylophone")
+    assert ids(agent.recall("xylophone")) == [item.id]
+    assert reader.recaller._segments.loaded == loaded + 1
+    writer.agent("two").remember("somebody else's xylophone")
+    agent.recall("xylophone")
+    assert reader.recaller._segments.loaded == loaded + 1
+
+
+def test_the_longest_unused_scope_is_dropped(place: Place) -> None:
+    memory = place.open(cache_rows=1000)
+    for name in ("one", "two", "three"):
+        memory.agent(name).remember_many(talk(450))
+    for name in ("one", "two", "one", "three"):
+        memory.agent(name).recall(WORDS[-1])
+    assert [name for _, name, _ in memory.recaller._segments._scopes] == ["agent:one", "agent:three"]
+
+
+def test_a_row_takes_no_more_than_its_budget(place: Place) -> None:
+    memory = place.open(embedder="static")
+    agent = memory.agent("reader")
+    dice = random.Random(4)
+    common = [f"{word}{n}" for word in WORDS for n in range(60)]
+    weights = [1 / (n + 1) for n in range(len(common))]
+    texts = [" ".join(dice.choices(common, weights, k=dice.randint(40, 120))) for _ in range(1000)]
+    agent.remember_many([{"content": text, "session": f"s{n // 20}"} for n, text in enumerate(texts)])
+    agent.recall(texts[0])
+    view = memory.recaller._segments.view(agent.scope, memory.embedder)
+    assert (view.parts[0].segment.nbytes + view.nbytes) / 1000 <= 1200
