@@ -17,6 +17,7 @@ from rich.cells import cell_len
 from engrain.memory import Memory
 from engrain.model.explain import PARTS, explain, shares
 from engrain.model.item import Hit, MemoryItem
+from engrain.shells.screen import BAR
 from tests.postgres import Place
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -55,6 +56,11 @@ def test_the_parts_that_are_shown_add_up_to_the_score(parts: dict[str, float]) -
     assert all(abs(part - parts[name]) < 0.001 + 1e-9 for name, part in shown)
     assert abs(total - score) <= 0.0005 + 1e-9
     assert round(sum(part for _, part in shown) * 1000) == round(total * 1000)
+
+
+def test_what_a_part_means_takes_one_line() -> None:
+    beside = len("    +0.123  ") + BAR + 2 + max(map(len, PARTS)) + 2
+    assert max(map(len, PARTS.values())) <= 80 - beside
 
 
 @pytest.mark.parametrize("width", [80, 120])
