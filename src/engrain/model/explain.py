@@ -8,13 +8,16 @@ from engrain.model.item import Hit
 
 PARTS = {  # each fits beside its number and bar in a line of 80 characters
     "words": "words of the question stand in it",
-    "near": "words of the question within one turn",
     "wide": "words of the question within two turns",
     "session": "words of the question in its session",
     "meaning": "it means something like the question",
     "around": "the turns around it are like the question",
     "speaker": "the question names who said it",
-    "user": "asked about oneself, and the user said it",
+    "user": "the user said it",
+    "news": "it says things that nobody said before it",
+    "asks": "it asks, and so tells less",
+    "when": "it is of the time that the question names",
+    "spread": "better hits are of the same session",
     "importance": "it was marked as more or less important",
     "recency": "it is recent",
     "helpful": "it was said to have helped, or not to",

@@ -9,24 +9,23 @@ from __future__ import annotations
 import numpy as np
 
 from engrain.recall.columns import Floats, Mask, Wide
-from engrain.recall.rank import Question, Weights, relative
+from engrain.recall.question import Question
+from engrain.recall.rank import Weights, relative
 from engrain.recall.vectors import cosines
 from engrain.recall.view import Pool, View
-from engrain.recall.words import rarest, sparse
+from engrain.recall.words import REACH, rarest, sparse
 
 LARGE = 20_000  # items from which a view is ranked by its pool
 WIDTH = 1000  # items chosen by each measure, at least
-REACH = 2  # neighbours that come along: as far as the widest window
 
 
 def pool(view: View, question: Question, weights: Weights, admitted: Mask, most: int) -> Pool:
     """The items of a view that may be among the best ``most`` of those admitted."""
     found = view.look_up(question.terms)
-    rare = rarest(view, question.terms, found)
+    rare = rarest(view, question.terms, found, question.mute)
     words, sessions = sparse(view, found, rare, weights.item, weights.episode, weights.whole)
-    passages = cosines(view, question.vector)
-    cosine = view.per_item(passages)
-    together = (weights.words + weights.near + weights.wide) * relative(words)
+    cosine = view.per_item(cosines(view, question.vector))
+    together = (weights.words + weights.wide) * relative(words)
     together += weights.session * relative(sessions)[view.group]
     together += (weights.meaning + weights.around) * relative(cosine)
     width = max(WIDTH, 2 * most)
@@ -43,7 +42,7 @@ def pool(view: View, question: Question, weights: Weights, admitted: Mask, most:
         beside = (centres + step).clip(0, view.n - 1)
         kept[beside[view.group[beside] == view.group[centres]]] = True
     near = np.flatnonzero(kept)
-    return Pool(view, near, found, passages, sessions)
+    return Pool(view, near, found, sessions)
 
 
 def _best(measure: Floats, width: int) -> Wide:

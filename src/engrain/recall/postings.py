@@ -96,6 +96,14 @@ class PostingsView:
         _, rows, counts = self.find(np.array([term], np.uint32))
         return rows, counts
 
+    def every(self) -> tuple[Terms, Ints]:
+        """(term, passage) of every posting."""
+        terms, starts, rows, _ = self._base
+        return (
+            np.concatenate([np.repeat(terms, np.diff(starts)), self._tail[0]]),
+            np.concatenate([rows, self._tail[1]]),
+        )
+
     @property
     def nbytes(self) -> int:
         return sum(one.nbytes for one in (*self._base, *self._tail))

@@ -1,23 +1,25 @@
 """Rank: the signals of a question over one view, fused into one score per item.
 
-score = confidence × (Σ weight × signal) × (1 + Σ lift) / (1 + greatest possible lift)
+score = confidence × (Σ weight × signal) × (1 + Σ weight × lift) / (1 + greatest possible lift)
 
 - *Signals* are relative to the best visible item, 0..1, and their weights sum to 1 (a convex combination): words of
-  the item, of windows of 3 and 5 turns around it and of its session (BM25), meaning of the item and of the 5 turns
-  (cosine).
+  the item, of the 5 turns around it and of its session (BM25), meaning of the item (cosine, without what the whole
+  scope has in common) and of the 5 turns (cosine).
 - *Lifts* are small and multiply, so that they order what is relevant and make nothing relevant: the question names the
-  speaker; it is asked in the first person and the item was said by the user; importance; recency; helpfulness.
+  speaker; the user said it; it tells something for the first time; it happened when the question says; it is no
+  question itself; importance; recency; helpfulness.
 - *Confidence*, 0..1, is the same for all hits of a question: the probability that the visible items hold an answer at
-  all, from two measures that need no comparison: the greatest share of the question's information that a window of 3
-  turns holds, and the greatest cosine. Logistic regression on 1,084 questions asked of memories that hold their answer
-  and 441 asked of others' (LoCoMo, BEAM and FactConsolidation development sets, 5 to 2,300 items). Confidence under
-  0.006 (the gate): no answerable question, 24 % of the others. Under 0.1: 2.5 % and 72 %. Under 0.3: 6 % and 88 %.
+  all, from two measures that need no comparison: the greatest share of the question's information that 5 turns hold,
+  and the greatest cosine without what the scope has in common. Logistic regression on 1,376 questions asked of the
+  memory that holds their answer and of another one's. Under 0.02 (the gate): 0.1 % of the answerable, 13 % of
+  the others; under 0.1: 2 % and 59 %; under 0.3: 8 % and 83 %.
+
+``bench/fit.py`` made the numbers and says how sure they are; docs/benchmarks.md has the result.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,57 +27,63 @@ import numpy as np
 
 from engrain.recall.analyze import analyze
 from engrain.recall.columns import Floats, Mask
-from engrain.recall.vectors import cosines
+from engrain.recall.dates import fit, times
+from engrain.recall.news import news
+from engrain.recall.question import Question
+from engrain.recall.vectors import centred, cosines
 from engrain.recall.view import View
-from engrain.recall.words import Bm25, Words, score_words
+from engrain.recall.words import REACH, Bm25, score_words
 
 DAY = 86_400_000_000  # µs
-_FIRST_PERSON = re.compile(r"\b(?:i|i'm|i've|i'd|me|my|mine|myself|we|our|ours|us)\b", re.IGNORECASE)
-
-
-USUAL = Bm25(1.2, 0.75)
-BY_LENGTH = Bm25(1.2, 1.0)  # full normalisation: long answers of assistants hold every word
+ITEM, EPISODE, SESSION = Bm25(1.2, 0.6), Bm25(1.2, 0.5), Bm25(4.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Every number of the ranking. One configuration for all uses; ``bench/recall.py --ablate`` shows what each is
-    worth. Found by coordinate search on the development sets of LoCoMo and BEAM, then rounded."""
+    """Every number of the ranking: one configuration for all uses. Signals and lifts were fitted to LoCoMo and BEAM
+    together by softmax regression and rounded; ``importance``, ``recency`` and ``helpful`` have no signal in those sets
+    and are chosen. ``bench/recall.py --ablate`` shows what each is worth."""
 
-    words: float = 0.15
-    near: float = 0.10
-    wide: float = 0.10
-    session: float = 0.15
-    meaning: float = 0.20
-    around: float = 0.30
+    words: float = 0.18
+    wide: float = 0.18
+    session: float = 0.17
+    meaning: float = 0.15
+    around: float = 0.32
     speaker: float = 0.15
-    user: float = 0.50
+    user: float = 0.31
+    news: float = 0.19
+    asks: float = 0.12  # taken away from what asks instead of telling
+    when: float = 0.60
     importance: float = 0.05  # at 10; as much less at 1
     recency: float = 0.02  # now; half of it after ``half_life`` days
     half_life: float = 30.0
     helpful: float = 0.10
-    item: Bm25 = BY_LENGTH
-    episode: Bm25 = USUAL
-    whole: Bm25 = USUAL
-    bias: float = -9.7  # confidence: 1 / (1 + exp(-(bias + covered × share + cosine × cosine)))
-    covered: float = 11.9
-    cosine: float = 8.7
-    bias_words: float = -4.8  # the same when no vector can be compared, or the embedder's cosines are not calibrated
-    covered_words: float = 12.9
-    gate: float = 0.006  # least confidence at which anything is returned when no min_score is given
+    spread: float = 0.97  # what each better item of the same session leaves of a score
+    item: Bm25 = ITEM
+    episode: Bm25 = EPISODE
+    whole: Bm25 = SESSION
+    bias: float = -6.7  # confidence: 1 / (1 + exp(-(bias + covered × share + alike × cosine)))
+    covered: float = 8.3
+    alike: float = 6.7
+    bias_words: float = -4.7  # the same when no vector can be compared, or the embedder's cosines are not calibrated
+    covered_words: float = 9.8
+    gate: float = 0.02  # least confidence at which anything is returned when no min_score is given
     apart: float = 0.25  # an item without a word in common needs this cosine
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """``terms``: distinct hashes. ``vector``: unit length or zeros. ``calibrated``: its cosines are the packaged
-    model's."""
+class Measures:
+    """What is known of each item. ``signals`` [names, items]: relative to the best item, 0..1; ``lifts``: -1..1, those
+    that can apply to this question; ``share``: of the weights of all signals, those of the signals that the item has;
+    ``covered``, ``cosine`` and ``alike`` (the cosine without what the scope has in common) as they are."""
 
-    text: str
-    terms: list[int]
-    vector: Floats
-    now: int
-    calibrated: bool = True
+    names: tuple[str, ...]
+    signals: Floats
+    lifts: dict[str, Floats]
+    share: Floats
+    covered: Floats
+    cosine: Floats
+    alike: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,54 +99,60 @@ class Ranking:
     confidence: float
 
 
-def rank(view: View, question: Question, weights: Weights) -> Ranking:
-    """Score every visible item. Arithmetic per item never depends on where its row lies."""
-    words = score_words(view, question.terms, weights.item, weights.episode, weights.whole)
+def measure(view: View, question: Question, weights: Weights) -> Measures:
+    """The signals and lifts of every visible item. Arithmetic per item never depends on where its row lies."""
+    words = score_words(view, question.terms, weights.item, weights.episode, weights.whole, question.mute)
     cosine = view.per_item(cosines(view, question.vector))
+    alike = view.per_item(centred(view, question.bare))
     kin, share = _with_vectors(view, weights)
     signals = {
-        "words": (weights.words, words.item),
-        "near": (weights.near, words.near),
-        "wide": (weights.wide, words.wide),
-        "session": (weights.session, words.session),
-        "meaning": (weights.meaning, cosine),
-        "around": (weights.around, view.window(np.maximum(cosine, 0), 2) / kin),
+        "words": words.item,
+        "wide": words.wide,
+        "session": words.session,
+        "meaning": alike,
+        "around": view.window(np.maximum(cosine, 0), REACH) / kin,
     }
-    lifts = _lifts(view, question, weights)
-    possible = sum(most for most, _ in lifts.values()) + weights.helpful
-    confidence = _confidence(words, cosine, question, weights)
-    unit = np.float32(confidence / (1.0 + possible))
-    used = {name: signal for name, signal in signals.items() if signal[0]}
-    weighted = unit * np.array([weight for weight, _ in used.values()], np.float32)
-    parts = weighted[:, None] / share * relative(np.stack([values for _, values in used.values()]))
+    lines = relative(np.stack(list(signals.values())))
+    return Measures(tuple(signals), lines, _lifts(view, question, weights), share, words.covered, cosine, alike)
+
+
+def rank(view: View, question: Question, weights: Weights) -> Ranking:
+    """Score every visible item."""
+    found = measure(view, question, weights)
+    most = {name: float(getattr(weights, name)) for name in found.lifts}
+    possible = sum(most.values()) - most["asks"] + weights.helpful
+    confidence = _confidence(found, question, weights)
+    weighted = np.array([getattr(weights, name) for name in found.names], np.float32)
+    parts = weighted[:, None] * found.signals * (np.float32(confidence / (1.0 + possible)) / found.share)
     base = np.add.reduce(parts, axis=0)
-    parts = np.concatenate([parts, base * np.stack([lift for _, lift in lifts.values()])])
-    common = (words.covered > 0) | (cosine >= weights.apart)
-    return Ranking(np.add.reduce(parts, axis=0), (*used, *lifts), parts, base, common, confidence)
+    lifted = base * np.stack([np.float32(most[name]) * lift for name, lift in found.lifts.items()])
+    parts = np.concatenate([parts, lifted])
+    common = (found.covered > 0) | (found.cosine >= weights.apart)
+    return Ranking(np.add.reduce(parts, axis=0), (*found.names, *found.lifts), parts, base, common, confidence)
 
 
 def _with_vectors(view: View, weights: Weights) -> tuple[Floats, Floats]:
-    """(how many items of each window of 5 turns have a vector, what share of the weights the signals of an item have).
+    """(how many items of each window have a vector, what share of the weights the signals of an item have).
 
     An item without a vector, such as one that a change of embedder has not reached, is judged by the signals that it
     has and not as if it meant nothing: on LoCoMo with half of the vectors missing turn recall@10 is 76 and not 46.
     """
     at = view.vector_at if view.single else view.vector_at[view.first]
     if at.min(initial=0) >= 0:
-        return view.kin(2), np.ones(1, np.float32)
+        return view.kin(REACH), np.ones(1, np.float32)
     known = (at >= 0).astype(np.float32)
-    kin = view.window(known, 2)
-    total = weights.words + weights.near + weights.wide + weights.session + weights.meaning + weights.around
+    kin = view.window(known, REACH)
+    total = weights.words + weights.wide + weights.session + weights.meaning + weights.around
     share = 1 - np.float32(weights.meaning / total) * (1 - known) - np.float32(weights.around / total) * (kin == 0)
     return np.maximum(kin, np.float32(1)), np.maximum(share, np.float32(0.1))
 
 
-def _confidence(words: Words, cosine: Floats, question: Question, weights: Weights) -> float:
-    covered, nearest = float(words.covered.max(initial=0.0)), float(cosine.max(initial=0.0))
+def _confidence(found: Measures, question: Question, weights: Weights) -> float:
+    covered, nearest = float(found.covered.max(initial=0.0)), float(found.cosine.max(initial=0.0))
     if question.calibrated and nearest > 0:
-        return _logistic(weights.bias + weights.covered * covered + weights.cosine * nearest)
-    found = _logistic(weights.bias_words + weights.covered_words * covered) if covered > 0 else 0.0
-    return max(found, 0.1 * nearest)  # likeness alone counts little while nobody knows what it means
+        return _logistic(weights.bias + weights.covered * covered + weights.alike * float(found.alike.max()))
+    words = _logistic(weights.bias_words + weights.covered_words * covered) if covered > 0 else 0.0
+    return max(words, 0.1 * nearest)  # likeness alone counts little while nobody knows what it means
 
 
 def _logistic(x: float) -> float:
@@ -154,27 +168,26 @@ def relative(values: Floats) -> Floats:
     return lines
 
 
-def _lifts(view: View, question: Question, weights: Weights) -> dict[str, tuple[float, Floats]]:
-    """By name: the greatest value and the value of each item."""
-    items = view.items
+def _lifts(view: View, question: Question, weights: Weights) -> dict[str, Floats]:
+    """Those that can apply, with the value of each item."""
+    items, nothing = view.items, np.zeros(view.n, np.float32)
     ages = np.maximum(question.now - items["time"], 0).astype(np.float64)
+    user = _said_by(view, lambda role: role.lower() == "user")
     found = {
-        "importance": (weights.importance, np.float32(weights.importance / 5) * (items["importance"] - np.float32(5))),
-        "recency": (
-            weights.recency,
-            (weights.recency * np.exp2(ages * (-1 / (DAY * weights.half_life)))).astype(np.float32),
-        ),
+        "importance": (items["importance"] - np.float32(5)) / np.float32(5),
+        "recency": np.exp2(ages * (-1 / (DAY * weights.half_life))).astype(np.float32),
+        "news": news(view),
+        # Who asks a friend tells little; what a user asks for is what the user wanted.
+        "asks": -items["asks"].astype(np.float32) * (np.float32(1) if user is None else 1 - user),
     }
-    wanted = set(question.terms)
-    named = _said_by(view, lambda role: not wanted.isdisjoint(analyze(role)))
-    if named is not None and named.any():
-        found["speaker"] = (weights.speaker, np.float32(weights.speaker) * named)
-    if _FIRST_PERSON.search(question.text):
-        user = _said_by(view, lambda role: role.lower() == "user")
-        found["user"] = (
-            weights.user,
-            np.zeros(view.n, np.float32) if user is None else np.float32(weights.user) * user,
-        )
+    if question.named:
+        named = _said_by(view, lambda role: not question.named.isdisjoint(analyze(role)))
+        found["speaker"] = nothing if named is None else named
+    if user is not None and not question.answered:
+        found["user"] = user
+    asked = times(question.text, question.now, int(items["time"].min(initial=question.now)))
+    if asked:
+        found["when"] = fit(items["time"], asked)
     return found
 
 

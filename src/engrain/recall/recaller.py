@@ -15,14 +15,14 @@ from engrain.errors import InvalidField, InvalidInput
 from engrain.model.item import Hit
 from engrain.model.scope import Scope
 from engrain.recall.adapt import DEPTH
-from engrain.recall.analyze import analyze
 from engrain.recall.cache import Segments
 from engrain.recall.columns import Floats, Mask, Wide
 from engrain.recall.context import block
 from engrain.recall.embed import Embedder, StaticEmbedder
 from engrain.recall.feedback import Feedback, Trace
 from engrain.recall.pool import LARGE, pool
-from engrain.recall.rank import Question, Ranking, Weights, rank
+from engrain.recall.question import Question, read
+from engrain.recall.rank import Ranking, Weights, rank
 from engrain.recall.refine import DIGITS, Candidate, refine
 from engrain.recall.select import Filter, best
 from engrain.recall.view import View
@@ -30,7 +30,6 @@ from engrain.store.port import Store
 from engrain.store.rows import micros
 from engrain.world import World
 
-CUT = 8000  # characters of a question that are read; the embedder reads no more either
 AT_ONCE = 500  # ids in one statement
 SPARE = 10  # candidates beyond the limit, for what supersession and near-duplicates move
 
@@ -92,10 +91,8 @@ class Recaller:
         view = self._segments.view(scope, embedder)
         if not view.n:
             return []
-        text = query[:CUT]
-        terms = list(dict.fromkeys(analyze(text)))
         calibrated = embedder.name == StaticEmbedder.name
-        question = Question(text, terms, embedder.embed([text])[0], self._world.now(), calibrated)
+        question = read(query, view.names, embedder.embed, self._world.now(), calibrated)
         admitted = Filter(kinds, tags, session, micros(since), micros(until)).admits(view)
         if view.n > LARGE:
             view = pool(view, question, self._weights, admitted, limit + SPARE)
@@ -106,7 +103,7 @@ class Recaller:
                 return []
             admitted &= ranking.common
         chosen = self._chosen(scope, view, question, ranking, admitted, limit + SPARE)
-        found = refine(self._candidates(scope, ranking, chosen), set(terms), chosen.vectors)
+        found = refine(self._candidates(scope, ranking, chosen), set(question.terms), chosen.vectors)
         good = (one for one in found if (one.score > 0 if min_score is None else one.score >= min_score))
         return [one.hit() for one in islice(good, limit)]
 
@@ -129,16 +126,18 @@ class Recaller:
         adapter, made_by = None, (f"{self._embedder().name}/{len(question.vector)}", self._ranking)
         if self._feedback is not None:
             adapter = self._feedback.adapter(scope.tenant, self._segments.adapted[scope.tenant], made_by)
-        rows = best(view, ranking.score, admitted, most if adapter is None else max(most, DEPTH))
-        names, usual, ids, vectors = ranking.names, ranking.parts[:, rows], view.ids(rows), view.vectors(rows)
-        parts = usual
+        depth = most if adapter is None else max(most, DEPTH)
+        rows, spread = best(view, ranking.score, admitted, depth, self._weights.spread)
+        ids, vectors = view.ids(rows), view.vectors(rows)
+        known = names = (*ranking.names, "spread")
+        parts = usual = np.concatenate([ranking.parts[:, rows], spread[None]])
         if adapter is not None:
             names, parts = adapter.apply(names, usual, question.vector, ids, vectors)
             order = np.argsort(-parts.sum(axis=0), kind="stable")[:most]
             rows, ids, vectors = rows[order], [ids[place] for place in order.tolist()], vectors[order]
             usual, parts = usual[:, order], parts[:, order]
         if self._feedback is not None:
-            trace = Trace(scope, question.now, made_by, question.vector, ranking.names, usual, ids, vectors)
+            trace = Trace(scope, question.now, made_by, question.vector, known, usual, ids, vectors)
             self._feedback.note(trace)
         return _Chosen(rows, ids, names, parts, vectors)
 

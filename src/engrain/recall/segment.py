@@ -30,6 +30,7 @@ FIELDS: dict[str, Any] = {  # of an item
     "role": np.int32,  # -1 without one
     "agent": np.int32,
     "public": np.bool_,
+    "asks": np.bool_,  # ends with a question mark
 }
 SEQ, NUMBER = 12, 13  # places of two columns in a row of segment_changes
 _ORDER = ("unit", "time", "created", "id")  # neighbours of a session lie beside each other
@@ -90,6 +91,7 @@ class Segment:
         expires: Sequence[int | None], _seqs: Sequence[int], numbers: Sequence[int | None],
         lengths: Sequence[int | None], terms: Sequence[bytes | None], vectors: Sequence[bytes | None],
         scales: Sequence[float | None], embedders: Sequence[str | None], analyzers: Sequence[str | None],
+        asks: Sequence[int],
     ) -> None:  # fmt: skip
         """The columns of segment_changes: by position and a column at a time, because a scope has many rows."""
         heads = [not number for number in numbers]  # the first passage of an item, or what stands for none
@@ -105,6 +107,7 @@ class Segment:
             "role": [-1 if role is None else self.roles[role] for role in roles],
             "agent": map(self.agents.__getitem__, agents),
             "public": [seen == "public" for seen in visibilities],
+            "asks": asks,
         }
         start, base = self.alive.size, self.length.size
         for name, column in self.items.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engrain.recall.columns import Floats, Mask, Wide
+from engrain.recall.columns import Floats, Ints, Mask, Wide
 from engrain.recall.view import View
 
 
@@ -45,16 +45,33 @@ class Filter:
         return good
 
 
-def best(view: View, score: Floats, admitted: Mask, most: int) -> Wide:
-    """Up to ``most`` admitted items, best first; among equals the newest, then the one with the greatest id."""
+def best(view: View, score: Floats, admitted: Mask, most: int, spread: float) -> tuple[Wide, Floats]:
+    """(rows, change of score) of up to ``most`` admitted items, best first; among equals the newest, then the one with
+    the greatest id. A score is multiplied by ``spread`` for each better item of the same session: evidence lies in
+    several episodes more often than in many turns of one."""
     rows = np.flatnonzero(admitted)
-    if len(rows) > most:
+    reach = most if view.alone else 4 * most  # what stands further down than that cannot come up
+    if len(rows) > reach:
         values = score[rows]
-        border = np.partition(values, len(rows) - most)[len(rows) - most]
+        border = np.partition(values, len(rows) - reach)[len(rows) - reach]
         rows = rows[values >= border]  # all that tie at the border stay in, so that the tie is broken below
     values = score[rows]
     order = np.argsort(values)[::-1]
     if (np.diff(values[order]) == 0).any():
         keys = [view.some(name, rows) for name in ("id", "created", "time")]
         order = np.lexsort((*keys, values))[::-1]
-    return rows[order][:most]
+    rows, values = rows[order], values[order]
+    if view.alone:
+        return rows[:most], np.zeros(min(most, len(rows)), np.float32)
+    spreading = values * np.power(np.float32(spread), _better(view.group[rows]), dtype=np.float32)
+    order = np.argsort(-spreading, kind="stable")[:most]
+    return rows[order], (spreading - values)[order]
+
+
+def _better(groups: Ints) -> Ints:
+    """How many of the same group stand before each."""
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=groups[order[:1]] - 1))
+    before = np.empty(len(groups), np.int32)
+    before[order] = np.arange(len(groups)) - np.repeat(starts, np.diff(starts, append=len(groups)))
+    return before

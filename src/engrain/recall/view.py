@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engrain.recall.analyze import analyze
 from engrain.recall.columns import Floats, Ints, Mask, Wide
 from engrain.recall.segment import FOREVER, Segment
+
+GENERIC = frozenset(("user", "assistant", "system", "tool", "human", "ai"))  # roles that name nobody
 
 
 class Part:
@@ -104,6 +107,10 @@ class View:
         self.alone = not joined.any()
         self.starts: Wide = np.flatnonzero(~joined)
         self.norms: dict[object, list[Floats]] = {}  # of BM25, by its settings
+        self._names: frozenset[int] | None = None
+        self.middle: tuple[Floats, float] | None = None  # kept for ``vectors``
+        self.toward: Floats | None = None
+        self.news: Floats | None = None  # kept for ``news``
         self._near: dict[int, Floats] = {}
         self._kin: dict[int, Floats] = {}
         self._place()
@@ -203,6 +210,14 @@ class View:
             start += len(part.scale)
         return out
 
+    @property
+    def names(self) -> frozenset[int]:
+        """The hashes of the names of those who speak here; what everyone with such a part is called is no name."""
+        if self._names is None:
+            roles = {role for part in self.parts for role in part.roles if role.lower() not in GENERIC}
+            self._names = frozenset(term for role in roles for term in analyze(role))
+        return self._names
+
     def near(self, step: int) -> Floats:
         """[n - step]: 1 where the item ``step`` further on is of the same session, else 0."""
         found = self._near.get(step)
@@ -235,17 +250,17 @@ class View:
 
 class Pool(View):
     """Some items of a view (``places``, ascending), to be scored as if all of it were. What was counted over the whole:
-    ``found``, the postings of the question's terms; ``cosine`` of each passage; ``sessions``, the words score of each
-    session."""
+    ``found``, the postings of the question's terms; ``sessions``, the words score of each session."""
 
-    def __init__(self, whole: View, places: Wide, found: Found, cosine: Floats, sessions: Floats) -> None:
+    def __init__(self, whole: View, places: Wide, found: Found, sessions: Floats) -> None:
         self.parts, self.whole, self.places = whole.parts, whole, places
         self.row, self.n = whole.row[places], len(places)
         self.bounds = np.searchsorted(places, whole.bounds).tolist()
         self.items = _Fields(self)
         self.group, self.alone = whole.group[places], whole.alone
         self.sessions = sessions[self.group]
-        self._near, self._kin = {}, {}
+        self._near, self._kin, self._names = {}, {}, whole.names
+        self.toward = None
         self.passages, self.until = whole.passages, whole.until
         mine: Wide = places
         sizes = np.ones(self.n, np.int32)
@@ -254,7 +269,7 @@ class Pool(View):
             mine = np.repeat(whole.first[places] - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
         self.held, self.single = mine, len(mine) == self.n
         self._number(sizes)
-        self.vector_at, self.cosine = whole.vector_at[mine], cosine[mine]
+        self.vector_at = whole.vector_at[mine]
         number = np.full(len(whole.owner), -1, np.int32)
         number[mine] = np.arange(len(mine), dtype=np.int32)
         place = number[found.place]
@@ -265,6 +280,19 @@ class Pool(View):
     def look_up(self, terms: Sequence[int]) -> Found:
         """The postings in the whole, found when the pool was chosen: of the same terms."""
         return self._found
+
+    def matrix_rows(self) -> tuple[list[npt.NDArray[np.int8]], list[Floats], Ints]:
+        """(rows of each part's matrix that are in the pool, their scales, the row of each passage among them)."""
+        at, start, rows, scales = self.vector_at, 0, [], []
+        place, count = np.full(len(at), -1, np.int32), 0
+        for part in self.parts:
+            here = np.flatnonzero((at >= start) & (at < start + len(part.scale)))
+            mine = at[here] - start
+            rows.append(part.matrix[mine])
+            scales.append(part.scale[mine])
+            place[here] = np.arange(count, count + len(here))
+            start, count = start + len(part.scale), count + len(here)
+        return rows, scales, place
 
     def _beside(self, step: int) -> Mask:
         near: Mask = (self.places[step:] - self.places[:-step]) == step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,18 +12,18 @@ from engrain.recall.columns import Floats, Wide
 from engrain.recall.view import Found, Pool, View
 
 OTHERS = 500
+REACH = 2  # neighbours on both sides that the window of an item has
 MOST = 64  # terms of a question that are looked up: the rarest ones
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Scores per item, unscaled; ``covered`` is the share of the question's information, 0..1, that the window of 3
+    """Scores per item, unscaled; ``covered`` is the share of the question's information, 0..1, that the window of 5
     turns around an item holds."""
 
     item: Floats
-    near: Floats  # window of 3 turns
     wide: Floats  # window of 5 turns
-    session: Floats
+    session: Floats  # rarity counted over sessions
     covered: Floats
 
 
@@ -46,43 +46,54 @@ class Rare:
     total: float
 
 
-def score_words(view: View, terms: Sequence[int], item: Bm25, episode: Bm25, session: Bm25) -> Words:
-    """BM25 of every visible item and of its surroundings. Terms are distinct hashes. All terms are scored at once, in
+def score_words(
+    view: View, terms: Sequence[int], item: Bm25, episode: Bm25, session: Bm25, mute: Collection[int] = ()
+) -> Words:
+    """BM25 of every visible item and of its surroundings. Terms are distinct hashes; those to ``mute`` count for what
+    is covered and score nothing. All terms are scored at once, in
     arrays [terms, items], and summed rarest first, so that a sum does not depend on anything but its own numbers."""
     found = view.look_up(terms)
-    rare = rarest(view, terms, found)
+    rare = rarest(view, terms, found, mute)
     norms = norms_of(view, item, episode, session)
     held = _held(view, found, rare.number)
-    passages = _sum(held, norms[0], rare, item)
+    passages = _sum(held, norms[0], rare.idf, item)
     if not view.single:
         held = np.add.reduceat(held, view.first, axis=1)
-    three = view.window(held, 1)
-    near = _sum(three, norms[1], rare, episode)
-    covered = np.add.reduce(rare.information * (three > 0), axis=0, dtype=np.float32)
+    wide = view.window(held, REACH)
+    covered = np.add.reduce(rare.information * (wide > 0), axis=0, dtype=np.float32)
     if isinstance(view, Pool):
         sessions = view.sessions
-    elif view.alone:
-        sessions = _sum(held, norms[3], rare, session)
     else:
-        sessions = _sum(np.add.reduceat(held, view.starts, axis=1), norms[3], rare, session)[view.group]
+        counts = held if view.alone else np.add.reduceat(held, view.starts, axis=1)
+        having = np.count_nonzero(counts, axis=1).tolist()
+        idf = np.array([rarity(counts.shape[1], n) for n in having], np.float32)[:, None] * (rare.idf > 0)
+        sessions = _sum(counts, norms[2], idf, session)
+        sessions = sessions if view.alone else sessions[view.group]
     return Words(
         view.per_item(passages),
-        near,
-        near if view.alone else _sum(view.window(held, 2), norms[2], rare, episode),
+        _sum(wide, norms[1], rare.idf, episode),
         sessions,
         covered / np.float32(rare.total or 1.0),
     )
 
 
-def rarest(view: View, terms: Sequence[int], found: Found) -> Rare:
-    """idf over passages: log(1 + (N-n+½)/(n+½)). Information, for what a question's words weigh among each other,
-    counts OTHERS more passages without the term: in a memory of three items rarity says little."""
+def rarity(total: int, having: int) -> float:
+    """idf: log(1 + (N-n+½)/(n+½)) of what ``having`` of ``total`` units have."""
+    return math.log1p((total - having + 0.5) / (having + 0.5))
+
+
+def rarest(view: View, terms: Sequence[int], found: Found, mute: Collection[int] = ()) -> Rare:
+    """idf over passages. Information, for what a question's words weigh among each other, counts OTHERS more passages
+    without the term: in a memory of three items rarity says little."""
     total = view.passages
     ranked = sorted(
-        (-math.log1p((total - n + 0.5) / (n + 0.5)), term, number, n)
+        (-rarity(total, n), term, number, n)
         for number, (term, n) in enumerate(zip(terms, found.passages.tolist(), strict=True))
     )[:MOST]
-    informed = [(number, -idf, math.log1p((total - n + OTHERS) / (n + 0.5)), n) for idf, _, number, n in ranked]
+    informed = [
+        (number, 0.0 if term in mute else -idf, math.log1p((total - n + OTHERS) / (n + 0.5)), n)
+        for idf, term, number, n in ranked
+    ]
     there = [one for one in informed if one[3]]
     return Rare(
         np.array([one[0] for one in there], np.int64),
@@ -107,18 +118,17 @@ def _held(view: View, found: Found, numbers: Wide) -> Floats:
 
 
 def norms_of(view: View, item: Bm25, episode: Bm25, session: Bm25) -> list[Floats]:
-    """The length terms of BM25 of passages, of windows of 3 and of 5 turns around each item, and of sessions; kept with
-    the view. Those of a pool are the whole's."""
+    """The length terms of BM25 of passages, of the window of 5 turns around each item, and of sessions; kept with the
+    view. Those of a pool are the whole's."""
     if isinstance(view, Pool):
         whole = norms_of(view.whole, item, episode, session)
-        return [whole[0][view.held], whole[1][view.places], whole[2][view.places]]
+        return [whole[0][view.held], whole[1][view.places]]
     key = (item, episode, session)
     if key not in view.norms:
         length = view.length if view.single else np.add.reduceat(view.length, view.first)
         units = [
             (view.length, item),
-            (view.window(length, 1), episode),
-            (view.window(length, 2), episode),
+            (view.window(length, REACH), episode),
             (length if view.alone else np.add.reduceat(length, view.starts), session),
         ]
         view.norms[key] = [_norm(lengths, bm) for lengths, bm in units]
@@ -138,10 +148,10 @@ def full(counts: Floats, norm: Floats, bm: Bm25) -> Floats:
     return weights
 
 
-def _sum(counts: Floats, norm: Floats, rare: Rare, bm: Bm25) -> Floats:
+def _sum(counts: Floats, norm: Floats, idf: Floats, bm: Bm25) -> Floats:
     """Scores of units from the counts [terms, units] of the question's terms in them."""
     weights = full(counts, norm, bm)
-    weights *= rare.idf
+    weights *= idf
     scores: Floats = np.add.reduce(weights, axis=0)
     return scores
 
@@ -153,11 +163,13 @@ def sparse(view: View, found: Found, rare: Rare, item: Bm25, episode: Bm25, sess
     slices = found.slices()
     group = view.group if view.single else view.group[view.owner]
     for number, idf in zip(rare.number.tolist(), rare.idf[:, 0], strict=True):
+        if not idf:
+            continue
         place, count = found.place[slices[number]], found.count[slices[number]]
         passages[place] += idf * full(count, norms[0][place], item)  # of one term each passage comes once
         if view.alone and view.single:
-            sessions[place] += idf * full(count, norms[3][place], session)
+            sessions[place] += np.float32(rarity(view.n, len(place))) * full(count, norms[2][place], session)
         else:
             held = np.bincount(group[place], count, len(sessions)).astype(np.float32)
-            sessions += idf * full(held, norms[3], session)
+            sessions += np.float32(rarity(len(sessions), int(np.count_nonzero(held)))) * full(held, norms[2], session)
     return view.per_item(passages), sessions

@@ -109,7 +109,7 @@ def _named(text: str, counts: tuple[tuple[str, int], ...]) -> str:
             return f"%({name})s"
         return ", ".join(f"%({name}_{i})s" for i in range(lengths[name])) or "null"
 
-    return _PARAMETER.sub(place, text)
+    return _PARAMETER.sub(place, text.replace("%", "%%"))
 
 
 @cache
