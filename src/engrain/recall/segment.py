@@ -46,7 +46,7 @@ class Segment:
         self.seq, self.purges, self.version = 0, 0, 0
         self.items = {name: Column(kind) for name, kind in FIELDS.items()}  # by row
         self.alive, self.first = Column(np.bool_), Column(np.int32)  # by row: is it the item's last, its first passage
-        self.order: Ints = np.empty(0, np.int32)  # rows by _ORDER, dead ones too; replaced, never written
+        self._order: Ints = np.empty(0, np.int32)
         self.length = Column(np.int32)  # by passage: its terms
         self.postings = Postings()
         self.matrix = Column(np.int8, dim)  # by vector
@@ -109,13 +109,12 @@ class Segment:
             "public": [seen == "public" for seen in visibilities],
             "asks": asks,
         }
-        start, base = self.alive.size, self.length.size
+        base = self.length.size
         for name, column in self.items.items():
             column.extend(np.array(list(compress(columns[name], heads)), FIELDS[name]))
         first = (np.flatnonzero(heads) + base).astype(np.int32)
         self.first.extend(first)
         self.alive.extend(np.ones(len(first), np.bool_))
-        self._sort_in(start)
         # What is not indexed yet, or by another analyzer, has an empty passage: no word finds it.
         known = [analyzer == ANALYZER for analyzer in analyzers]
         self.length.extend(np.array([n if good else 0 for n, good in zip(lengths, known, strict=True)], np.int32))
@@ -139,20 +138,22 @@ class Segment:
             found = self._tag_texts[text] = self.tags[frozenset(json.loads(text))]
         return found
 
-    def _sort_in(self, start: int) -> None:
-        """Give the rows from ``start`` on their places in ``order``."""
+    @property
+    def order(self) -> Ints:
+        """Rows by _ORDER, dead ones too; replaced when rows were added, never written."""
+        start, end = len(self._order), self.alive.size
         columns = [self.items[name].rows for name in _ORDER]
-        added = range(start, self.alive.size)
-        if len(added) > _FEW or not start:
-            self.order = np.lexsort(columns[::-1]).astype(np.int32)
-            return
+        if end - start > _FEW or (end and not start):
+            self._order = np.lexsort(columns[::-1]).astype(np.int32)
+        elif end > start:
 
-        def key(row: int) -> tuple[Any, ...]:
-            return tuple(column[row] for column in columns)
+            def key(row: int) -> tuple[Any, ...]:
+                return tuple(column[row] for column in columns)
 
-        rows = sorted(added, key=key)
-        places = [bisect(self.order, key(row), key=key) for row in rows]
-        self.order = np.insert(self.order, places, rows).astype(np.int32, copy=False)
+            rows = sorted(range(start, end), key=key)
+            places = [bisect(self._order, key(row), key=key) for row in rows]
+            self._order = np.insert(self._order, places, rows).astype(np.int32, copy=False)
+        return self._order
 
     def _bury(self, ids: Sequence[str]) -> None:
         """Mark the rows of these items dead. Views keep a mask of their own."""

@@ -27,7 +27,8 @@ class Part:
 
     def __init__(self, segment: Segment, seen: Mask) -> None:
         self.segment = segment
-        self.rows: Ints = segment.order[seen[segment.order]]
+        order = segment.order
+        self.rows: Ints = order[seen[order]]
         self.columns = {name: column.rows for name, column in segment.items.items()}
         self.postings = segment.postings.snapshot()
         self.first, self.length = segment.first.rows, segment.length.rows
