@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
+import gc
 import os
 import sys
 import traceback
@@ -25,8 +27,8 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code."""
-    for library in ("OPENBLAS", "OMP", "MKL"):  # numpy would start threads for arrays far too small for them: 30 ms
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    if argv is None:
+        _answer_once()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -56,6 +58,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception:  # noqa: BLE001 (a fault of ours: told in full, and not with the code of a "no")
         traceback.print_exc()
         return 3
+
+
+def _answer_once() -> None:
+    """Settings of a process that mostly answers one command and ends; together they save a fifth of its time."""
+    for library in ("OPENBLAS", "OMP", "MKL"):  # numpy would start threads for arrays far too small for them
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    gc.set_threshold(100_000)  # what is imported stays: there is nothing to collect among it while it comes in ...
+    atexit.register(gc.freeze)  # ... nor when everything goes at once
 
 
 def _typed(known: Mapping[str, Command], name: str, words: list[str], as_json: bool) -> int:
