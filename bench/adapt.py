@@ -1,14 +1,14 @@
 """What feedback on some questions does to others: LoCoMo, half of a conversation's questions against the other half.
 
-Public contract only. One half of a conversation's questions is asked (limit 20) and each
-evidence turn among the hits is called helpful, at --negatives N also the first N other hits unhelpful; then the other
-half is asked, and the other way round. Turn recall@10 of the half that got no feedback:
+Public contract only. One half of a conversation's questions is asked (limit 20) and each evidence turn among the hits
+is called helpful, at --negatives N also the first N other hits unhelpful, at --told N for the first N questions only;
+then the other half is asked, and all that again the other way round. Turn recall@10 of the half without feedback:
 
     before     without any feedback
     votes      with the helpful votes of the items, the adaptation reset
     adapted    with votes and adaptation, after the home was closed and opened again
 
-    python -m bench.adapt [--splits 2] [--negatives 0] [--json]
+    python -m bench.adapt [--splits 2] [--negatives 0] [--told N] [--json]
 
 ``new`` are the questions of which no evidence turn got a vote: what is learned, not remembered. Data: see bench.sets.
 """
@@ -53,7 +53,7 @@ def tell(agent: engrain.Agent, place: dict[str, str], questions: list[Question],
     return helped
 
 
-def measure(splits: int, negatives: int) -> list[dict[str, Any]]:
+def measure(splits: int, negatives: int, most: int | None) -> list[dict[str, Any]]:
     """One record a question that got no feedback itself, split and variant."""
     records = []
     for talk in locomo():
@@ -62,7 +62,7 @@ def measure(splits: int, negatives: int) -> list[dict[str, Any]]:
             shuffled = rng.sample(talk.questions, len(talk.questions))
             half = len(shuffled) // 2
             for told, asked in ((shuffled[:half], shuffled[half:]), (shuffled[half:], shuffled[:half])):
-                records += _one(talk, told, asked, negatives)
+                records += _one(talk, told[:most], asked, negatives)
     return records
 
 
@@ -82,6 +82,7 @@ def _one(talk: Conversation, told: list[Question], asked: list[Question], negati
     return [
         {
             "conversation": talk.name,
+            "question": question.number,
             "on": status["on"],
             "new": not question.gold & helped,
             "before": one,
@@ -93,12 +94,21 @@ def _one(talk: Conversation, told: list[Question], asked: list[Question], negati
 
 
 def row(name: str, records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Means in per cent, the gain over before and its 95 % bootstrap interval over questions."""
+    """Means in per cent, the gain over before and its 95 % bootstrap interval over questions, however often each was
+    asked."""
     count = max(1, len(records))
     mean = {key: 100 * sum(one[key] for one in records) / count for key in ("before", "votes", "adapted")}
-    gains = [100 * (one["adapted"] - one["before"]) for one in records]
+    by_question: dict[tuple[str, int], list[float]] = {}
+    for one in records:
+        gain = 100 * (one["adapted"] - one["before"])
+        by_question.setdefault((one["conversation"], one["question"]), []).append(gain)
+    gains = [(sum(some), len(some)) for some in by_question.values()]
     rng = random.Random(0)
-    drawn = sorted(sum(rng.choices(gains, k=len(gains))) / count for _ in range(RESAMPLES)) if gains else [0.0]
+    drawn = []
+    for _ in range(RESAMPLES):
+        some = rng.choices(gains, k=len(gains)) if gains else [(0.0, 1)]
+        drawn.append(sum(total for total, _ in some) / sum(times for _, times in some))
+    drawn.sort()
     return {
         "name": name,
         "questions": len(records),
@@ -114,12 +124,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--splits", type=int, default=2)
     parser.add_argument("--negatives", type=int, default=0)
+    parser.add_argument("--told", type=int)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     if not (DATA / FILES["locomo"]).is_file():
         print(f"absent: {DATA / FILES['locomo']}", file=sys.stderr)
         return 1
-    records = measure(chosen.splits, chosen.negatives)
+    records = measure(chosen.splits, chosen.negatives, chosen.told)
     names = sorted({one["conversation"] for one in records})
     rows = [row("all", records)]
     rows += [row("evidence new", [one for one in records if one["new"]])]

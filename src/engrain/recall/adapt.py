@@ -20,7 +20,7 @@ is deterministic: the same examples give the same adapter in every process.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -95,17 +95,19 @@ class Adapter:
             found.setdefault(id_, []).append(place)
         return found
 
-    def asked(self, question: Floats, ids: Iterable[str]) -> Floats:
+    def asked(self, question: Floats, ids: Sequence[str]) -> Floats:
         """-1..1 by candidate: how much it helped with questions like this one."""
-        wanted = list(ids)
-        out = np.zeros(len(wanted), np.float32)
-        known = [(row, self._verdicts[id_]) for row, id_ in enumerate(wanted) if id_ in self._verdicts]
-        if known:
-            likeness = np.maximum((self.questions @ question - self.base) / (1 - self.base), 0) ** NARROW
-            for row, places in known:
-                signed = likeness[places] * self.signs[places]
-                out[row] = signed.max(initial=0.0) + signed.min(initial=0.0)
-        return out
+        known = self._verdicts
+        pairs = [(row, place) for row, id_ in enumerate(ids) for place in known.get(id_, ())]
+        best, worst = np.zeros((2, len(ids)), np.float32)
+        if pairs:
+            rows, places = np.array(pairs).T
+            likeness = (self.questions[places] @ question - self.base) / (1 - self.base)
+            signed = np.maximum(likeness, 0) ** NARROW * self.signs[places]
+            np.maximum.at(best, rows, signed)
+            np.minimum.at(worst, rows, signed)
+        both: Floats = best + worst
+        return both
 
     def apply(
         self, names: Sequence[str], parts: Floats, question: Floats, ids: Sequence[str], vectors: Floats
