@@ -33,7 +33,8 @@ def test_foreign_rows_change_no_digit(place: Place, visibility: str) -> None:
     tenant = "elsewhere" if visibility == "public" else "default"
     other = memory.agent("reader" if tenant == "elsewhere" else "stranger", tenant=tenant, team="blue")
     rows = [
-        {"content": f"retry upload timeout page minute {n} Ann", "session": "s", "role": "retry"} for n in range(1000)
+        {"content": f"retry upload timeout page minute {n} Ann", "session": "s", "role": ("retry", "user")[n % 2]}
+        for n in range(1000)
     ]
     other.remember_many([{**row, "visibility": visibility} for row in rows])
     assert answers(reader) == before

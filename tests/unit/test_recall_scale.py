@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import engrain
-from engrain.recall import cache, pool, recaller
+from engrain.recall import cache, news, pool, recaller
 from engrain.recall.view import Pool
 from engrain.testing import SimulatedWorld
 from tests.postgres import Place
@@ -46,6 +46,7 @@ def test_a_pool_gives_the_best_of_the_whole(place: Place, monkeypatch: pytest.Mo
     agent.remember_many([{"content": f"{WORDS[n]} of my own {WORDS[-n]}"} for n in range(1, 20)])
     dice = random.Random(2)
     asked = [" ".join(dice.sample(WORDS, 4)) for _ in range(25)] + ["what did I tell Ann about " + WORDS[-1]]
+    monkeypatch.setattr(news, "LARGE", 100)  # which a large scope does not have
     whole = [agent.recall(question) for question in asked]
     facts = [agent.recall(question, kinds=["fact"], since=JUNE + timedelta(hours=5)) for question in asked]
     monkeypatch.setattr(recaller, "LARGE", 100)

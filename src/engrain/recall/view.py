@@ -215,8 +215,15 @@ class View:
     def names(self) -> frozenset[int]:
         """The hashes of the names of those who speak here; what everyone with such a part is called is no name."""
         if self._names is None:
-            roles = {role for part in self.parts for role in part.roles if role.lower() not in GENERIC}
-            self._names = frozenset(term for role in roles for term in analyze(role))
+            roles: set[str] = set()
+            for (
+                part,
+                start,
+                end,
+            ) in self.shares():  # of the visible rows only: a segment knows more roles than they have
+                roles.update(part.roles[n] for n in np.unique(self.items["role"][start:end]).tolist() if n >= 0)
+            named = (role for role in roles if role.lower() not in GENERIC)
+            self._names = frozenset(term for role in named for term in analyze(role))
         return self._names
 
     def near(self, step: int) -> Floats:
