@@ -107,7 +107,7 @@ def _judged(text: str) -> Redacted:
 def _walk(value: Any, found: list[str]) -> Any:
     if isinstance(value, str):
         return _text(value, found)
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         clean: dict[Any, Any] = {}
         for key, inner in value.items():
             pair = isinstance(key, str) and isinstance(inner, str)

@@ -51,7 +51,7 @@ _OPTIONAL = frozenset(name for name, default in Draft._field_defaults.items() if
 
 def draft(row: Mapping[str, Any], kinds: Collection[str]) -> Draft:
     """A Draft from the keyword arguments of ``remember``."""
-    if not isinstance(row, Mapping):
+    if not isinstance(row, (dict, Mapping)):  # a dict is told at once, an abstract class asks around
         raise InvalidField(f"A row must be a dict of the arguments of remember(), not {type(row).__name__}.")
     if not row.keys() <= _NAMES:
         unknown = next(name for name in row if name not in FIELDS)
@@ -171,7 +171,7 @@ def metadata(value: Any) -> Mapping[str, Any]:
     """A JSON object of at most 64 KiB: text keys; text, finite numbers, booleans, None, lists and objects."""
     if value is None:
         return {}
-    if not isinstance(value, Mapping):
+    if not isinstance(value, (dict, Mapping)):
         raise InvalidField(f"metadata must be a dict, not {type(value).__name__}.")
     plain = json_value("metadata", value, 0)
     size = len(repr(plain))
@@ -195,7 +195,7 @@ def json_value(path: str, value: Any, depth: int) -> Any:
     if isinstance(value, str):
         _encoded(path, value, InvalidField)
         return value if type(value) is str else "".join(value)  # an enumeration's member, say, becomes its text
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         plain = {}
         for key, part in value.items():
             if not isinstance(key, str):

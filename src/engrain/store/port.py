@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 Params = Mapping[str, Any]
-Many = Sequence[Params | Sequence[Any]]
+Many = Sequence[Params] | Sequence[Sequence[Any]]
 """Parameters by name, or values in the order in which the statement names them."""
 
 

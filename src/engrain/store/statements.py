@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from engrain.errors import MigrationError, StoreError
 from engrain.store.port import Many, Params
@@ -62,8 +62,10 @@ class Statement:
         return _numbered(self.text, self.parameters, ())
 
     def rows(self, many: Many) -> Sequence[Sequence[Any]]:
-        """Many sets of parameters by position, however they were given."""
-        return [self.values(one) if isinstance(one, Mapping) else one for one in many]
+        """Many sets of parameters by position, however they were given (the first tells of all)."""
+        if isinstance(many[0], Mapping):
+            return [self.values(one) for one in cast("Sequence[Params]", many)]
+        return cast("Sequence[Sequence[Any]]", many)
 
     def named(self, params: Params) -> tuple[str, Params]:
         """The text for psycopg, with lists unrolled and %(name)s for the parameters, and the values they need."""
