@@ -11,7 +11,7 @@ import numpy as np
 from engrain.recall.columns import Floats, Mask, Wide
 from engrain.recall.question import Question
 from engrain.recall.rank import Weights, relative
-from engrain.recall.vectors import cosines
+from engrain.recall.vectors import meanings
 from engrain.recall.view import Pool, View
 from engrain.recall.words import REACH, rarest, sparse
 
@@ -24,12 +24,13 @@ def pool(view: View, question: Question, weights: Weights, admitted: Mask, most:
     found = view.look_up(question.terms)
     rare = rarest(view, question.terms, found, question.mute)
     words, sessions = sparse(view, found, rare, weights.item, weights.episode, weights.whole)
-    cosine = view.per_item(cosines(view, question.vector))
+    meaning = meanings(view, question.vector, question.bare)
+    cosine, alike = map(view.per_item, meaning)
     together = (weights.words + weights.wide) * relative(words)
     together += weights.session * relative(sessions)[view.group]
-    together += (weights.meaning + weights.around) * relative(cosine)
+    together += weights.meaning * relative(alike) + weights.around * relative(cosine)
     width = max(WIDTH, 2 * most)
-    chosen = [_best(measure, width) for measure in (words, cosine, together)]
+    chosen = [_best(measure, width) for measure in (words, cosine, alike, together)]
     if not admitted.all():
         chosen.append(_best(np.where(admitted, together, np.float32(-1)), width))
     core = np.zeros(view.n, np.bool_)
@@ -42,7 +43,7 @@ def pool(view: View, question: Question, weights: Weights, admitted: Mask, most:
         beside = (centres + step).clip(0, view.n - 1)
         kept[beside[view.group[beside] == view.group[centres]]] = True
     near = np.flatnonzero(kept)
-    return Pool(view, near, found, sessions)
+    return Pool(view, near, found, meaning, sessions)
 
 
 def _best(measure: Floats, width: int) -> Wide:

@@ -30,7 +30,7 @@ from engrain.recall.columns import Floats, Mask
 from engrain.recall.dates import fit, times
 from engrain.recall.news import news
 from engrain.recall.question import Question
-from engrain.recall.vectors import centred, cosines
+from engrain.recall.vectors import meanings
 from engrain.recall.view import View
 from engrain.recall.words import REACH, Bm25, score_words
 
@@ -102,8 +102,7 @@ class Ranking:
 def measure(view: View, question: Question, weights: Weights) -> Measures:
     """The signals and lifts of every visible item. Arithmetic per item never depends on where its row lies."""
     words = score_words(view, question.terms, weights.item, weights.episode, weights.whole, question.mute)
-    cosine = view.per_item(cosines(view, question.vector))
-    alike = view.per_item(centred(view, question.bare))
+    cosine, alike = map(view.per_item, meanings(view, question.vector, question.bare))
     kin, share = _with_vectors(view, weights)
     signals = {
         "words": words.item,

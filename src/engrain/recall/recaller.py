@@ -103,7 +103,9 @@ class Recaller:
                 return []
             admitted &= ranking.common
         chosen = self._chosen(scope, view, question, ranking, admitted, limit + SPARE)
-        found = refine(self._candidates(scope, ranking, chosen), set(question.terms), chosen.vectors)
+        found = refine(
+            self._candidates(scope, ranking, chosen), set(question.terms), chosen.vectors, view.marks(chosen.rows)
+        )
         good = (one for one in found if (one.score > 0 if min_score is None else one.score >= min_score))
         return [one.hit() for one in islice(good, limit)]
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from engrain.model.item import Hit
-from engrain.recall.analyze import packed
-from engrain.recall.columns import Floats, Mask
+from engrain.recall.analyze import analyze
+from engrain.recall.columns import Floats
 from engrain.recall.supersede import families
 from engrain.store.port import Row
 from engrain.store.rows import item_from_row
 
 NEAR = 0.95  # cosine from which two items are looked at as possible repeats
 ALIKE = 0.9  # share of terms in common (Jaccard) from which they are
-ROUGHLY = 0.75  # ... when terms are told apart by BITS of their hash only, which joins one in ten
-BITS = 10
+ROUGHLY = 0.75  # ... of the bits that mark their terms: what is told before any text is read
 REPEATED = 0.5  # what is left of the score of an item that says the same as a better one
 DIGITS = 6  # of a score and its parts: the last bit of arithmetic is no difference
 EXAMINED = 50  # candidates looked at: what stands further down moves nothing at the top
@@ -43,9 +43,11 @@ class Candidate:
         return Hit(item_from_row(self._row), self.score, tuple([part for part in self.parts if part[1]]))
 
 
-def refine(candidates: Sequence[Candidate], terms: set[int], vectors: Floats) -> list[Candidate]:
+def refine(
+    candidates: Sequence[Candidate], terms: set[int], vectors: Floats, marks: npt.NDArray[np.uint8]
+) -> list[Candidate]:
     """Candidates in their final order. ``terms``: those of the question. ``vectors``: float32[any, dim] of unit length,
-    zeros without one."""
+    zeros without one. ``marks``: see ``View.marks``; a line each for the same."""
     found = list(candidates)
     _order(found)
     top = found[:EXAMINED]
@@ -53,7 +55,8 @@ def refine(candidates: Sequence[Candidate], terms: set[int], vectors: Floats) ->
         _newest_first([top[place] for place in family])
     _order(found)
     top = found[:EXAMINED]
-    _repeats_down(top, vectors[[one.place for one in top]])
+    places = [one.place for one in top]
+    _repeats_down(top, vectors[places], marks[places])
     _order(found)
     return found
 
@@ -70,34 +73,22 @@ def _newest_first(members: list[Candidate]) -> None:
         one.move("newer" if score > one.score else "superseded", score)
 
 
-def _repeats_down(found: list[Candidate], vectors: Floats) -> None:
+def _repeats_down(found: list[Candidate], vectors: Floats, marks: npt.NDArray[np.uint8]) -> None:
     """Maximal marginal relevance (Carbonell and Goldstein, 1998) for near-duplicates only: distinct items keep their
     place, and nothing is dropped."""
     near = np.tril(vectors @ vectors.T >= NEAR, -1)  # [later, earlier]: the later one is the worse one
     if not near.any():
         return
-    some = np.flatnonzero(near.any(axis=0) | near.any(axis=1))
-    terms = [packed(found[place].content) for place in some.tolist()]
-    near[np.ix_(some, some)] &= _roughly_alike(terms)
-    held = dict(zip(some.tolist(), terms, strict=True))
+    bits = np.unpackbits(marks, axis=1).astype(np.float32)
+    common = bits @ bits.T
+    near &= common >= ROUGHLY * (common.diagonal() + common.diagonal()[:, None] - common)
     down: set[int] = set()
     for later, earlier in np.argwhere(near).tolist():
-        if earlier not in down and later not in down and _alike(held[later], held[earlier]):
+        if earlier not in down and later not in down and _alike(found[later].content, found[earlier].content):
             down.add(later)
             found[later].move("repeats", found[later].score * REPEATED)
 
 
-def _roughly_alike(blobs: list[bytes]) -> Mask:
-    """Which pairs may be ``_alike``, told from the last bits of their terms, all at once."""
-    held = np.zeros((len(blobs), 1 << BITS), np.float32)
-    rows = np.repeat(np.arange(len(blobs)), [len(blob) // 4 for blob in blobs])
-    held[rows, np.frombuffer(b"".join(blobs), np.uint32) & np.uint32((1 << BITS) - 1)] = 1
-    common = held @ held.T
-    sizes = common.diagonal()
-    alike: Mask = common >= ROUGHLY * (sizes + sizes[:, None] - common)
-    return alike
-
-
-def _alike(one: bytes, other: bytes) -> bool:
-    a, b = (frozenset(np.frombuffer(blob, np.uint32).tolist()) for blob in (one, other))
+def _alike(one: str, other: str) -> bool:
+    a, b = frozenset(analyze(one)), frozenset(analyze(other))
     return len(a & b) >= ALIKE * max(1, len(a | b))

@@ -34,6 +34,7 @@ FIELDS: dict[str, Any] = {  # of an item
 }
 SEQ, NUMBER = 12, 13  # places of two columns in a row of segment_changes
 _ORDER = ("unit", "time", "created", "id")  # neighbours of a session lie beside each other
+MARK = 128  # bits by which passages that hold the same terms are told from others
 _FEW = 64  # rows that are sorted in one by one
 
 
@@ -48,6 +49,7 @@ class Segment:
         self.alive, self.first = Column(np.bool_), Column(np.int32)  # by row: is it the item's last, its first passage
         self._order: Ints = np.empty(0, np.int32)
         self.length = Column(np.int32)  # by passage: its terms
+        self.mark = Column(np.uint8, MARK // 8)  # by passage: a bit for each value of its terms' last bits
         self.postings = Postings()
         self.matrix = Column(np.int8, dim)  # by vector
         self.scale, self.vector_of = Column(np.float32), Column(np.int32)  # by vector: its scale, its passage
@@ -68,7 +70,16 @@ class Segment:
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays, room to grow included."""
-        columns = [*self.items.values(), self.alive, self.first, self.length, self.matrix, self.scale, self.vector_of]
+        columns = [
+            *self.items.values(),
+            self.alive,
+            self.first,
+            self.length,
+            self.mark,
+            self.matrix,
+            self.scale,
+            self.vector_of,
+        ]
         return sum(one.nbytes for one in columns) + self.order.nbytes + self.postings.snapshot().nbytes
 
     def apply(self, changes: Sequence[Row]) -> None:
@@ -122,7 +133,11 @@ class Segment:
             [blob if good and blob else b"" for blob, good in zip(terms, known, strict=True)]
         )
         passages = np.arange(base, base + len(ids), dtype=np.int32)
-        self.postings.add(hashes, np.repeat(passages, sizes), counts)
+        held = np.repeat(passages, sizes)
+        self.postings.add(hashes, held, counts)
+        bits = np.zeros((len(ids), MARK), np.bool_)
+        bits[held - base, hashes & np.uint32(MARK - 1)] = True
+        self.mark.extend(np.packbits(bits, axis=1))
         same = [name == self.embedder and vector is not None and len(vector) == self.dim
                 for name, vector in zip(embedders, vectors, strict=True)]  # fmt: skip
         if any(same):

@@ -15,48 +15,55 @@ _GRID = 2.0**24  # scales become whole numbers, so that the middle does not depe
 
 
 def cosines(view: View, vector: Floats) -> Floats:
-    """Cosine of a vector (unit length, or zeros) with each passage, 0 where there is no vector. Shape [passages].
+    """Cosine of a vector (unit length, or zeros) with each passage, 0 where there is no vector. Shape [passages]."""
+    found: Floats = _scan(view, vector[None])[0]
+    return found
 
-    The vector becomes whole numbers too, few enough that every sum is exact in float32: so a score does not depend on
+
+def meanings(view: View, vector: Floats, bare: Floats) -> Floats:
+    """[2, passages]: the cosine of ``vector``, and that of ``bare`` after what all visible passages have in common is
+    taken away from both sides (Mu and Viswanath, All-but-the-Top, 2018, without its second step): what a scope always
+    talks about tells nothing apart. 0 where there is no vector."""
+    if isinstance(view, Pool):
+        return view.meanings
+    centre, square = middle(view)
+    away = bare - centre
+    length = float(np.sqrt(away @ away))
+    if length == 0.0 or not bare.any():
+        found = _scan(view, vector[None])
+        return np.concatenate([found, np.zeros_like(found)])
+    away /= np.float32(length)
+    if view.apart is None:
+        toward = cosines(view, centre)
+        view.apart = np.sqrt(np.maximum(np.float32(1 + square) - 2 * toward, np.float32(1e-6)))
+    found = _scan(view, np.stack([vector, away]))
+    found[1] -= np.float32(away @ centre)
+    found[1] /= view.apart
+    if view.vector_at.min(initial=0) < 0:
+        found[1, view.vector_at < 0] = 0.0
+    return found
+
+
+def _scan(view: View, vectors: Floats) -> Floats:
+    """[vectors, passages]: cosines of several vectors at once, which costs little more than of one.
+
+    A vector becomes whole numbers too, few enough that every sum is exact in float32: so a score does not depend on
     where a row lies in memory, and every store and process gives the same one.
     """
-    top = float(np.abs(vector).max(initial=0.0))
-    if top == 0.0:
-        return np.zeros(len(view.owner), np.float32)
-    whole = min(511, (1 << 24) // (127 * len(vector)))
-    scale = np.float32(top / whole)
-    numbers = np.rint(vector / scale)
-    if isinstance(view, Pool):
-        rows, scales, at = view.matrix_rows()
-    else:
-        rows, scales, at = [part.matrix for part in view.parts], [part.scale for part in view.parts], view.vector_at
-    sizes = [len(one) for one in scales]
-    every = np.zeros(sum(sizes) + 1, np.float32)  # the last one stands for no vector
+    top = np.abs(vectors).max(axis=1, initial=0.0).astype(np.float64)
+    whole = min(511, (1 << 24) // (127 * vectors.shape[1]))
+    scale = np.where(top > 0, top / whole, 1.0).astype(np.float32)
+    numbers = np.rint(vectors / scale[:, None]).T  # [dim, vectors]
+    numbers = numbers[:, 0] if len(vectors) == 1 else np.ascontiguousarray(numbers)
+    sizes = [len(part.scale) for part in view.parts]
+    every = np.zeros((sum(sizes) + 1, *numbers.shape[1:]), np.float32)  # the last one stands for no vector
     start = 0
-    for matrix, lengths, size in zip(rows, scales, sizes, strict=True):
-        products(matrix, numbers, every[start : start + size])
-        every[start : start + size] *= lengths
+    for part, size in zip(view.parts, sizes, strict=True):
+        _products(part.matrix, numbers, every[start : start + size])
+        every[start : start + size] *= part.scale if every.ndim == 1 else part.scale[:, None]
         start += size
-    every *= scale
-    return every[at]
-
-
-def centred(view: View, vector: Floats) -> Floats:
-    """Cosine per passage after what all visible passages have in common is taken away from both sides (Mu and
-    Viswanath, All-but-the-Top, 2018, without its second step): what a scope always talks about tells nothing apart.
-    0 where there is no vector. Shape [passages]."""
-    centre, square = middle(view)
-    away = vector - centre
-    length = float(np.sqrt(away @ away))
-    if length == 0.0 or not vector.any():
-        return np.zeros(len(view.owner), np.float32)
-    away /= np.float32(length)
-    if view.toward is None:
-        view.toward = cosines(view, centre)
-    apart = np.sqrt(np.maximum(np.float32(1 + square) - 2 * view.toward, np.float32(1e-6)))
-    found: Floats = (cosines(view, away) - np.float32(away @ centre)) / apart
-    found[view.vector_at < 0] = 0.0
-    return found
+    found = every[view.vector_at].reshape(-1, len(vectors)).T * scale[:, None]
+    return np.ascontiguousarray(found)
 
 
 def middle(view: View) -> tuple[Floats, float]:
@@ -78,9 +85,9 @@ def middle(view: View) -> tuple[Floats, float]:
     return view.middle
 
 
-def products(matrix: npt.NDArray[np.int8], numbers: Floats, out: Floats) -> None:
-    """Exact scalar products of int8 rows with whole numbers."""
-    room = np.empty((min(_ROWS, len(matrix)), len(numbers)), np.float32)
+def _products(matrix: npt.NDArray[np.int8], numbers: Floats, out: Floats) -> None:
+    """Exact scalar products of int8 rows with whole numbers [dim] or [dim, vectors]."""
+    room = np.empty((min(_ROWS, len(matrix)), matrix.shape[1]), np.float32)
     for start in range(0, len(matrix), _ROWS):
         rows = matrix[start : start + _ROWS]
         some = room[: len(rows)]

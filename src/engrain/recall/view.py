@@ -31,7 +31,7 @@ class Part:
         self.rows: Ints = order[seen[order]]
         self.columns = {name: column.rows for name, column in segment.items.items()}
         self.postings = segment.postings.snapshot()
-        self.first, self.length = segment.first.rows, segment.length.rows
+        self.first, self.length, self.mark = segment.first.rows, segment.length.rows, segment.mark.rows
         self.matrix, self.scale, self.vector_of = segment.matrix.rows, segment.scale.rows, segment.vector_of.rows
         self.roles: list[str] = list(segment.roles.all)
         self.passage_at: Ints = np.empty(0, np.int32)
@@ -110,7 +110,7 @@ class View:
         self.norms: dict[object, list[Floats]] = {}  # of BM25, by its settings
         self._names: frozenset[int] | None = None
         self.middle: tuple[Floats, float] | None = None  # kept for ``vectors``
-        self.toward: Floats | None = None
+        self.apart: Floats | None = None
         self.news: Floats | None = None  # kept for ``news``
         self._near: dict[int, Floats] = {}
         self._kin: dict[int, Floats] = {}
@@ -211,6 +211,14 @@ class View:
             start += len(part.scale)
         return out
 
+    def marks(self, items: Wide) -> npt.NDArray[np.uint8]:
+        """uint8[len(items), MARK // 8]: what tells roughly which terms the first passage of each holds."""
+        out = np.empty((len(items), self.parts[0].mark.shape[1]), np.uint8)
+        for part, start, end in self.shares():
+            here = (items >= start) & (items < end)
+            out[here] = part.mark[part.first[self.row[items[here]]]]
+        return out
+
     @property
     def names(self) -> frozenset[int]:
         """The hashes of the names of those who speak here; what everyone with such a part is called is no name."""
@@ -258,9 +266,10 @@ class View:
 
 class Pool(View):
     """Some items of a view (``places``, ascending), to be scored as if all of it were. What was counted over the whole:
-    ``found``, the postings of the question's terms; ``sessions``, the words score of each session."""
+    ``found``, the postings of the question's terms; ``meanings`` of each passage (see ``vectors.meanings``);
+    ``sessions``, the words score of each session."""
 
-    def __init__(self, whole: View, places: Wide, found: Found, sessions: Floats) -> None:
+    def __init__(self, whole: View, places: Wide, found: Found, meanings: Floats, sessions: Floats) -> None:
         self.parts, self.whole, self.places = whole.parts, whole, places
         self.row, self.n = whole.row[places], len(places)
         self.bounds = np.searchsorted(places, whole.bounds).tolist()
@@ -268,7 +277,6 @@ class Pool(View):
         self.group, self.alone = whole.group[places], whole.alone
         self.sessions = sessions[self.group]
         self._near, self._kin, self._names = {}, {}, whole.names
-        self.toward = None
         self.passages, self.until = whole.passages, whole.until
         mine: Wide = places
         sizes = np.ones(self.n, np.int32)
@@ -277,7 +285,7 @@ class Pool(View):
             mine = np.repeat(whole.first[places] - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
         self.held, self.single = mine, len(mine) == self.n
         self._number(sizes)
-        self.vector_at = whole.vector_at[mine]
+        self.vector_at, self.meanings = whole.vector_at[mine], meanings[:, mine]
         number = np.full(len(whole.owner), -1, np.int32)
         number[mine] = np.arange(len(mine), dtype=np.int32)
         place = number[found.place]
@@ -288,19 +296,6 @@ class Pool(View):
     def look_up(self, terms: Sequence[int]) -> Found:
         """The postings in the whole, found when the pool was chosen: of the same terms."""
         return self._found
-
-    def matrix_rows(self) -> tuple[list[npt.NDArray[np.int8]], list[Floats], Ints]:
-        """(rows of each part's matrix that are in the pool, their scales, the row of each passage among them)."""
-        at, start, rows, scales = self.vector_at, 0, [], []
-        place, count = np.full(len(at), -1, np.int32), 0
-        for part in self.parts:
-            here = np.flatnonzero((at >= start) & (at < start + len(part.scale)))
-            mine = at[here] - start
-            rows.append(part.matrix[mine])
-            scales.append(part.scale[mine])
-            place[here] = np.arange(count, count + len(here))
-            start, count = start + len(part.scale), count + len(here)
-        return rows, scales, place
 
     def _beside(self, step: int) -> Mask:
         near: Mask = (self.places[step:] - self.places[:-step]) == step
