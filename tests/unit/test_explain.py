@@ -22,7 +22,7 @@ from tests.postgres import Place
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ITEM = MemoryItem("id", "default", "a", "fact", "text", NOW, NOW, NOW)
-QUESTION = "What did Ann tell me about the colour of my tent?"
+QUESTION = "What did Ann tell me yesterday about the colour of my tent?"
 
 
 def fill(memory: Memory) -> None:
