@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,11 @@ class Candidate:
         self.content: str = row["content"]
         occurred, told = row["occurred_at"], row["told_at"]
         self.age = (told if occurred is None else occurred, told, row["id"])  # greater is newer
+
+    @property
+    def standing(self) -> tuple[Any, ...]:
+        """Greater goes before less among values of one fact: what is of the time that was asked for, then the newer."""
+        return any(name == "when" and value > 0 for name, value in self.parts), *self.age
 
     def move(self, name: str, score: float) -> None:
         """Give it another score, and the difference a name."""
@@ -67,9 +73,9 @@ def _order(found: list[Candidate]) -> None:
 
 
 def _newest_first(members: list[Candidate]) -> None:
-    """Deal the scores of a family of conflicting facts out again: the best to the newest."""
+    """Deal the scores of a family of conflicting facts out again: the best to the newest of the time asked for."""
     scores = sorted((one.score for one in members), reverse=True)
-    for one, score in zip(sorted(members, key=lambda one: one.age, reverse=True), scores, strict=True):
+    for one, score in zip(sorted(members, key=lambda one: one.standing, reverse=True), scores, strict=True):
         one.move("newer" if score > one.score else "superseded", score)
 
 
