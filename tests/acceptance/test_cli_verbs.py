@@ -63,6 +63,8 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "forget-where": [("--kind fact --tag build --before 2027-01-01", {"forgotten": 1})],
     "helpful": [("{item} --no-helpful", {"id": "{item}"})],
     "applied": [("{item}", {"id": "{item}"})],
+    "adaptation": [("", {"on": False})],
+    "reset-adaptation": [("", {"examples": 0})],
     "advise": [
         (
             "build --state '{\"size\": 2}' --option fast --option safe --episode e1",

@@ -41,7 +41,13 @@ def test_every_part_that_occurs_is_explained_and_every_explanation_occurs(place:
     memory = place.open(embedder="static")
     fill(memory)
     memory.close()
-    hits = place.open(embedder="static").agent("default").recall(QUESTION)
+    agent = place.open(embedder="static").agent("default")
+    agent.remember("A storm tore the tent", occurred_at=datetime(2025, 3, 10, tzinfo=UTC))
+    hits = [
+        hit
+        for question in (QUESTION, "What did the storm do to my tent in March 2025?")
+        for hit in agent.recall(question)
+    ]
     assert {name for hit in hits for name, _ in hit.why} | {"asked", "learned"} == set(PARTS)  # those: test_adapt
     lines = explain(hits[0])
     assert len(lines) == len(hits[0].why)
