@@ -14,7 +14,7 @@ from engrain.recall.embed import packaged
 from engrain.recall.news import news
 from engrain.recall.rank import Weights
 from engrain.recall.select import best
-from engrain.recall.vectors import centred, cosines, middle
+from engrain.recall.vectors import cosines, meanings, middle
 from engrain.recall.view import View
 from engrain.testing import SimulatedWorld
 from tests.postgres import Place
@@ -153,10 +153,12 @@ def test_centred_cosines_are_what_plain_arithmetic_gives(place: Place) -> None:
     wanted = apart @ away / np.linalg.norm(away) / np.linalg.norm(apart, axis=1)
     wanted[~rows.any(axis=1)] = 0
     assert middle(view)[0] == pytest.approx(mean, abs=1e-5)
-    assert centred(view, question) == pytest.approx(wanted, abs=0.01)
-    assert centred(view, np.zeros_like(question)).tolist() == [0.0] * view.n
+    plain, centred = meanings(view, question, question)
+    assert plain == pytest.approx(rows @ question, abs=0.01)
+    assert centred == pytest.approx(wanted, abs=0.01)
+    assert not meanings(view, question, np.zeros_like(question))[1].any()
     # What all have in common no longer makes them alike.
-    assert centred(view, question).max() < cosines(view, question).max()
+    assert centred.max() < cosines(view, question).max()
 
 
 def test_the_middle_does_not_depend_on_the_order_of_rows(place: Place) -> None:
