@@ -16,7 +16,7 @@ from engrain.store import forks
 from engrain.store.base import BaseStore
 from engrain.store.filesystem import refuse_network_folder
 from engrain.store.port import Many, Params, Row
-from engrain.store.sqlite_errors import told
+from engrain.store.sqlite_errors import FAILURES, told
 from engrain.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class SqliteStore(BaseStore):
                 connection.execute("pragma secure_delete = on")
                 connection.execute("pragma cache_size = -16384")
                 return connection
-            except sqlite3.Error as error:
+            except FAILURES as error:
                 connection.close()
                 busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
                 if not busy or time.monotonic() > deadline:
@@ -201,10 +201,10 @@ class SqliteStore(BaseStore):
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise self._error(error) from error
 
-    def _error(self, error: sqlite3.Error) -> StoreError:
+    def _error(self, error: sqlite3.Error | UnicodeDecodeError) -> StoreError:
         return told(error, self._path, self._closed)
 
     # -- statements -------------------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ class SqliteStore(BaseStore):
         connection = self._lent()  # without a context manager: it would be a tenth of a short read
         try:
             return cast("list[Row]", connection.execute(text, values).fetchall())
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise self._error(error) from error
         finally:
             self._back(connection)
@@ -239,7 +239,7 @@ class SqliteStore(BaseStore):
                     raise
                 if self._unscrubbed:
                     self._scrub_quietly(connection)
-            except sqlite3.Error as error:
+            except FAILURES as error:
                 raise self._error(error) from error
 
     # -- schema -----------------------------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ class SqliteStore(BaseStore):
         """One attempt that waits for nobody. The write it follows has succeeded and is not to fail by it; a store
         that is truly damaged or full says so at its next statement."""
         self._unscrubbed = True
-        with suppress(sqlite3.Error):
+        with suppress(*FAILURES):
             self._unscrubbed = not self._log_emptied(connection, 0)
 
     def _log_emptied(self, connection: sqlite3.Connection, seconds: float) -> bool:

@@ -30,8 +30,14 @@ _CLASSES: dict[int, type[StoreError]] = {
 }
 
 
-def told(error: sqlite3.Error, path: Path, closed: bool) -> StoreError:
+FAILURES = (sqlite3.Error, UnicodeDecodeError)
+"""What the driver raises. The second when SQLite's own message quotes damaged bytes."""
+
+
+def told(error: sqlite3.Error | UnicodeDecodeError, path: Path, closed: bool) -> StoreError:
     """The error for whoever uses the store at ``path``, with what to do."""
+    if isinstance(error, UnicodeDecodeError):
+        return StoreCorrupt(f"{path}: SQLite's own words about it are not text. Restore a backup.")
     code = getattr(error, "sqlite_errorcode", 0)
     found = _CLASSES.get(code) or _CLASSES.get(code & 0xFF)
     text = str(error)
