@@ -65,7 +65,8 @@ def score_words(
         sessions = view.sessions
     else:
         counts = held if view.alone else np.add.reduceat(held, view.starts, axis=1)
-        having = np.count_nonzero(counts, axis=1).tolist()
+        same = view.alone and view.single
+        having = (found.passages[rare.number] if same else np.count_nonzero(counts, axis=1)).tolist()
         idf = np.array([rarity(counts.shape[1], n) for n in having], np.float32)[:, None] * (rare.idf > 0)
         sessions = _sum(counts, norms[2], idf, session)
         sessions = sessions if view.alone else sessions[view.group]
@@ -106,15 +107,16 @@ def rarest(view: View, terms: Sequence[int], found: Found, mute: Collection[int]
 def _held(view: View, found: Found, numbers: Wide) -> Floats:
     """[terms, passages]: how often each passage holds each of these terms."""
     which, place, count = view.postings if isinstance(view, Pool) else (found.which, found.place, found.count)
-    out = np.zeros((len(numbers), len(view.owner)), np.float32)
+    width = len(view.owner)
+    out = np.zeros(len(numbers) * width, np.float32)
     line = np.full(len(found.passages), -1, np.int64)
-    line[numbers] = np.arange(len(numbers))
+    line[numbers] = np.arange(len(numbers)) * width
     lines = line[which]
     if len(numbers) < np.count_nonzero(found.passages):
         kept = lines >= 0
         lines, place, count = lines[kept], place[kept], count[kept]
-    out[lines, place] = count
-    return out
+    out[lines + place] = count
+    return out.reshape(len(numbers), width)
 
 
 def norms_of(view: View, item: Bm25, episode: Bm25, session: Bm25) -> list[Floats]:
