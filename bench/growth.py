@@ -73,7 +73,12 @@ def fill(where: dict[str, str], size: int, visibility: str) -> list[str]:
     return [" ".join(words.choice(data.texts[i].split(), 8, replace=False)) for i in chosen]
 
 
-_COPIED = {"id": "{p}||id", "agent": "agent||{p}", "memory_id": "{p}||memory_id", "superseded_by": "null"}
+_COPIED = {
+    "id": "{p}||substr(id, 7)",
+    "agent": "agent||{p}",
+    "memory_id": "{p}||substr(memory_id, 7)",
+    "superseded_by": "null",
+}
 
 
 def _copies(columns: dict[str, list[str]], prefix: str) -> list[str]:
@@ -98,6 +103,7 @@ def _copy_sqlite(folder: str, copies: int) -> None:
             for table in ("memories", "passages")
         }
         store.execute("pragma synchronous = off")
+        store.execute("pragma cache_size = -500000")
         store.execute("begin")
         for number in range(copies):
             for statement in _copies(columns, f"'{number:05d}-'"):

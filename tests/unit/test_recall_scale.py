@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 import engrain
 from engrain.recall import cache, news, pool, recaller
+from engrain.recall.segment import Segment
 from engrain.recall.view import Pool
+from engrain.store.port import Row
 from engrain.testing import SimulatedWorld
 from tests.postgres import Place
 
@@ -123,3 +126,22 @@ def test_a_row_takes_no_more_than_its_budget(place: Place) -> None:
     agent.recall(texts[0])
     view = memory.recaller._segments.view(agent.scope, memory.embedder)
     assert (view.parts[0].segment.nbytes + view.nbytes) / 1000 <= 1200
+
+
+def test_ids_of_any_length_are_told_apart() -> None:
+    segment = Segment("none", 4)
+
+    def row(name: str, seq: int, state: str = "active") -> Row:
+        passage = (0, 0, b"", None, None, None, None, 0)
+        found: Any = (name, "a", state, "private", "fact", "[]", None, None, 5.0, seq, None, None, seq, *passage)
+        return found  # type: ignore[no-any-return]
+
+    names = ["x", "1-of-a-system-that-gives-longer-ids", "12-of-a-system-that-gives-longer-ids"]
+    for seq, name in enumerate(names, 1):
+        segment.apply([row(name, seq)])
+    segment.apply([row("of-a-system-that-gives-longer-ids-than-that-and-was-never-here", 4, "superseded")])
+    assert segment.alive.rows.all()
+    segment.apply([row(names[1], 5, "superseded")])
+    assert segment.alive.rows.tolist() == [True, False, True]
+    segment.apply([row(names[0], 6)])
+    assert segment.alive.rows.tolist() == [False, False, True, True]

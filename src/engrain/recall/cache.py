@@ -93,7 +93,7 @@ class Segments:
             held.views.clear()
         whose = {"tenant": tenant} if agent is None else {"tenant": tenant, "agent": agent}
         if seq > segment.seq:
-            self._load(segment, whose)
+            self._load(segment, whose, 0 if segment.seq else seq)
             segment.seq = max(segment.seq, seq)
         if purges > segment.purges:
             name = "segment_shared_ids" if agent is None else "segment_ids"
@@ -101,8 +101,9 @@ class Segments:
             segment.purges = purges
         return segment
 
-    def _load(self, segment: Segment, whose: dict[str, str]) -> None:
-        """Take in what has changed, in the order (change, id), in pieces."""
+    def _load(self, segment: Segment, whose: dict[str, str], settled: int) -> None:
+        """Take in what has changed, in the order (change, id), in pieces. What an empty segment reads comes once, but
+        for what is changed meanwhile and so has a number above ``settled``."""
         name, seq, last = "segment_shared_changes" if segment.shared else "segment_changes", segment.seq + 1, ""
         while True:
             rows = self._store.read(name, {**whose, "seq": seq, "last": last, "limit": AT_ONCE})
@@ -110,7 +111,7 @@ class Segments:
             whole = len(rows) < AT_ONCE
             if not whole:  # there may be more passages of the last item
                 rows = [row for row in rows if row[0] != rows[-1][0]]
-            segment.apply(rows)
+            segment.apply(rows, settled)
             if whole:
                 return
             seq, last = rows[-1][SEQ], rows[-1][0]

@@ -82,14 +82,15 @@ class Segment:
         ]
         return sum(one.nbytes for one in columns) + self.order.nbytes + self.postings.snapshot().nbytes
 
-    def apply(self, changes: Sequence[Row]) -> None:
-        """Take in rows of segment_changes, in their order: the passages of one item follow each other."""
+    def apply(self, changes: Sequence[Row], settled: int = 0) -> None:
+        """Take in rows of segment_changes, in their order: the passages of one item follow each other. What has a
+        change number up to ``settled`` is known to be new here."""
         if not changes:
             return
         self.version += 1
         self.seq = max(self.seq, int(changes[-1][SEQ]))  # rows come in the order of their change
         if self.alive.size:
-            self._bury([row[0] for row in changes if not row[NUMBER]])
+            self._bury([row[0] for row in changes if row[SEQ] > settled and not row[NUMBER]])
         # Active, and if another's, not private again: it was shared once.
         shown = [row for row in changes if row[2] == "active" and not (self.shared and row[3] == "private")]
         if shown:
@@ -122,7 +123,9 @@ class Segment:
         }
         base = self.length.size
         for name, column in self.items.items():
-            column.extend(np.array(list(compress(columns[name], heads)), FIELDS[name]))
+            # Ids are as wide as they are: only a column knows how wide all are.
+            kind = np.bytes_ if name == "id" else FIELDS[name]
+            column.extend(np.array(list(compress(columns[name], heads)), kind))
         first = (np.flatnonzero(heads) + base).astype(np.int32)
         self.first.extend(first)
         self.alive.extend(np.ones(len(first), np.bool_))
@@ -173,8 +176,10 @@ class Segment:
     def _bury(self, ids: Sequence[str]) -> None:
         """Mark the rows of these items dead. Views keep a mask of their own."""
         names = self.items["id"].rows
-        wanted = np.array([id_.encode() for id_ in ids])
+        wanted = np.array([id_.encode() for id_ in ids], np.bytes_)
         wanted = wanted[np.char.str_len(wanted) <= names.itemsize].astype(names.dtype)  # a longer one is not there
+        if not len(wanted):
+            return
         # The ends of ids tell most of them apart, and numbers are compared quickly.
         rows = np.flatnonzero(self.alive.rows & np.isin(_ends(names), _ends(wanted)))
         rows = rows[np.isin(names[rows], wanted)]
