@@ -37,8 +37,8 @@ FOLDS = 10
 BOUND = 1.28  # standard errors below the mean gain: the lower end of an 80 % interval
 SHARPNESS = 0.05  # difference of scores that makes a candidate e times as likely
 PRIOR = 20.0  # examples' worth of belief that a multiplier is 1
-RIDGE, RANK, LEARNED = 1.0, 32, 0.4
-ASKED, NARROW = 0.15, 3  # weight; power of the likeness of two questions
+RIDGE, RANK, LEARNED = 1.0, 32, 0.6
+ASKED, NARROW = 0.25, 3  # weight; power of the likeness of two questions
 FLOOR = 0.05  # no candidate falls below this share of the score that everyone gives it
 
 
