@@ -173,9 +173,9 @@ def confidence_of(memory: engrain.Memory, told: list[Told]) -> None:
                 view = memory.recaller._segments.view(agent.scope, memory.embedder)
                 text = read(question.text, view.names, memory.embedder.embed, memory.world.now())
                 known = measure(view, text, Weights())
-                values.append((float(known.covered.max(initial=0)), float(known.alike.max(initial=0))))
+                values.append((float(known.covered.max(initial=0)), float(known.cosine.max(initial=0))))
     inputs, right = np.array(own + foreign), np.repeat([1.0, 0.0], [len(own), len(foreign)])
-    for label, columns in (("covered, alike, bias", [0, 1]), ("covered, bias (words only)", [0])):
+    for label, columns in (("covered, cosine, bias", [0, 1]), ("covered, bias (words only)", [0])):
         weights = logistic(inputs[:, columns], right)
         chance = 1 / (1 + np.exp(-(np.column_stack([inputs[:, columns], np.ones(len(inputs))]) @ weights)))
         print(f"{label}: {', '.join(f'{value:.1f}' for value in weights)}")

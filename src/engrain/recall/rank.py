@@ -10,7 +10,8 @@ score = confidence × (Σ weight × signal) × (1 + Σ weight × lift) / (1 + gr
   question itself; importance; recency; helpfulness.
 - *Confidence*, 0..1, is the same for all hits of a question: the probability that the visible items hold an answer at
   all, from two measures that need no comparison: the greatest share of the question's information that 5 turns hold,
-  and the greatest cosine without what the scope has in common. Logistic regression on 1,376 questions asked of the
+  and the greatest cosine (as it is: in a scope of one subject nothing would stand out of what all have in common,
+  though every item may answer). Logistic regression on 1,376 questions asked of the
   memory that holds their answer and of another one's. Under 0.02 (the gate): 0.1 % of the answerable, 13 % of
   the others; under 0.1: 2 % and 59 %; under 0.3: 8 % and 83 %.
 
@@ -62,9 +63,9 @@ class Weights:
     item: Bm25 = ITEM
     episode: Bm25 = EPISODE
     whole: Bm25 = SESSION
-    bias: float = -6.7  # confidence: 1 / (1 + exp(-(bias + covered × share + alike × cosine)))
-    covered: float = 8.3
-    alike: float = 6.7
+    bias: float = -6.1  # confidence: 1 / (1 + exp(-(bias + covered × share + cosine × cosine)))
+    covered: float = 9.0
+    cosine: float = 2.8
     bias_words: float = -4.7  # the same when no vector can be compared, or the embedder's cosines are not calibrated
     covered_words: float = 9.8
     gate: float = 0.02  # least confidence at which anything is returned when no min_score is given
@@ -75,7 +76,7 @@ class Weights:
 class Measures:
     """What is known of each item. ``signals`` [names, items]: relative to the best item, 0..1; ``lifts``: -1..1, those
     that can apply to this question; ``share``: of the weights of all signals, those of the signals that the item has;
-    ``covered``, ``cosine`` and ``alike`` (the cosine without what the scope has in common) as they are."""
+    ``covered`` and ``cosine`` as they are."""
 
     names: tuple[str, ...]
     signals: Floats
@@ -83,7 +84,6 @@ class Measures:
     share: Floats
     covered: Floats
     cosine: Floats
-    alike: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def measure(view: View, question: Question, weights: Weights) -> Measures:
         "around": view.window(np.maximum(cosine, 0), REACH) / kin,
     }
     lines = relative(np.stack(list(signals.values())))
-    return Measures(tuple(signals), lines, _lifts(view, question, weights), share, words.covered, cosine, alike)
+    return Measures(tuple(signals), lines, _lifts(view, question, weights), share, words.covered, cosine)
 
 
 def rank(view: View, question: Question, weights: Weights) -> Ranking:
@@ -149,7 +149,7 @@ def _with_vectors(view: View, weights: Weights) -> tuple[Floats, Floats]:
 def _confidence(found: Measures, question: Question, weights: Weights) -> float:
     covered, nearest = float(found.covered.max(initial=0.0)), float(found.cosine.max(initial=0.0))
     if question.calibrated and nearest > 0:
-        return _logistic(weights.bias + weights.covered * covered + weights.alike * float(found.alike.max()))
+        return _logistic(weights.bias + weights.covered * covered + weights.cosine * nearest)
     words = _logistic(weights.bias_words + weights.covered_words * covered) if covered > 0 else 0.0
     return max(words, 0.1 * nearest)  # likeness alone counts little while nobody knows what it means
 
