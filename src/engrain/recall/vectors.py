@@ -62,8 +62,8 @@ def _scan(view: View, vectors: Floats) -> Floats:
         _products(part.matrix, numbers, every[start : start + size])
         every[start : start + size] *= part.scale if every.ndim == 1 else part.scale[:, None]
         start += size
-    found = every[view.vector_at].reshape(-1, len(vectors)).T * scale[:, None]
-    return np.ascontiguousarray(found)
+    found = every.take(view.vector_at, axis=0).reshape(-1, len(vectors)).T  # take: indexing would copy the numbers
+    return np.ascontiguousarray(found * scale[:, None])
 
 
 def middle(view: View) -> tuple[Floats, float]:

@@ -180,7 +180,7 @@ class View:
         found: list[tuple[Wide, Ints, Floats]] = []
         for part in self.parts:
             sizes, rows, counts = part.postings.find(asked)
-            place, held = part.passage_at[rows], counts.astype(np.float32)
+            place, held = part.passage_at.take(rows), counts.astype(np.float32)
             if len(part.rows) < len(part.first):
                 seen = place >= 0
                 sizes = np.bincount(np.repeat(np.arange(len(asked)), sizes)[seen], minlength=len(asked))
@@ -288,7 +288,7 @@ class Pool(View):
         self.vector_at, self.meanings = whole.vector_at[mine], meanings[:, mine]
         number = np.full(len(whole.owner), -1, np.int32)
         number[mine] = np.arange(len(mine), dtype=np.int32)
-        place = number[found.place]
+        place = number.take(found.place)
         kept = np.flatnonzero(place >= 0)
         self.postings = found.which[kept], place[kept], found.count[kept]
         self._found = found
