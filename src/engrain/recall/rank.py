@@ -134,7 +134,7 @@ def _with_vectors(view: View, weights: Weights) -> tuple[Floats, Floats]:
     """(how many items of each window have a vector, what share of the weights the signals of an item have).
 
     An item without a vector, such as one that a change of embedder has not reached, is judged by the signals that it
-    has and not as if it meant nothing: on LoCoMo with half of the vectors missing turn recall@10 is 76 and not 46.
+    has and not as if it meant nothing: on LoCoMo half of the vectors missing cost 2 points of turn recall@10, not 30.
     """
     at = view.vector_at if view.single else view.vector_at[view.first]
     if at.min(initial=0) >= 0:
