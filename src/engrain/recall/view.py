@@ -89,9 +89,9 @@ class View:
 
     ``group``: number of each item's session (rows without one stand alone); ``alone``: no session has two items;
     ``starts``: the first item of each session; ``owner``: the item of each passage; ``first``: an item's first passage;
-    ``single``: every item is one passage, so that what holds for passages holds for items; ``vector_at``: the row of
-    each passage in the parts' matrices, one after the other, -1 without a vector; ``passages``: how many there are in
-    the whole, what rarity is counted in.
+    ``single``: every item is one passage, so that what holds for passages holds for items; ``plain``: alone and single;
+    ``vector_at``: the row of each passage in the parts' matrices, one after the other, -1 without a vector;
+    ``passages``: how many there are in the whole, what rarity is counted in.
     """
 
     def __init__(self, parts: Sequence[Part], now: int) -> None:
@@ -115,6 +115,7 @@ class View:
         self._near: dict[int, Floats] = {}
         self._kin: dict[int, Floats] = {}
         self._place()
+        self.plain = self.alone and self.single
         ends = self.items["expires"]
         self.until: int = int(ends[ends > now].min(initial=FOREVER))
         del self.items["unit"], self.items["expires"]  # rarely asked for again
@@ -275,7 +276,7 @@ class Pool(View):
         self.row, self.n = whole.row[places], len(places)
         self.bounds = np.searchsorted(places, whole.bounds).tolist()
         self.items = _Fields(self)
-        self.group, self.alone = whole.group[places], whole.alone
+        self.group, self.alone, self.plain = whole.group[places], whole.alone, whole.plain
         self.sessions = sessions[self.group]
         self._near, self._kin, self._names = {}, {}, whole.names
         self.passages, self.until = whole.passages, whole.until

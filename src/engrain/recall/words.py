@@ -61,13 +61,13 @@ def score_words(
         held = np.add.reduceat(held, view.first, axis=1)
     wide = view.window(held, REACH)
     covered = np.add.reduce(rare.information * (wide > 0), axis=0, dtype=np.float32)
-    if isinstance(view, Pool):
+    if isinstance(view, Pool) and not view.plain:
         sessions = view.sessions
     else:
         counts = held if view.alone else np.add.reduceat(held, view.starts, axis=1)
-        same = view.alone and view.single
-        having = (found.passages[rare.number] if same else np.count_nonzero(counts, axis=1)).tolist()
-        idf = np.array([rarity(counts.shape[1], n) for n in having], np.float32)[:, None] * (rare.idf > 0)
+        having = (found.passages[rare.number] if view.plain else np.count_nonzero(counts, axis=1)).tolist()
+        units = view.passages if view.plain else counts.shape[1]
+        idf = np.array([rarity(units, n) for n in having], np.float32)[:, None] * (rare.idf > 0)
         sessions = _sum(counts, norms[2], idf, session)
         sessions = sessions if view.alone else sessions[view.group]
     return Words(
@@ -124,7 +124,7 @@ def norms_of(view: View, item: Bm25, episode: Bm25, session: Bm25) -> list[Float
     view. Those of a pool are the whole's."""
     if isinstance(view, Pool):
         whole = norms_of(view.whole, item, episode, session)
-        return [whole[0][view.held], whole[1][view.places]]
+        return [whole[0][view.held], whole[1][view.places], *([whole[2][view.places]] if view.plain else [])]
     key = (item, episode, session)
     if key not in view.norms:
         length = view.length if view.single else np.add.reduceat(view.length, view.first)
@@ -159,7 +159,8 @@ def _sum(counts: Floats, norm: Floats, idf: Floats, bm: Bm25) -> Floats:
 
 
 def sparse(view: View, found: Found, rare: Rare, item: Bm25, episode: Bm25, session: Bm25) -> tuple[Floats, Floats]:
-    """(score of each item, score of each session) of a view that is too large for arrays [terms, items]."""
+    """(score of each item, score of each session) of a view that is too large for arrays [terms, items]; in a plain
+    view an item is its session, and its score as an item does for both."""
     norms = norms_of(view, item, episode, session)
     passages, sessions = np.zeros(len(view.owner), np.float32), np.zeros(len(view.starts), np.float32)
     slices = found.slices()
@@ -169,9 +170,8 @@ def sparse(view: View, found: Found, rare: Rare, item: Bm25, episode: Bm25, sess
             continue
         place, count = found.place[slices[number]], found.count[slices[number]]
         passages[place] += idf * full(count, norms[0][place], item)  # of one term each passage comes once
-        if view.alone and view.single:
-            sessions[place] += np.float32(rarity(view.n, len(place))) * full(count, norms[2][place], session)
-        else:
+        if not view.plain:
             held = np.bincount(group[place], count, len(sessions)).astype(np.float32)
             sessions += np.float32(rarity(len(sessions), int(np.count_nonzero(held)))) * full(held, norms[2], session)
-    return view.per_item(passages), sessions
+    items = view.per_item(passages)
+    return items, items if view.plain else sessions
