@@ -10,6 +10,7 @@ from engrain.recall.analyze import analyze
 from engrain.recall.columns import Floats
 
 CUT = 8000  # characters of a question that are read; the embedder reads no more either
+TERMS = 256  # different words of it that are looked up
 
 # "What did you recommend?", "your advice": what the assistant said is wanted, not what the user said.
 _ANSWERED = re.compile(
@@ -45,7 +46,7 @@ def read(
     meaning, and lift what the named one said instead.
     """
     text = query[:CUT]
-    terms = list(dict.fromkeys(analyze(text)))
+    terms = list(dict.fromkeys(analyze(text)))[:TERMS]
     named = frozenset(term for term in terms if term in names)
     mute = named if len(named) < len(terms) else frozenset()
     bare = " ".join(word for word in text.split() if named.isdisjoint(analyze(word))) if named else ""

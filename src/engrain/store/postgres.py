@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
@@ -51,8 +52,12 @@ class _Row(tuple[Any, ...]):
 
 
 def _rows(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], _Row]:
-    names = {column.name: i for i, column in enumerate(cursor.description or ())}
-    made = type("Row", (_Row,), {"__slots__": (), "columns": names})
+    return _row_class(tuple(column.name for column in cursor.description or ()))
+
+
+@cache
+def _row_class(names: tuple[str, ...]) -> Callable[[Sequence[Any]], _Row]:
+    made = type("Row", (_Row,), {"__slots__": (), "columns": {name: i for i, name in enumerate(names)}})
     return cast("Callable[[Sequence[Any]], _Row]", made)
 
 
