@@ -22,7 +22,7 @@ from tests.postgres import Place
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ITEM = MemoryItem("id", "default", "a", "fact", "text", NOW, NOW, NOW)
-QUESTION = "What did Ann tell me yesterday about the colour of my tent?"
+QUESTION = "What did Ann tell me yesterday about the price and the colour of my tent?"
 
 
 def fill(memory: Memory) -> None:
@@ -32,6 +32,7 @@ def fill(memory: Memory) -> None:
     items = agent.remember_many([{"content": text, "role": role, "session": "trip"} for role, text in said])
     for text in ("The colour of the tent is red", "The colour of the tent is blue"):
         agent.remember(text, kind="fact", importance=8.0)
+    agent.remember("Blue paint that keeps its colour is sold in Turin", kind="fact")
     for session in ("a", "b"):
         agent.remember("Ann and I bought the tent in a shop in Turin", session=session)
     agent.helpful(items[1].id, True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import engrain
-from engrain.recall import cache, news, pool, recaller
+from engrain.recall import cache, hops, news, pool, recaller
 from engrain.recall.segment import Segment
 from engrain.recall.view import Pool
 from engrain.store.port import Row
@@ -49,7 +49,8 @@ def test_a_pool_gives_the_best_of_the_whole(place: Place, monkeypatch: pytest.Mo
     agent.remember_many([{"content": f"{WORDS[n]} of my own {WORDS[-n]}"} for n in range(1, 20)])
     dice = random.Random(2)
     asked = [" ".join(dice.sample(WORDS, 4)) for _ in range(25)] + ["what did I tell Ann about " + WORDS[-1]]
-    monkeypatch.setattr(news, "LARGE", 100)  # which a large scope does not have
+    for part in (news, hops):
+        monkeypatch.setattr(part, "LARGE", 100)  # which a large scope does not have
     whole = [agent.recall(question) for question in asked]
     facts = [agent.recall(question, kinds=["fact"], since=JUNE + timedelta(hours=5)) for question in asked]
     monkeypatch.setattr(recaller, "LARGE", 100)

@@ -17,6 +17,7 @@ PARTS = {  # each fits beside its number and bar in a line of 80 characters
     "news": "it says things that nobody said before it",
     "asks": "it asks, and so tells less",
     "when": "it is of the time that the question names",
+    "hop": "it goes on from what a better hit says",
     "spread": "better hits are of the same session",
     "importance": "it was marked as more or less important",
     "recency": "it is recent",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -20,6 +20,7 @@ from engrain.recall.columns import Floats, Mask, Wide
 from engrain.recall.context import block
 from engrain.recall.embed import Embedder, StaticEmbedder
 from engrain.recall.feedback import Feedback, Trace
+from engrain.recall.hops import follow
 from engrain.recall.pool import LARGE, pool
 from engrain.recall.question import Question, read
 from engrain.recall.rank import Ranking, Weights, rank
@@ -98,14 +99,16 @@ class Recaller:
             view = pool(view, question, self._weights, admitted, limit + SPARE)
             admitted = admitted[view.places]
         ranking = rank(view, question, self._weights)
+        near = admitted
         if min_score is None:
             if ranking.confidence < self._weights.gate:
                 return []
-            admitted &= ranking.common
-        chosen = self._chosen(scope, view, question, ranking, admitted, limit + SPARE)
-        found = refine(
-            self._candidates(scope, ranking, chosen), set(question.terms), chosen.vectors, view.marks(chosen.rows)
-        )
+            near = admitted & ranking.common
+        ends = follow(view, question, ranking, admitted)  # links of a chain may have nothing in common with a question
+        chosen = _with(ends, self._chosen(scope, view, question, ranking, near, limit + SPARE), view, ranking)
+        deserved = {place: ends[row] for place, row in enumerate(chosen.rows.tolist()) if row in ends}
+        candidates = self._candidates(scope, ranking, chosen)
+        found = refine(candidates, set(question.terms), chosen.vectors, view.marks(chosen.rows), deserved)
         good = (one for one in found if (one.score > 0 if min_score is None else one.score >= min_score))
         return [one.hit() for one in islice(good, limit)]
 
@@ -165,3 +168,19 @@ class Recaller:
                     why, score = [*why, ("helpful", lift)], score + lift * 10**DIGITS
                 found.append(Candidate(record, round(score) / 10**DIGITS, why, place))
         return found
+
+
+def _with(ends: Mapping[int, float], chosen: _Chosen, view: View, ranking: Ranking) -> _Chosen:
+    """The ends of chains among the chosen, too."""
+    more = np.array(sorted(ends.keys() - set(chosen.rows.tolist())), np.int64)
+    if not len(more):
+        return chosen
+    parts = np.zeros((len(chosen.names), len(more)), np.float32)
+    parts[: len(ranking.names)] = ranking.parts[:, more]
+    return _Chosen(
+        np.concatenate([chosen.rows, more]),
+        [*chosen.ids, *view.ids(more)],
+        chosen.names,
+        np.concatenate([chosen.parts, parts], axis=1),
+        np.concatenate([chosen.vectors, view.vectors(more)]),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,15 +50,22 @@ class Candidate:
 
 
 def refine(
-    candidates: Sequence[Candidate], terms: set[int], vectors: Floats, marks: npt.NDArray[np.uint8]
+    candidates: Sequence[Candidate],
+    terms: set[int],
+    vectors: Floats,
+    marks: npt.NDArray[np.uint8],
+    ends: Mapping[int, float],
 ) -> list[Candidate]:
     """Candidates in their final order. ``terms``: those of the question. ``vectors``: float32[any, dim] of unit length,
-    zeros without one. ``marks``: see ``View.marks``; a line each for the same."""
+    zeros without one. ``marks``: see ``View.marks``; a line each for the same. ``ends``: by place, the score that the
+    end of a chain deserves."""
     found = list(candidates)
     _order(found)
     top = found[:EXAMINED]
     for family in families([one.content for one in top], terms):
         _newest_first([top[place] for place in family])
+    for one in found:
+        one.move("hop", max(one.score, ends.get(one.place, 0.0)))
     _order(found)
     top = found[:EXAMINED]
     places = [one.place for one in top]

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from engrain.recall.analyze import analyze
 from engrain.recall.columns import Floats, Ints, Mask, Wide
 from engrain.recall.segment import FOREVER, Segment
+from engrain.recall.web import Web
 
 GENERIC = frozenset(("user", "assistant", "system", "tool", "human", "ai"))  # roles that name nobody
 
@@ -112,6 +113,7 @@ class View:
         self.middle: tuple[Floats, float] | None = None  # kept for ``vectors``
         self.apart: Floats | None = None
         self.news: Floats | None = None  # kept for ``news``
+        self.web: Web | None = None  # kept for ``hops``
         self._near: dict[int, Floats] = {}
         self._kin: dict[int, Floats] = {}
         self._place()
