@@ -11,7 +11,7 @@ import pytest
 import engrain
 from engrain.recall.columns import Wide
 from engrain.recall.embed import packaged
-from engrain.recall.news import news
+from engrain.recall.news import _mixed, _plain, news
 from engrain.recall.rank import Weights
 from engrain.recall.select import best
 from engrain.recall.vectors import cosines, meanings, middle
@@ -191,3 +191,27 @@ def test_an_old_item_is_found_by_its_own_time_and_not_by_when_it_was_told(place:
     agent.remember("the server moved to Bergen")
     assert agent.recall("where did the server move to today?")[0].item.content.endswith("Bergen")
     assert agent.recall("where did the server move in April 2025?")[0].item.content.endswith("Oslo")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_both_ways_of_counting_news_agree(place: Place, late: bool) -> None:
+    """Of rows as they were loaded, and with some that came after, were changed, or went."""
+    memory = place.open()
+    agent = memory.agent("reader")
+    words = [f"word{n}" for n in range(30)]
+    items = agent.remember_many(
+        [{"content": " ".join(words[k % 30] for k in range(n, n + 1 + n % 7))} for n in range(60)]
+    )
+    view_of(memory)
+    if late:
+        agent.remember("word3 word77 word77b")
+        agent.update(items[2].id, importance=9.0)
+        agent.forget(items[0].id)
+        agent.update(items[5].id, content="word77 word5")
+    view = view_of(memory)
+    told = np.empty(view.n + 1, np.int32)
+    told[np.lexsort((view.items["id"], view.items["created"]))] = np.arange(view.n)
+    told[-1] = view.n
+    plain, mixed = _plain(view.parts[0], told, view.n), _mixed(view, told)
+    for one, other in zip(plain, mixed, strict=True):
+        assert one[: view.n].tolist() == other[: view.n].tolist()

@@ -96,6 +96,11 @@ class PostingsView:
         _, rows, counts = self.find(np.array([term], np.uint32))
         return rows, counts
 
+    def grouped(self) -> tuple[Terms, Ints, Ints, Terms, Ints]:
+        """(terms, where the passages of each begin and the last end, passages; and of those that came late one term
+        and one passage a posting)."""
+        return *self._base[:3], *self._tail[:2]
+
     def every(self) -> tuple[Terms, Ints]:
         """(term, passage) of every posting."""
         terms, starts, rows, _ = self._base
