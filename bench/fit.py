@@ -160,16 +160,20 @@ def logistic(inputs: Any, right: Any) -> Any:
 
 
 def confidence_of(memory: engrain.Memory, told: list[Told]) -> None:
-    """Each question asked of its own memory, and of that of another conversation of its set."""
+    """Each question asked of its own memory, and of that of another conversation of its set: the regression, and the
+    score of the first hit, which is what ``min_score`` cuts."""
     own: list[tuple[float, float]] = []
     foreign: list[tuple[float, float]] = []
+    first: tuple[list[float], list[float]] = [], []
     for one in told:
         if one.conversation.set == "facts multi":
             continue  # no single item answers
         kind = one.conversation.set.replace("facts single", "locomo")  # two sets of facts share many
         others = [other for other in told if other.conversation.set == kind and other is not one]
         for number, question in enumerate(one.conversation.questions):
-            for agent, values in ((one.agent, own), (others[number % len(others)].agent, foreign)):
+            asked = ((one.agent, own, first[0]), (others[number % len(others)].agent, foreign, first[1]))
+            for agent, values, scores in asked:
+                scores.append(max((hit.score for hit in agent.recall(question.text, min_score=0.0)), default=0.0))
                 view = memory.recaller._segments.view(agent.scope, memory.embedder)
                 text = read(question.text, view.names, memory.embedder.embed, memory.world.now())
                 known = measure(view, text, Weights())
@@ -182,6 +186,9 @@ def confidence_of(memory: engrain.Memory, told: list[Told]) -> None:
         for gate in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5):
             lost, kept = 100 * np.mean(chance[: len(own)] < gate), 100 * np.mean(chance[len(own) :] < gate)
             print(f"  under {gate:5.3f}: {lost:5.1f} % of {len(own)} own, {kept:5.1f} % of {len(foreign)} others'")
+    for gate in (0.02, 0.05, 0.1, 0.2, 0.3):
+        lost, kept = (100 * np.mean(np.array(some) < gate) for some in first)
+        print(f"first hit under {gate:4.2f}: {lost:5.1f} % of own, {kept:5.1f} % of others'")
 
 
 def main() -> int:
