@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Any
 
 from engrain.errors import EmbedderError
-from engrain.intake.writer import SHARED, Indexer, agent_scope, bump, passage_values
+from engrain.intake.writer import SHARED, Indexer, agent_scope, bump, put_passages
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Store
 
@@ -107,7 +107,6 @@ def _replace_of(store: Store, scope: Scope, members: list[tuple[Row, Passages]])
         kept = [(row["id"], made) for row, made in members if row["id"] in now and now[row["id"]]["seq"] == row["seq"]]
         shared = any(now[id_]["shared_seq"] is not None for id_, _ in kept)
         touch = {**base, "seq": seq, "shared_seq": bump(tx, scope.tenant, SHARED) if shared else None}
-        tx.run_many("passage_delete", [{**base, "id": id_} for id_, _ in kept])
-        tx.run_many("passage_insert", [row for id_, passages in kept for row in passage_values(scope, id_, passages)])
+        put_passages(tx, scope, kept)
         tx.run_many("memory_touch", [{**touch, "id": id_} for id_, _ in kept])
     return len(kept)

@@ -81,7 +81,7 @@ def test_forgetting_a_key_forgets_all_its_versions(place: Place) -> None:
         "version 4 by a change", "version 3 of it", "version 2 of it"]  # fmt: skip
     assert agent.forget(told[3].id)
     assert agent.history("fact", "k") == []
-    assert memory.store.read("rebuild_batch", {"after": "", "limit": 10}) == []
+    assert memory.store.read("stat_memories") == []
     assert agent.forget(told[3].id) is False
 
 
@@ -249,3 +249,33 @@ def test_what_is_told_is_what_is_read(place: Place) -> None:
     assert [type(text) for text in told[1].metadata["a"]] == [str]
     assert [type(number) for number in told[1].metadata["a"].values()] == [int]
     assert told[2].state == "superseded"
+
+
+def test_an_only_passage_stands_beside_its_item_and_several_stand_apart(place: Place) -> None:
+    memory = place.open(echo_minutes=0)
+    agent = memory.agent("a")
+    long = " ".join(f"word{n}" for n in range(250))  # two passages
+
+    def kept() -> list[tuple[str, str, int | None, bool]]:
+        query = {"tenant": "default", "agent": "a", "seq": 0, "last": "", "limit": 99}
+        rows = memory.store.read("segment_changes", query)
+        assert memory.store.read("orphan_passages")[0]["n"] == memory.store.read("unindexed_memories")[0]["n"] == 0
+        return [(row["id"], row["state"], row["number"], row["terms"] is not None) for row in rows]
+
+    one = agent.remember("brief words", kind="fact", key="k").id
+    assert kept() == [(one, "active", None, True)]
+    agent.update(one, content=long)
+    several = [(one, "active", 0, True), (one, "active", 1, True)]
+    assert [row for row in kept() if row[1] == "active"] == several
+    assert [row[2:] for row in kept() if row[1] == "superseded"] == [(None, False)]
+    memory.rebuild()
+    assert [row for row in kept() if row[1] == "active"] == several
+    agent.update(one, content="brief again")
+    assert [row for row in kept() if row[1] == "active"] == [(one, "active", None, True)]
+    two, three = (agent.remember(text, kind="fact", key="k").id for text in (long, "brief at last"))
+    assert [row[2:] for row in kept() if row[0] in (one, two)] == [(None, False)] * 2
+    assert [row for row in kept() if row[1] == "active"] == [(three, "active", None, True)]
+    rows = agent.remember_many([{"content": f"{long} {n}", "kind": "fact", "key": "k"} for n in range(3)])
+    assert [row for row in kept() if row[1] == "active"] == [(rows[-1].id, "active", n, True) for n in (0, 1)]
+    assert agent.forget(rows[-1].id)
+    assert kept() == []

@@ -11,6 +11,7 @@ import engrain
 BY_NAME = (
     "memory_twins", "memory_current", "memory_get_many", "memory_chain", "memory_lock",
     "memory_forget", "signal_lock", "memory_get", "memory_lookup", "segment_signals",
+    "segment_changes", "segment_shared_changes",
 )  # fmt: skip
 
 
@@ -22,3 +23,12 @@ def test_no_agent_is_read_whole_to_find_a_few(name: str, tmp_path: Path) -> None
         assert "SCAN signals" not in plan
         assert "SCAN echoes" not in plan
         assert "SEARCH" in plan
+
+
+@pytest.mark.parametrize("name", ["segment_changes", "segment_shared_changes"])
+def test_a_passage_beside_its_item_is_looked_for_nowhere_else(name: str, tmp_path: Path) -> None:
+    """The join asks by a key that is null for such an item, and a null is in no index: no page is read for it."""
+    with engrain.open(tmp_path, embedder="hash") as memory:
+        plan = memory.store.explain(name)
+        assert "sqlite_autoindex_passages_1 (memory_id=?)" in plan
+        assert "SCAN" not in plan

@@ -16,12 +16,12 @@ from engrain.intake.writer import (
     agent_scope,
     bump,
     fingerprint,
-    passage_values,
+    put_passages,
 )
 from engrain.model.item import MemoryItem
 from engrain.model.scope import Scope
 from engrain.store.port import Store, Transaction
-from engrain.store.rows import item_from_row, to_json
+from engrain.store.rows import INDEX, item_from_row, to_json
 from engrain.world import World
 
 
@@ -54,10 +54,9 @@ class Reviser:
                 values["shared_seq"] = bump(tx, scope.tenant, SHARED)
             if values["content"] != old["content"]:
                 keep = {"id": self._world.new_id(), "state": "superseded", "superseded_by": id_, "superseded_at": now}
-                tx.run("memory_insert", old | keep | {"seq": seq})
+                tx.run("memory_insert", old | keep | {"seq": seq} | dict.fromkeys(INDEX))
                 values["told_at"] = now
-                tx.run("passage_delete", base)
-                tx.run_many("passage_insert", passage_values(scope, id_, passages or []))
+                put_passages(tx, scope, [(id_, passages or [])])
             tx.run("memory_update", values)
             return item_from_row(tx.read("memory_own", base)[0])
 

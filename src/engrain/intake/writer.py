@@ -13,11 +13,12 @@ from engrain.intake.validate import Draft
 from engrain.model.item import MemoryItem
 from engrain.model.scope import Scope
 from engrain.store.port import Store, Transaction
-from engrain.store.rows import INSERT, item_from_row, new_item, to_json
+from engrain.store.rows import INDEX, INSERT, item_from_row, new_item, to_json
 from engrain.world import World
 
 CHUNK = 400
 _STATE = INSERT.index("state")  # with superseded_by and superseded_at after it
+_NOWHERE = (None,) * len(INDEX)
 ECHO_WORDS = 4  # shorter things ("yes", "thank you so much") are said again and again and are no echo
 
 Indexer = Callable[[Sequence[str]], "list[list[Any]]"]
@@ -196,6 +197,7 @@ class Writer:
             del batch.echoes[echo]  # what is being replaced cannot stand for what is told after it
         if current.row is not None:
             current.row[_STATE : _STATE + 3] = "superseded", by, batch.now
+            current.row[-len(INDEX) :] = _NOWHERE
         batch.superseded.append((current.id, by))
 
     def _apply(self, tx: Transaction, scope: Scope, batch: _Batch) -> None:
@@ -213,6 +215,7 @@ class Writer:
                 (id_, scope.tenant, scope.agent, *passage)
                 for id_, (_, told) in batch.new.items()
                 if id_ not in gone
+                if len(told.passages) > 1
                 for passage in told.passages
             ],
         )
@@ -266,10 +269,20 @@ def _row(scope: Scope, told: _Told, id_: str, created_at: int, batch: _Batch) ->
         one.session, one.role, one.occurred_at, created_at, now, now,
         None if one.expires_in is None else now + one.expires_in, one.decay_rate, one.visibility, int(one.pinned),
         one.source, "active", None, None, to_json(told.rules) if told.rules else "[]", 0, batch.seq,
-        None if one.visibility == "private" else batch.shared_seq,
+        None if one.visibility == "private" else batch.shared_seq, *_inline(told.passages),
     ]  # fmt: skip
 
 
-def passage_values(scope: Scope, id_: str, passages: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """The parameters of ``passage_insert`` for an item's passages."""
-    return [(id_, scope.tenant, scope.agent, *passage) for passage in passages]
+def _inline(passages: Sequence[Any]) -> tuple[Any, ...]:
+    """What of an item's passages stands in its own row: the only one, without its number, or nothing of several."""
+    return tuple(passages[0][1:]) if len(passages) == 1 else _NOWHERE
+
+
+def put_passages(tx: Transaction, scope: Scope, made: Sequence[tuple[str, Sequence[Any]]]) -> None:
+    """Put the passages of items, given by id, in place of those they have."""
+    ids = [{"id": id_, "tenant": scope.tenant, "agent": scope.agent} for id_, _ in made]
+    tx.run_many("passage_delete", ids)
+    rows = [(*_inline(passages), id_, scope.tenant, scope.agent) for id_, passages in made]
+    tx.run_many("memory_index", rows)
+    long = [(id_, scope.tenant, scope.agent, *one) for id_, several in made if len(several) > 1 for one in several]
+    tx.run_many("passage_insert", long)

@@ -13,10 +13,12 @@ from engrain.model.item import MemoryItem
 from engrain.store.port import Row
 from engrain.world import from_micros, to_micros
 
+INDEX = ("length", "terms", "vector", "scale", "embedder", "analyzer")
+"""The columns of a passage that stands in its item's own row."""
 INSERT = (
     "id", "tenant", "agent", "kind", "key", "content", "fingerprint", "importance", "tags", "metadata", "session",
     "role", "occurred_at", "created_at", "told_at", "updated_at", "expires_at", "decay_rate", "visibility", "pinned",
-    "source", "state", "superseded_by", "superseded_at", "redacted", "repeats", "seq", "shared_seq",
+    "source", "state", "superseded_by", "superseded_at", "redacted", "repeats", "seq", "shared_seq", *INDEX,
 )  # fmt: skip
 """The parameters of ``memory_insert``, in their order."""
 _COLUMNS = 32  # of {item} and echoes
@@ -44,7 +46,7 @@ def new_item(
     """The item that a row of ``memory_insert`` becomes, without reading it again."""
     (
         id_, tenant, agent, kind, key, content, _, importance, _, _, session, role, occurred, created, told, updated,
-        expires, decay, visibility, pinned, source, state, by, superseded, _, repeats, _, _,
+        expires, decay, visibility, pinned, source, state, by, superseded, _, repeats, *_,
     ) = row  # fmt: skip
     told_at = from_micros(told)
     return _sealed(

@@ -7,7 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from engrain.store.port import Store
-from engrain.store.rows import to_json
+from engrain.store.rows import INDEX, to_json
+
+INDEXED: dict[str, Any] = {
+    "length": 1, "terms": b"\x00\xff\x7f", "vector": bytes(range(256)), "scale": 0.5, "embedder": "e", "analyzer": "z",
+}  # fmt: skip
+"""What a passage is, in its own row or in its item's."""
 
 
 def memory_row(id_: str, **other: Any) -> dict[str, Any]:
@@ -18,17 +23,15 @@ def memory_row(id_: str, **other: Any) -> dict[str, Any]:
         "occurred_at": None, "created_at": 1, "told_at": 1, "updated_at": 1, "expires_at": None, "decay_rate": None,
         "visibility": "private", "pinned": 0, "source": None, "state": "active", "superseded_by": None,
         "superseded_at": None, "redacted": "[]", "repeats": 0, "seq": 1, "shared_seq": None,
+        **dict.fromkeys(INDEX),
     }  # fmt: skip
     return row | other
 
 
 def passage_row(id_: str, **other: Any) -> dict[str, Any]:
     """Parameters of ``passage_insert``."""
-    row: dict[str, Any] = {
-        "memory_id": id_, "tenant": "t", "agent": "a", "number": 0, "length": 1, "terms": b"\x00\xff\x7f",
-        "vector": bytes(range(256)), "scale": 0.5, "embedder": "e", "analyzer": "z",
-    }  # fmt: skip
-    return row | other
+    row: dict[str, Any] = {"memory_id": id_, "tenant": "t", "agent": "a", "number": 0}
+    return row | INDEXED | other
 
 
 def kv_row(key: str, value: Any = 0, **other: Any) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import pytest
 from engrain.errors import MigrationError, SchemaTooNew, StoreError
 from engrain.store import statements
 from engrain.store.port import Store
-from engrain.testing.contract_rows import kv_keys, kv_row, memory_row, passage_row, run_together
+from engrain.store.rows import INDEX
+from engrain.testing.contract_rows import INDEXED, kv_keys, kv_row, memory_row, passage_row, run_together
 
 
 class SchemaContract:
@@ -20,14 +21,22 @@ class SchemaContract:
     def test_the_schema_goes_up_down_and_up_with_rows_in_it(self, store: Store) -> None:
         version, needed = store.schema()
         assert version == needed > 1
-        rows = [("memory_insert", memory_row("m1", visibility="public", shared_seq=1)), ("kv_set", kv_row("k"))]
-        store.write([*rows, ("passage_insert", passage_row("m1"))])
+        m1 = memory_row("m1", visibility="public", shared_seq=1)
+        items = [("memory_insert", row) for row in (m1 | INDEXED, memory_row("m2"), memory_row("m3"))]
+        passages = [("passage_insert", passage_row("m2", number=number)) for number in (0, 1)]
+        store.write([*items, *passages, ("kv_set", kv_row("k"))])
+        query = ("segment_changes", {"tenant": "t", "agent": "a", "seq": 0, "last": "", "limit": 9})
+        before = [tuple(row) for row in store.read(*query)]
+        assert [(row["id"], row["number"], row["scale"]) for row in store.read(*query)] == [
+            ("m1", None, 0.5), ("m2", 0, 0.5), ("m2", 1, 0.5), ("m3", None, None),
+        ]  # fmt: skip
         for target in range(needed - 1, 0, -1):
             assert store.migrate(target) == [target + 1]
         assert store.migrate() == list(range(2, needed + 1))
         assert kv_keys(store) == ["k"]
         found = store.read("memory_own", {"tenant": "t", "agent": "a", "id": "m1"})[0]
-        assert {name: found[name] for name in memory_row("m1")} == memory_row("m1", visibility="public", shared_seq=1)
+        assert {name: found[name] for name in m1 if name not in INDEX} | dict.fromkeys(INDEX) == m1
+        assert [tuple(row) for row in store.read(*query)] == before
         assert store.migrate(0) == list(range(needed, 0, -1))
         assert store.schema() == (0, needed)
         assert store.migrate() == list(range(1, needed + 1))

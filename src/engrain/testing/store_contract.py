@@ -21,7 +21,8 @@ import pytest
 from engrain.errors import StoreBusy, StoreClosed, StoreError
 from engrain.store.leases import acquire, release
 from engrain.store.port import Store
-from engrain.testing.contract_rows import kv_keys, kv_row, memory_row, passage_row, run_together
+from engrain.store.rows import INDEX
+from engrain.testing.contract_rows import INDEXED, kv_keys, kv_row, memory_row, passage_row, run_together
 from engrain.testing.schema_contract import SchemaContract
 
 SECOND = 1_000_000  # µs
@@ -63,13 +64,13 @@ class StoreContract(SchemaContract):
         row = memory_row(
             "m1", content=text, importance=1.1, created_at=2**62, occurred_at=-(2**62), key="", tags='["é"]'
         )
-        store.write([("memory_insert", row), ("passage_insert", passage_row("m1"))])
+        inline = ("memory_insert", memory_row("m2", **INDEXED))
+        store.write([("memory_insert", row), ("passage_insert", passage_row("m1")), inline])
         found = store.read("memory_own", {"tenant": "t", "agent": "a", "id": "m1"})[0]
-        assert {name: found[name] for name in row} == row
+        assert {name: found[name] for name in row if name not in INDEX} | dict.fromkeys(INDEX) == row
         changes = store.read("segment_changes", {"tenant": "t", "agent": "a", "seq": 0, "last": "", "limit": 9})
-        assert bytes(changes[0]["terms"]) == b"\x00\xff\x7f"
-        assert bytes(changes[0]["vector"]) == bytes(range(256))
-        assert changes[0]["scale"] == 0.5
+        assert [row["id"] for row in changes] == ["m1", "m2"]
+        assert [{name: row[name] for name in INDEX} for row in changes] == [INDEXED, INDEXED]
 
     def test_rows_answer_by_name_and_by_position(self, store: Store) -> None:
         store.write([("home_set", {"name": "x", "value": "y"})])

@@ -17,35 +17,31 @@ from experiences group by tenant, agent, task_type, evidence order by tenant, ag
 
 -- name: stat_passages
 -- scope: admin
-select embedder, analyzer, count(*) as n from passages group by embedder, analyzer order by embedder, analyzer;
+select one.embedder, one.analyzer, count(*) as n
+from (select embedder, analyzer from memories where terms is not null
+      union all select embedder, analyzer from passages) one
+group by one.embedder, one.analyzer order by one.embedder, one.analyzer;
 
+-- Passages of no item, or of one that has its only passage in its own row, or is not to be found any more.
 -- name: orphan_passages
 -- scope: admin
-select count(*) as n from passages p where not exists (select 1 from memories m where m.id = p.memory_id);
+select (select count(*) from passages p where not exists (
+            select 1 from memories m where m.id = p.memory_id and m.state = 'active' and m.terms is null))
+     + (select count(*) from memories where state <> 'active' and terms is not null) as n;
 
 -- name: unindexed_memories
 -- scope: admin
 select count(*) as n from memories m
-where m.state = 'active' and not exists (select 1 from passages p where p.memory_id = m.id);
+where m.state = 'active' and m.terms is null and not exists (select 1 from passages p where p.memory_id = m.id);
 
 -- name: orphan_experiences
 -- scope: admin
 select count(*) as n from experiences e where e.decision_id is not null
   and not exists (select 1 from decisions d where d.id = e.decision_id);
 
--- name: rebuild_batch
--- scope: admin
-select id, tenant, agent, content from memories where state = 'active' and id > :after order by id limit :limit;
-
 -- name: tenant_list
 -- scope: admin
 select distinct tenant from scopes order by tenant;
-
--- name: passage_replace
-insert into passages (memory_id, tenant, agent, number, length, terms, vector, scale, embedder, analyzer)
-values (:memory_id, :tenant, :agent, :number, :length, :terms, :vector, :scale, :embedder, :analyzer)
-on conflict (memory_id, number) do update set length = excluded.length, terms = excluded.terms,
-    vector = excluded.vector, scale = excluded.scale, embedder = excluded.embedder, analyzer = excluded.analyzer;
 
 -- name: memory_touch
 update memories set seq = :seq, shared_seq = case when shared_seq is null then null else cast(:shared_seq as bigint) end

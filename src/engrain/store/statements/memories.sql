@@ -8,10 +8,17 @@ m.id, m.tenant, m.agent, m.kind, m.content, m.created_at, m.told_at, m.updated_a
 -- name: memory_insert
 insert into memories (id, tenant, agent, kind, key, content, fingerprint, importance, tags, metadata, session, role,
     occurred_at, created_at, told_at, updated_at, expires_at, decay_rate, visibility, pinned, source, state, superseded_by,
-    superseded_at, redacted, repeats, seq, shared_seq)
+    superseded_at, redacted, repeats, seq, shared_seq, length, terms, vector, scale, embedder, analyzer)
 values (:id, :tenant, :agent, :kind, :key, :content, :fingerprint, :importance, :tags, :metadata, :session, :role,
     :occurred_at, :created_at, :told_at, :updated_at, :expires_at, :decay_rate, :visibility, :pinned, :source, :state,
-    :superseded_by, :superseded_at, :redacted, :repeats, :seq, :shared_seq);
+    :superseded_by, :superseded_at, :redacted, :repeats, :seq, :shared_seq, :length, :terms, :vector, :scale, :embedder,
+    :analyzer);
+
+-- Words and vector of an item that is one passage; nulls for one that is none, or several: those stand in passages.
+-- name: memory_index
+update memories set length = :length, terms = :terms, vector = :vector, scale = :scale, embedder = :embedder,
+    analyzer = :analyzer
+where id = :id and tenant = :tenant and agent = :agent;
 
 -- name: passage_insert
 insert into passages (memory_id, tenant, agent, number, length, terms, vector, scale, embedder, analyzer)
@@ -35,6 +42,7 @@ where tenant = :tenant and agent = :agent and state = 'active' and key in (:keys
 
 -- name: memory_supersede
 update memories set state = 'superseded', superseded_by = :by, superseded_at = :now, updated_at = :now, seq = :seq,
+    length = null, terms = null, vector = null, scale = null, embedder = null, analyzer = null,
     shared_seq = case when shared_seq is null then null else cast(:shared_seq as bigint) end
 where id = :id and tenant = :tenant and agent = :agent and state = 'active';
 
