@@ -49,7 +49,7 @@ class _Known(dict[str, bytes]):
     little-endian)."""
 
     def __missing__(self, chunk: str) -> bytes:
-        tokens = _WORD.findall(chunk)
+        tokens = [chunk] if chunk.isalnum() else _WORD.findall(chunk)
         if tokens == [chunk]:
             found = [zlib.crc32(term.encode("utf-8", "surrogatepass")) for term in terms(chunk)]
             hashes = struct.pack(f"<{len(found)}I", *found)
@@ -105,6 +105,8 @@ def _fold(token: str) -> str:
 
 def terms(token: str) -> list[str]:
     """The terms of one token: its stemmed parts and, of a compound, the whole as well. Empty for a stop word."""
+    if token.isascii() and token.isalpha() and token.islower():  # most words: none of what follows applies
+        return [] if token in _STOP else _stems(token)
     if token == "May":  # noqa: S105 (a word, no secret)
         return ["may"]
     if "'" in token or "’" in token:  # don't, Caroline's, O'Brien: parts only; n't, 's and 'll are stop words

@@ -13,6 +13,7 @@ import threading
 import zlib
 from functools import cache, lru_cache
 from itertools import chain
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -66,9 +67,21 @@ def load_embedder(spec: str) -> Embedder:
 def unit(vectors: npt.NDArray[Any]) -> Floats:
     """Rows scaled to length 1 in float32; rows of zeros (or of no finite length) become zeros."""
     wide = np.asarray(vectors, dtype=np.float64)
-    norm = np.sqrt((wide * wide).sum(axis=1, keepdims=True))
-    good = np.isfinite(norm) & (norm > 0)
-    return np.where(good, wide / np.where(good, norm, 1.0), 0.0).astype(np.float32)
+    return _scaled(wide, _squares(wide))
+
+
+def _squares(wide: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The square of each row's length: NaN or infinite if one of its numbers is, or is enormous."""
+    squares: npt.NDArray[np.float64] = np.einsum("ij,ij->i", wide, wide)  # one pass, no array in between
+    return squares
+
+
+def _scaled(wide: npt.NDArray[np.float64], squares: npt.NDArray[np.float64]) -> Floats:
+    norm = np.sqrt(squares)[:, None]
+    if not all(0.0 < square < inf for square in squares.tolist()):
+        good = np.isfinite(norm) & (norm > 0)
+        return np.where(good, wide / np.where(good, norm, 1.0), 0.0).astype(np.float32)
+    return (wide / norm).astype(np.float32)
 
 
 def checked(vectors: Any, texts: int, dim: int, who: str) -> Floats:
@@ -80,9 +93,10 @@ def checked(vectors: Any, texts: int, dim: int, who: str) -> Floats:
         raise EmbedderError(f"{who} gave no array of numbers: {error}.") from error
     if given.shape != (texts, dim):
         raise EmbedderError(f"{who} gave numbers of shape {given.shape} where {(texts, dim)} was expected.")
-    if not np.isfinite(given).all():
+    squares = _squares(given)
+    if not isfinite(squares.sum()) and not np.isfinite(given).all():
         raise EmbedderError(f"{who} gave NaN or infinity among its numbers.")
-    return unit(given)
+    return _scaled(given, squares)
 
 
 class Given:
