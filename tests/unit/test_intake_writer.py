@@ -81,7 +81,7 @@ def test_forgetting_a_key_forgets_all_its_versions(place: Place) -> None:
         "version 4 by a change", "version 3 of it", "version 2 of it"]  # fmt: skip
     assert agent.forget(told[3].id)
     assert agent.history("fact", "k") == []
-    assert memory.store.read("stat_memories") == []
+    assert memory.store.read("rebuild_batch", {"after": "", "limit": 10}) == []
     assert agent.forget(told[3].id) is False
 
 

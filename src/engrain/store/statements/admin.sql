@@ -39,6 +39,10 @@ where m.state = 'active' and m.terms is null and not exists (select 1 from passa
 select count(*) as n from experiences e where e.decision_id is not null
   and not exists (select 1 from decisions d where d.id = e.decision_id);
 
+-- name: rebuild_batch
+-- scope: admin
+select id, tenant, agent, content from memories where state = 'active' and id > :after order by id limit :limit;
+
 -- name: tenant_list
 -- scope: admin
 select distinct tenant from scopes order by tenant;
