@@ -121,7 +121,7 @@ class Memory:
         """Texts to their passages: words and vectors."""
         from engrain.recall.index import index
 
-        return lambda texts: index(texts, self.embedder)
+        return lambda texts, cuts=(): index(texts, self.embedder, cuts)
 
     @cached_property
     def writer(self) -> Writer:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from engrain.intake.redact import harmless, redact, redact_value, refuse_secret
 from engrain.intake.signals import Signals
@@ -21,8 +21,14 @@ _STATE = INSERT.index("state")  # with superseded_by and superseded_at after it
 _NOWHERE = (None,) * len(INDEX)
 ECHO_WORDS = 4  # shorter things ("yes", "thank you so much") are said again and again and are no echo
 
-Indexer = Callable[[Sequence[str]], "list[list[Any]]"]
-"""Texts to the passages of each: named tuples of number, length, terms, vector, scale, embedder, analyzer."""
+
+class Indexer(Protocol):
+    """Texts, and what ``split()`` makes of each where that is known, to the passages of each text: named tuples of
+    number, length, terms, vector, scale, embedder, analyzer."""
+
+    def __call__(
+        self, texts: Sequence[str], cuts: Iterable[Sequence[str] | None] = (), /
+    ) -> Sequence[Sequence[tuple[Any, ...]]]: ...
 
 
 def fingerprint(content: str) -> str:
@@ -88,8 +94,8 @@ class Writer:
         if not drafts:
             return []
         cleaned = [self._cleaned(one) for one in drafts]
-        indexed = self._index([one.content for one, _, _ in cleaned])
-        told = [_Told(*one, passages) for one, passages in zip(cleaned, indexed, strict=True)]
+        indexed = self._index([one[0].content for one in cleaned], [one[3] for one in cleaned])
+        told = [_Told(*one[:3], passages) for one, passages in zip(cleaned, indexed, strict=True)]
         drained: dict[str, Any] = {}
         try:
             with self._store.transaction(scope.tenant) as tx:
@@ -106,12 +112,14 @@ class Writer:
             self._signals.restore(scope.tenant, drained)
             raise
 
-    def _cleaned(self, one: Draft) -> tuple[Draft, tuple[str, ...], str]:
-        """The draft without secrets, the rules that found some, and its fingerprint. The words are cut once for both:
-        that is half the work."""
+    def _cleaned(self, one: Draft) -> tuple[Draft, tuple[str, ...], str, list[str]]:
+        """The draft without secrets, the rules that found some, its fingerprint and its words. These are cut once for
+        all who need them: that is half the work."""
         words = one.content.split()
         cleaned, rules = self.clean(one, words)
-        return cleaned, rules, _print(words) if cleaned.content is one.content else fingerprint(cleaned.content)
+        if cleaned.content is not one.content:
+            words = cleaned.content.split()
+        return cleaned, rules, _print(words), words
 
     def clean(self, one: Draft, words: Sequence[str] | None = None) -> tuple[Draft, tuple[str, ...]]:
         """The draft without secrets, and the rules that found some. A secret in a name is refused: cutting it out

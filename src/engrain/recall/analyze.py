@@ -12,7 +12,7 @@ import struct
 import threading
 import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import Stemmer
 
@@ -71,10 +71,12 @@ def analyze(text: str) -> list[int]:
     return list(struct.unpack(f"<{len(hashes) // 4}I", hashes))
 
 
-def packed(text: str) -> bytes:
+def packed(text: str, cut: Sequence[str] | None = None) -> bytes:
     """The same as uint32, little-endian. No token holds white space, so a text is cut there first: that is what is seen
-    again and looked up whole."""
-    return b"".join(map(_known.__getitem__, _folded(text).split()))
+    again and looked up whole. ``cut``: the text so cut, if that is known."""
+    if cut is None or not text.isascii():
+        cut = _folded(text).split()
+    return b"".join(map(_known.__getitem__, cut))
 
 
 def words(text: str) -> Iterator[str]:
