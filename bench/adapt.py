@@ -8,7 +8,7 @@ then the other half is asked, and all that again the other way round. Turn recal
     votes      with the helpful votes of the items, the adaptation reset
     adapted    with votes and adaptation, after the home was closed and opened again
 
-    python -m bench.adapt [--splits 2] [--negatives 0] [--told N] [--json]
+    python bench/adapt.py [--splits 2] [--negatives 0] [--told N] [--json]
 
 ``new`` are the questions of which no evidence turn got a vote: what is learned, not remembered. Data: see bench.sets.
 """
@@ -20,7 +20,11 @@ import json
 import random
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
+
+if not __package__:  # started by its path: the project's root is not yet on the path
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engrain
 from bench.sets import DATA, FILES, Conversation, Question, locomo
@@ -121,14 +125,14 @@ def row(name: str, records: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--splits", type=int, default=2)
-    parser.add_argument("--negatives", type=int, default=0)
-    parser.add_argument("--told", type=int)
-    parser.add_argument("--json", action="store_true")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--splits", type=int, default=2, help="ways to halve each conversation's questions (2)")
+    parser.add_argument("--negatives", type=int, default=0, help="other hits that are called unhelpful a question (0)")
+    parser.add_argument("--told", type=int, help="questions of a half that get feedback; left out: all")
+    parser.add_argument("--json", action="store_true", help="the rows of the table as JSON")
     chosen = parser.parse_args()
     if not (DATA / FILES["locomo"]).is_file():
-        print(f"absent: {DATA / FILES['locomo']}", file=sys.stderr)
+        print(f"absent: {DATA / FILES['locomo']}; ENGRAIN_DATA names the folder of the data", file=sys.stderr)
         return 1
     records = measure(chosen.splits, chosen.negatives, chosen.told)
     names = sorted({one["conversation"] for one in records})

@@ -14,6 +14,7 @@ memories are filled by copying rows in SQL: the copies are other agents' (or oth
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import platform
 import sqlite3
@@ -29,17 +30,12 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
+
+import engrain
+
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = Path(os.environ.get("ENGRAIN_SHARED", ROOT.parent / "shared")) / "bench-peers"
-if not (PEERS / "common.py").is_file():
-    sys.exit(f"The harness's data maker is not at {PEERS}: set ENGRAIN_SHARED to the folder that holds bench-peers.")
-sys.path[:0] = [str(ROOT), str(PEERS)]
-
-import common  # noqa: E402
-import numpy as np  # noqa: E402
-
-import engrain  # noqa: E402
-
 OWN = 1000  # memories of the agent that is asked, in every store
 SEED = 20_000  # memories that are told through the contract; the rest are copies
 ASKED = 200
@@ -60,6 +56,8 @@ def place(server: Any) -> Iterator[dict[str, str]]:
 
 def fill(where: dict[str, str], size: int, visibility: str) -> list[str]:
     """A store of ``size`` memories, OWN of them the reader's; questions for the reader."""
+    import common  # of the harness; main() has put its folder on the path
+
     data = common.Data(min(size, SEED), extra=0, queries=min(ASKED, OWN))
     rows = [{"content": text, "visibility": visibility} for text in data.texts]
     with engrain.open(**where, redact=False) as memory:
@@ -192,11 +190,20 @@ def measure(where: dict[str, str], size: int, visibility: str, questions: list[s
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 10_000, 100_000], help="memories of all agents")
-    parser.add_argument("--team", type=int, nargs="*", default=[100_000], help="memories that one public scope has")
+    parser = argparse.ArgumentParser(description=" ".join((__doc__ or "").split("\n\n")[0].split()))
+    told = "memories of all agents, a store for each number (1000 10000 100000)"
+    parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 10_000, 100_000], help=told)
+    told = "memories that one public scope has, a store for each number (100000)"
+    parser.add_argument("--team", type=int, nargs="*", default=[100_000], help=told)
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL server started for this")
     chosen = parser.parse_args()
+    if importlib.util.find_spec("psutil") is None:
+        sys.exit("psutil is not installed, which measures memory: make the development environment (make test).")
+    if not (PEERS / "common.py").is_file():
+        sys.exit(
+            f"The harness's data maker is not at {PEERS}: set ENGRAIN_SHARED to the folder that holds bench-peers."
+        )
+    sys.path[:0] = [str(ROOT), str(PEERS)]
     place_ = "PostgreSQL over loopback" if chosen.postgres else "a folder"
     print(
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, numpy {np.__version__}, "

@@ -26,12 +26,16 @@ from engrain.store import is_server, open_store
 from engrain.world import RealWorld, World, from_micros
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engrain.intake.revise import Reviser
     from engrain.intake.writer import Indexer, Writer
     from engrain.learn.learner import Learner
     from engrain.recall.embed import Embedder
     from engrain.recall.feedback import Feedback
     from engrain.recall.recaller import Recaller
+
+    Excerpt = Callable[[str, str, int, Callable[[str], bool]], str]
 
 HOME = ".engrain"
 
@@ -131,6 +135,13 @@ class Memory:
         return Writer(self.store, self.world, self.signals, self.index, redacts=self.config.redact, echo=echo)
 
     @cached_property
+    def excerpt(self) -> Excerpt:
+        """(text, question, near, fits) → the part of the text that the question asks about; see ``recall.excerpt``."""
+        from engrain.recall.excerpt import excerpt
+
+        return excerpt
+
+    @cached_property
     def reviser(self) -> Reviser:
         from engrain.intake.revise import Reviser
 
@@ -216,8 +227,8 @@ class Memory:
         """Make derived state anew from what is canonical, while others work: words and vectors of another embedder or
         analyser, or where none are those of everything; then Q-values. ``progress(done)`` is told how many of the
         home's items are done; a run that was killed goes on where it stopped. Returns the counts: memories done now,
-        left (written meanwhile with another embedder), tenants. Raises EmbedderError when the embedder fails: what
-        was done until then stays, and the rest is as it was."""
+        left (written meanwhile with another embedder), tenants that have experiences. Raises EmbedderError when the
+        embedder fails: what was done until then stays, and the rest is as it was."""
         self._check_open()
         return upkeep.rebuild(self.store, self.index, self.learner, self.embedder, progress)
 

@@ -11,7 +11,7 @@ from engrain.config import Config
 from engrain.errors import EngrainError
 from engrain.intake.writer import SHARED, Indexer, bump
 from engrain.model.decision import Outcome
-from engrain.model.report import Check, Report
+from engrain.model.report import Check, Report, counted
 from engrain.reindex import reindex, stale, wanted
 from engrain.store.port import Store
 from engrain.world import World
@@ -130,7 +130,7 @@ def examine(store: Store, embedder: Embedder) -> Report:
     checks.extend(_indexed(store, embedder))
     adapters = store.read("adapter_list")
     on = sum(row["in_force"] for row in adapters)
-    told = f"on for {on} of {len(adapters)} tenants that gave feedback" if adapters else "no feedback yet"
+    told = f"on for {on} of {counted(len(adapters), 'tenant')} that gave feedback" if adapters else "no feedback yet"
     checks.append(Check("adapted recall", True, told))
     return Report(tuple(checks))
 
@@ -143,14 +143,17 @@ def _indexed(store: Store, embedder: Embedder) -> list[Check]:
     foreign = sum(row["n"] for row in rows if row["embedder"] != embedder.name)
     left = stale(store, made_with)
     old = sum(row["n"] for row in rows if row["analyzer"] != made_with["analyzer"])
-    advice = f"{left:,} memories are found by their words alone until then: run engrain rebuild"
+    by_words = counted(left, "memory is found by its", "memories are found by their") + " words alone"
+    advice = f"until engrain rebuild is run, {by_words}"
     if foreign:
-        meaning = f"{foreign:,} passages have vectors of {', '.join(others)}, while {embedder.name} is in use; {advice}"
+        meaning = f"{counted(foreign, 'passage has', 'passages have')} vectors of {', '.join(others)}, while "
+        meaning += f"{embedder.name} is in use; {advice}"
     elif left and not old:
         meaning = f"vectors have another length than the {embedder.dim} of {embedder.name}, or are missing; {advice}"
     else:
         meaning = ""
-    words = f"{old:,} passages were analysed by another version than {made_with['analyzer']}: run engrain rebuild"
+    words = f"{counted(old, 'passage was', 'passages were')} analysed by another version than {made_with['analyzer']}: "
+    words += "run engrain rebuild"
     return [
         Check("embedder", not meaning, meaning or f"every vector is of {embedder.name}"),
         Check("words", not old, words if old else f"every passage was analysed by {made_with['analyzer']}"),
@@ -205,13 +208,12 @@ def purge_tenant(store: Store, tenant: str) -> None:
 def rebuild(
     store: Store, index: Indexer, learner: Learner, embedder: Embedder, progress: Callable[[int], Any] | None
 ) -> dict[str, int]:
-    """Make words and vectors anew (see ``reindex``), then Q-values; note the embedder as the home's own."""
+    """Make words and vectors anew (see ``reindex``), then Q-values; note the embedder as the home's own.
+    ``tenants``: those for which something was learned."""
     counts = reindex(store, index, wanted(embedder.name, embedder.dim), progress)
-    tenants = [row["tenant"] for row in store.read("tenant_list")]
-    for tenant in tenants:
-        learner.rebuild(tenant)
+    used = [learner.rebuild(row["tenant"]) for row in store.read("tenant_list")]
     store.write([("home_set", {"name": "embedder", "value": embedder.name})])
-    return {**counts, "tenants": len(tenants)}
+    return {**counts, "tenants": sum(n > 0 for n in used)}
 
 
 def report_dict(report: Report) -> dict[str, Any]:

@@ -76,6 +76,23 @@ def test_recall_is_measured_by_question_conversation_and_fold(sets: Path) -> Non
     assert (wrong["value"], wrong["first"], wrong["gold"]) == (0.0, None, ["birch"])
 
 
+@pytest.mark.parametrize("script", ["adapt", "growth", "recall"])
+def test_a_benchmark_started_by_its_path_helps_without_any_data(tmp_path: Path, script: str) -> None:
+    environ = os.environ | {"ENGRAIN_DATA": str(tmp_path), "ENGRAIN_SHARED": str(tmp_path), "PYTHONSAFEPATH": "1"}
+    path = str(ROOT / "bench" / f"{script}.py")
+    asked = subprocess.run(
+        [sys.executable, path, "--help"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert "usage" in asked.stdout
+    done = subprocess.run(
+        [sys.executable, path], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert str(tmp_path) in done.stderr, "what is missing is named"
+    assert "Traceback" not in done.stderr
+
+
 def test_what_every_system_is_given_is_what_it_says(tmp_path: Path) -> None:
     small = data.make(300)
     small.save(tmp_path)

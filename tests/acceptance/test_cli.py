@@ -268,3 +268,10 @@ def test_a_command_imports_nothing_heavy_that_it_does_not_need(words: list[str],
     code = f"import sys; from engrain.shells.cli import main; main({words!r}); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert heavy & set(done.stderr.split()) == set()
+
+
+def test_what_the_library_warns_of_begins_with_the_word(home: Path) -> None:
+    engrain("remember", "The lantern is lit", ENGRAIN_EMBEDDER="static")
+    told = engrain("recall", "lantern", ENGRAIN_EMBEDDER="hash").stderr
+    assert told.startswith("warning: hash:")
+    assert len(told.splitlines()) == 1

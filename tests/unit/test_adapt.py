@@ -65,6 +65,18 @@ def test_too_few_examples_are_not_tried() -> None:
     assert (trial.examples, trial.gain, trial.low, trial.passed) == (LEAST - 1, None, None, False)
     same = [example(1)] * (2 * LEAST)
     assert judge(same).low is None, "one question asked again and again proves nothing"
+    assert judge(same).examples == 1
+    few = [example(seed) for seed in range(LEAST - 1)]
+    assert judge([*few, *same, *few]).low is None, "nor do few that are asked often"
+
+
+def test_a_question_asked_often_weighs_no_more_in_the_proof() -> None:
+    examples = [example(seed, helpful=None) for seed in range(40)]
+    once, often = judge(examples), judge([*examples, *examples, *examples])
+    assert often.examples == once.examples == 40
+    widths = [(one.gain or 0.0) - (one.low or 0.0) for one in (once, often)]
+    assert widths[0] > 0
+    assert widths[1] > 0.8 * widths[0], "three times the same is not three times as sure"
 
 
 def test_an_item_rises_for_the_question_that_it_helped_and_sinks_where_it_did_not() -> None:

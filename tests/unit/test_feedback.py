@@ -177,6 +177,36 @@ def test_what_an_item_taught_is_forgotten_with_it(memory: engrain.Memory) -> Non
     assert bytes(memory.store.read("adapter_get", {"tenant": "default"})[0]["state"]) == b""
 
 
+def test_what_is_left_after_forgetting_is_counted_and_cannot_switch_it_on(memory: engrain.Memory) -> None:
+    agent = memory.agent("a")
+    teach(agent, WORDS[:LEAST])
+    assert agent.adaptation()["examples"] == LEAST
+    judged = {row["memory_id"] for row in memory.store.read("example_answers", {"tenant": "default"}) if row["verdict"]}
+    for number, gone in enumerate(sorted(judged), 1):
+        agent.forget(gone)
+        status = agent.adaptation()
+        assert (status["examples"], status["on"]) == (LEAST - number, False)
+        assert status["state"] == f"off: {LEAST - number} of at least {LEAST} examples"
+
+
+def test_one_question_asked_again_and_again_is_one_example(memory: engrain.Memory) -> None:
+    agent = memory.agent("a")
+    for _ in range(LEAST + 5):
+        hits = agent.recall("what about the harbour report?")
+        agent.helpful(hits[checked(hits)].item.id, True)
+        memory.signals.flush()
+    status = agent.adaptation()
+    assert (status["examples"], status["on"], status["gain"]) == (1, False, None)
+    assert agent.reset_adaptation() == 1
+
+
+def test_the_embedder_has_the_name_that_the_doctor_gives(memory: engrain.Memory) -> None:
+    agent = memory.agent("a")
+    assert agent.adaptation()["embedder"] is None
+    teach(agent)
+    assert agent.adaptation()["embedder"] == memory.embedder_name
+
+
 def test_of_two_that_learn_at_once_one_is_kept_whole(memory: engrain.Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     agent = memory.agent("a")
     teach(agent)
@@ -247,4 +277,4 @@ def test_the_doctor_and_the_counts_tell_of_it(memory: engrain.Memory) -> None:
     assert told() == "no feedback yet"
     teach(memory.agent("a"))
     assert memory.stats()["adapted"]["default"]["on"] is True
-    assert told() == "on for 1 of 1 tenants that gave feedback"
+    assert told() == "on for 1 of 1 tenant that gave feedback"

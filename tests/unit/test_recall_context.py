@@ -46,8 +46,20 @@ def test_the_last_item_is_cut_with_an_ellipsis() -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.text(max_size=400), max_size=6), st.integers(1, 300))
-def test_the_budget_is_never_exceeded(contents: list[str], most: int) -> None:
-    text, ids = block([hit(content, n) for n, content in enumerate(contents)], most)
+@given(st.lists(st.text(max_size=400), max_size=6), st.integers(1, 300), st.text(max_size=20))
+def test_the_budget_is_never_exceeded(contents: list[str], most: int, question: str) -> None:
+    hits = [hit(content, n) for n, content in enumerate(contents)]
+    text, ids = block(hits, most, question=f"{question} {contents[0][-20:] if contents else ''}")
     assert count_tokens(text) <= most
     assert bool(text) == bool(ids)
+
+
+def test_a_long_item_is_cut_around_what_is_asked() -> None:
+    filler = "The meeting went on about nothing in particular. "
+    long = hit(filler * 60 + "The spare key hangs behind the lantern. " + filler * 60)
+    text, ids = block([long], 120, question="Where does the spare key hang?")
+    assert "The spare key hangs behind the lantern." in text
+    assert text.splitlines()[1].split("] ")[1].startswith("…")
+    assert text.endswith("…")
+    assert len(ids) == 1
+    assert 100 < count_tokens(text) <= 120

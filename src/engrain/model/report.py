@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """``1 memory``, ``2,000 memories``; ``many`` left out is ``one`` with an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One examination. ``ok`` is None when it could not be made; ``detail`` says what was found and what to do."""

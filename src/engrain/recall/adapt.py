@@ -12,7 +12,7 @@ all applied to the best candidates of a question only, after the ranking that ev
   sinks.
 
 Nothing is forgotten by the order of learning: each training starts from "no change" and sees all examples that are
-kept, old and new. Nothing is believed untested: the adapter is in force only from LEAST examples on, and only when
+kept, old and new. Nothing is believed untested: the adapter is in force only from LEAST questions on, and only when
 cross-validation over them, folded by question, shows a gain whose lower bound is above zero (``judge``). Everything
 is deterministic: the same examples give the same adapter in every process.
 """
@@ -32,7 +32,7 @@ Matrix = npt.NDArray[np.float64]
 
 # Found on the development set of LoCoMo (bench/adapt.py), where a question's best candidate has a score of 1 here.
 DEPTH = 100  # candidates that are looked at again
-LEAST = 20  # examples below which nothing changes
+LEAST = 20  # different questions below which nothing changes
 FOLDS = 10
 BOUND = 1.28  # standard errors below the mean gain: the lower end of an 80 % interval
 SHARPNESS = 0.05  # difference of scores that makes a candidate e times as likely
@@ -57,9 +57,14 @@ class Example:
     current: bool = True
 
     @property
+    def question(self) -> bytes:
+        """The same for the same question asked again."""
+        return np.rint(self.vector * 127).astype(np.int8).tobytes()
+
+    @property
     def fold(self) -> int:
         """The same question asked twice is in one fold."""
-        return zlib.crc32(np.rint(self.vector * 127).astype(np.int8).tobytes()) % FOLDS
+        return zlib.crc32(self.question) % FOLDS
 
     def likely(self, without: npt.NDArray[np.bool_]) -> Matrix:
         """How the ranking spreads its belief over the candidates, some left out. Shape [k], sum 1, or zeros."""
@@ -130,8 +135,8 @@ class Adapter:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Cross-validation: the mean gain in nDCG over examples that were left out, and its lower bound; None where there
-    are too few examples to tell."""
+    """Cross-validation: the mean gain in nDCG over questions that were left out, and its lower bound; None where there
+    are too few to tell. ``examples``: different questions with a verdict."""
 
     examples: int
     gain: float | None = None
@@ -167,20 +172,23 @@ def train(examples: Sequence[Example]) -> Adapter:
 
 
 def judge(examples: Sequence[Example]) -> Trial:
-    """What training on some of the examples does to the others."""
+    """What training on some of the examples does to the others. A question asked again and again counts once."""
     judged = [one for one in examples if one.verdicts.any()]
-    if len(judged) < LEAST:
-        return Trial(len(judged))
-    gains: list[float] = []
+    different = len({one.question for one in judged})
+    if different < LEAST:
+        return Trial(different)
+    found: dict[bytes, list[float]] = {}
     for fold in range(FOLDS):
         rest, out = [one for one in judged if one.fold != fold], [one for one in judged if one.fold == fold]
         if rest and out:
             adapter = train(rest)
-            gains += [_gain(adapter, one) for one in out]
-    if not gains:  # the same question again and again: nothing is left out of what is learned
-        return Trial(len(judged))
+            for one in out:
+                found.setdefault(one.question, []).append(_gain(adapter, one))
+    if len(found) < 2:  # so unlikely that all fell into one fold: nothing is left out of what is learned
+        return Trial(different)
+    gains = [float(np.mean(of_one)) for of_one in found.values()]
     mean = float(np.mean(gains))
-    return Trial(len(judged), mean, mean - BOUND * float(np.std(gains, ddof=1)) / len(gains) ** 0.5)
+    return Trial(different, mean, mean - BOUND * float(np.std(gains, ddof=1)) / len(gains) ** 0.5)
 
 
 def _gain(adapter: Adapter, one: Example) -> float:

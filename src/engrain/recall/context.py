@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from engrain.model.item import Hit
 from engrain.recall.analyze import analyze
 from engrain.recall.embed import packaged
+from engrain.recall.excerpt import excerpt
 
 ALIKE = 0.8  # share of terms in common (Jaccard) from which the second of two items says nothing new
 HEADER = "What is remembered, most relevant first:"
-FEWEST = 3  # words of an item that are worth its label
+FEWEST = 15  # characters of an item that are worth its label
+TOKEN = 3  # characters, about
 LEAST = 0.02  # score under which an item is no knowledge worth a prompt's room
 
 
@@ -20,11 +22,11 @@ def count_tokens(text: str) -> int:
 
 
 def block(
-    hits: Sequence[Hit], max_tokens: int, count: Callable[[str], int] = count_tokens
+    hits: Sequence[Hit], max_tokens: int, count: Callable[[str], int] = count_tokens, question: str = ""
 ) -> tuple[str, tuple[str, ...]]:
-    """(text, ids in it). Never above ``max_tokens``; whole items are preferred, the last one may be cut with an
-    ellipsis; ("", ()) when there is nothing or not even the beginning of one item fits. One bullet an item: date,
-    kind, speaker, id. Near-duplicates are left out. ``count`` must add up over lines."""
+    """(text, ids in it). Never above ``max_tokens``; whole items are preferred, the last one may be cut to what the
+    ``question`` asks about, else to its beginning; ("", ()) when there is nothing or not even a part of one item fits.
+    One bullet an item: date, kind, speaker, id. Near-duplicates are left out. ``count`` must add up over lines."""
     lines: list[str] = [HEADER]
     ids: list[str] = []
     seen: list[frozenset[int]] = []
@@ -34,10 +36,11 @@ def block(
         if hit.score < LEAST or any(_alike(terms, other) for other in seen):
             continue
         label = _label(hit)
-        line = f"{label} {' '.join(hit.item.content.split())}"
+        told = " ".join(hit.item.content.split())
+        line = f"{label} {told}"
         cost = count(line)
         if used + cost > max_tokens:
-            line = _cut(label, line, max_tokens - used, count)
+            line = _cut(label, told, question, max_tokens - used, count)
         if line:
             lines.append(line)
             ids.append(hit.item.id)
@@ -55,18 +58,10 @@ def _label(hit: Hit) -> str:
     return f"- [{day} {item.kind}{role} {item.id}]"
 
 
-def _cut(label: str, line: str, room: int, count: Callable[[str], int]) -> str:
-    """The longest beginning of the line that fits, to the word, with an ellipsis; "" when hardly more than its label
-    does."""
-    words = line[len(label) :].split()
-    low, high = 0, len(words)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if count(f"{label} {' '.join(words[:middle])}…") <= room:
-            low = middle
-        else:
-            high = middle - 1
-    return f"{label} {' '.join(words[:low])}…" if low >= FEWEST else ""
+def _cut(label: str, told: str, question: str, room: int, count: Callable[[str], int]) -> str:
+    """The line with the longest excerpt that fits; "" when hardly more than its label does."""
+    part = excerpt(told, question, room * TOKEN, lambda part: count(f"{label} {part}") <= room)
+    return f"{label} {part}" if len(part) >= FEWEST else ""
 
 
 def _alike(one: frozenset[int], other: frozenset[int]) -> bool:

@@ -123,7 +123,7 @@ class Feedback:
             self._learn(tenant, anew=True)
 
     def reset(self, tenant: str) -> int:
-        """Delete all examples of a tenant and what was learned from them; how many examples there were."""
+        """Delete all examples of a tenant and what was learned from them; how many questions had a verdict."""
         with self._lock:
             for scope in [scope for scope in self._traces if scope.tenant == tenant]:
                 del self._traces[scope]
@@ -157,11 +157,12 @@ class Feedback:
 
     def status(self, tenant: str) -> dict[str, Any]:
         """How far a tenant's adaptation is, as plain JSON values; what is not known yet is None."""
-        row, _, examples = self._counts(tenant)
+        row, answers, examples = self._counts(tenant)
         tried = row is not None and row["low"] is not None
+        on = bool(row is not None and row["in_force"] and answers >= row["answers"] and examples >= LEAST)
         if row is None or examples < LEAST:
             state = f"off: {examples} of at least {LEAST} examples"
-        elif row["in_force"]:
+        elif on:
             state = "on"
         else:
             state = (
@@ -170,18 +171,18 @@ class Feedback:
                 else f"off: {examples} examples, not tried yet"
             )
         return {
-            "on": bool(row is not None and row["in_force"]),
+            "on": on,
             "state": state,
             "examples": examples,
             "needed": LEAST,
             "gain": row["gain"] if tried else None,
             "low": row["low"] if tried else None,
-            "embedder": row["embedder"] if row is not None else None,
+            "embedder": row["embedder"].rpartition("/")[0] if tried and row["embedder"] else None,  # without its length
             "learned_at": from_micros(row["trained_at"]).isoformat() if tried else None,
         }
 
     def _counts(self, tenant: str) -> tuple[Any, int, int]:
-        """(row of the adapter or None, answers of all examples, examples)"""
+        """(row of the adapter or None, answers of all examples, different questions that have a verdict)"""
         rows = self._store.read("adapter_get", {"tenant": tenant})
         counts = self._store.read("adapter_counts", {"tenant": tenant})[0]
         return rows[0] if rows else None, int(counts["answers"]), int(counts["examples"])
@@ -226,7 +227,7 @@ class Feedback:
             "tenant": tenant,
             "version": row["version"],
             "seen": row["pending"],
-            "examples": len(chosen),
+            "examples": trial.examples,
             "answers": answers - sum(len(one[2].ids) for one in surplus),
             "in_force": int(trial.passed),
             "gain": trial.gain,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from engrain.errors import InvalidField, NotFound, UnknownItem
@@ -146,6 +147,12 @@ def kv(method: str) -> Call:
         return {"key": given["key"], "deleted" if method == "delete" else "there": found}
 
     return run
+
+
+def backup(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> dict[str, str]:
+    if Path(given["path"]).exists():  # asked of the store it would be told as a fault of the store
+        raise InvalidField(f"{given['path']} exists; a backup never overwrites. Choose another name.")
+    return {"path": str(memory.backup(**given))}
 
 
 def doctor(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Examination:

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engrain.errors import EngrainError, InvalidContent, InvalidField, InvalidInput, NotFound, StoreError
 from engrain.shells.commands import COMMANDS, Command, Place
@@ -19,6 +19,11 @@ from engrain.shells.fields import Field
 from engrain.shells.inputs import COMMON
 from engrain.shells.plain import dumped, plain, printable
 from engrain.shells.verbs import Verb, verbs_of
+
+if TYPE_CHECKING:
+    from engrain.agent import Agent
+    from engrain.memory import Memory
+    from engrain.shells.render import Asked
 
 NAME = "engrain"
 COMPLETION = "_ENGRAIN_COMPLETE"  # the variable by which a shell asks for completions
@@ -220,8 +225,12 @@ def _stdin() -> str:
 
 def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
     """Call a verb and show its answer; 1 when the answer is no."""
+    import logging
+
     import engrain
 
+    if logging.lastResort is not None:  # what the library warns of, beside this shell's own warnings
+        logging.lastResort.setFormatter(logging.Formatter("warning: %(message)s"))
     views = [view.option for view in verb.views if arguments.pop(view.name, False)]
     made = _home_without_a_store(place.home) if verb.reads else None
     memory = engrain.open(place.home)
@@ -239,6 +248,7 @@ def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
             print(f"note: no memory was at {made}; an empty one is there now. Is --home right?", file=sys.stderr)
         elif verb.no and not value[verb.no] and agent is not None and not place.json:
             _note_other_agents(memory, place)
+        asked = None if place.json else _asked(verb, memory, agent, arguments, value)
     finally:
         try:
             memory.close()
@@ -247,14 +257,24 @@ def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
                 raise
             print(f"warning: that this was read could not be noted: {error}", file=sys.stderr)
     done = "" if verb.reads else f"Do not repeat it: {verb.name} was done, and what it changed is stored."
-    code = _answered(partial(_show, " ".join([verb.name, *views]), value, now, place.json), done, place.json)
+    code = _answered(partial(_show, " ".join([verb.name, *views]), value, now, place.json, asked), done, place.json)
     return code or int(bool(verb.no) and not value[verb.no])
 
 
-def _show(screen: str, value: Any, now: int, as_json: bool) -> None:
+def _asked(verb: Verb, memory: Memory, agent: Agent | None, arguments: dict[str, Any], value: Any) -> Asked | None:
+    """What the screen of hits is told beside them."""
+    if verb.name != "recall" or agent is None:
+        return None
+    from engrain.shells.render import Asked
+
+    gated = not value["hits"] and arguments.get("min_score") != 0 and agent.count() > 0
+    return Asked(arguments["query"], gated, memory.excerpt)
+
+
+def _show(screen: str, value: Any, now: int, as_json: bool, asked: Asked | None) -> None:
     if as_json:
         print(dumped(plain(value), indent=2))
     else:
         from engrain.shells.render import show
 
-        show(screen, value, now)
+        show(screen, value, now, asked)

@@ -21,7 +21,7 @@ ITEM = (
     Field("key", "text", "A name: what is remembered later under the same kind and key replaces it.", None),
     Field("importance", "number", "1 (trifle) to 10 (vital).", 5.0),
     Field("tags", "words", "Words to filter by.", (), option="--tag"),
-    Field("metadata", "object", "Anything else, kept as it is.", None),
+    Field("metadata", "object", "Anything else, kept as it is: a JSON object.", None),
     Field("session", "text", "The conversation or run it comes from.", None),
     Field("role", "text", "Who said it: user, assistant, tool or a name.", None),
     Field("occurred_at", "time", "When it happened, if not now.", None),

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from engrain.model.explain import PARTS, explain, shares
+from engrain.model.report import counted
 from engrain.shells.plain import dumped, printable
-from engrain.shells.screen import BAR, age, bar, body, columns, console, date, line, put, table
+from engrain.shells.screen import (
+    BAR,
+    age,
+    bar,
+    body,
+    columns,
+    console,
+    date,
+    fits,
+    hanging,
+    line,
+    put,
+    table,
+)  # fmt: skip
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
@@ -19,12 +34,24 @@ if TYPE_CHECKING:
 
 REASONS = 3  # the greatest parts of a score
 LINES = 8  # of a recalled item; `engrain get` shows all
+NARROW = 56  # columns below which a table of parts has no bars
+NAME = 24  # characters of a speaker or session beside a hit
 
 
-def show(screen: str, value: Any, now: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a recall was asked, for the screen of its hits: whether there is anything but nothing close enough, and how
+    an excerpt is made (see ``recall.excerpt``)."""
+
+    question: str
+    gated: bool
+    excerpt: Callable[[str, str, int, Callable[[str], bool]], str]
+
+
+def show(screen: str, value: Any, now: int, asked: Asked | None = None) -> None:
     """Print the answer of a verb on its screen, which has the verb's name and that of a chosen view, as in
     ``recall --explain``; ``now`` in µs since 1970 dates what it tells."""
-    _SCREENS[screen](value, from_micros(now))
+    _SCREENS[screen](value if asked is None else {**value, "asked": asked}, from_micros(now))
 
 
 # -- memories ---------------------------------------------------------------------------------------------------------
@@ -47,10 +74,10 @@ def _remembered_many(value: Mapping[str, Any], now: datetime) -> None:
 def _hits(value: Mapping[str, Any], now: datetime) -> None:
     hits: Sequence[Hit] = value["hits"]
     if not hits:
-        line(("Nothing is remembered about that.", "dim"))
+        gated = "Nothing close enough was found; --min-score 0 shows the nearest."
+        hanging(0, (gated if value["asked"].gated else "Nothing is remembered about that.", "dim"))
     for rank, hit in enumerate(hits, 1):
-        line((f"{rank:2d}  ", "dim"), (f"{hit.score:.2f}", "bold green"), ("  ", ""), *_about(hit.item, now))
-        body(hit.item.content, 4, LINES)
+        _head(rank, f"{hit.score:.2f}", hit, value["asked"], now)
         for reason in explain(hit)[:REASONS]:
             body(reason, 4, 1, "dim")
         line(("    " + hit.item.id, "dim"))
@@ -66,22 +93,31 @@ def _explained(value: Mapping[str, Any], now: datetime) -> None:
     top = max((abs(part) for hit in hits for _, part in hit.why), default=1.0)
     for rank, hit in enumerate(hits, 1):
         parts, score = shares(hit)
-        line((f"{rank:2d}  ", "dim"), (f"{score:.3f}", "bold green"), ("  ", ""), *_about(hit.item, now))
-        body(hit.item.content, 4, LINES)
+        _head(rank, f"{score:.3f}", hit, value["asked"], now)
         line(("    " + hit.item.id, "dim"))
-        grid = columns(["adds", "", "part", "because"], shown=rank == 1)
+        bars = console.width >= NARROW
+        grid = columns(["adds", *[""] * bars, "part", "because"], shown=rank == 1)
         grid.columns[0].justify = "right"
-        grid.columns[1].min_width, grid.columns[2].min_width = BAR, max(map(len, PARTS))
+        grid.columns[-2].min_width = max(map(len, PARTS))
+        if bars:
+            grid.columns[1].min_width = BAR
         for name, part in parts:
             colour = "red" if part < 0 else "green"
-            shown = (f"{part:+.3f}", colour), (bar(abs(part) / top), colour), (name, "bold"), (PARTS[name], "dim")
-            grid.add_row(*(Text(text, style) for text, style in shown))
-        grid.add_row(
-            Text(f"{score:.3f}", "bold green"), "", Text("score", "bold green"), Text("the sum of these", "dim")
-        )
+            shown = [(f"{part:+.3f}", colour), (bar(abs(part) / top), colour), (name, "bold"), (PARTS[name], "dim")]
+            grid.add_row(*(Text(text, style) for text, style in (shown if bars else [shown[0], *shown[2:]])))
+        total, of = Text(f"{score:.3f}", "bold green"), Text("score", "bold green")
+        grid.add_row(total, *[""] * bars, of, Text("the sum of these", "dim"))
         put(grid, indent=4)
         if rank < len(hits):
             console.print()
+
+
+def _head(rank: int, score: str, hit: Hit, asked: Asked, now: datetime) -> None:
+    """What every hit begins with: its place, score, kind, speaker and age, then what it says about the question."""
+    hanging(4, (f"{rank:2d}  ", "dim"), (score, "bold green"), ("  ", ""), *_about(hit.item, now, said=True))
+    content = hit.item.content.strip()
+    near = (console.width - 8) * LINES
+    body(asked.excerpt(content, asked.question, near, fits(4, LINES)) or content, 4, LINES)
 
 
 def _items(value: Mapping[str, Any], now: datetime) -> None:
@@ -120,17 +156,24 @@ def _item(item: MemoryItem, now: datetime) -> None:
     table([(name, str(what)) for name, what in told if what not in (None, "")])
 
 
-def _about(item: MemoryItem, now: datetime) -> list[tuple[str, str]]:
-    """Kind, key, age, tags and owner in one line."""
+def _about(item: MemoryItem, now: datetime, said: bool = False) -> list[tuple[str, str]]:
+    """Kind, key, with ``said`` who spoke in which session, age and tags in one line."""
     parts = [(item.kind, "cyan")]
     if item.key:
         parts.append((f" {item.key}", "bold"))
     if item.state != "active":
         parts.append((f" {item.state}", "yellow"))
+    if said and (names := [_short(name) for name in (item.role, item.session) if name]):
+        parts.append(("  " + " · ".join(names), ""))
     parts.append((f"  {age(item.occurred_at or item.told_at, now)}", "dim"))
     if item.tags:
         parts.append(("  " + " ".join("#" + tag for tag in item.tags), "magenta"))
     return parts
+
+
+def _short(name: str) -> str:
+    told = " ".join(name.split())
+    return told if len(told) <= NAME else told[: NAME - 1] + "…"
 
 
 # -- decisions --------------------------------------------------------------------------------------------------------
@@ -227,6 +270,7 @@ def _stats(value: Mapping[str, Any], now: datetime) -> None:
             ("experiences", f"{experiences['total']:,}: {experiences['total'] - experiences['unknown']:,} with a known "
                             f"outcome, {experiences['unknown']:,} unknown yet"),
             ("evidence", _pairs({tier: experiences[tier] for tier in ("claimed", "executed", "verified")})),
+            *((("adapted" if not place else ""), _adapted(*one)) for place, one in enumerate(value["adapted"].items())),
         ]
     )  # fmt: skip
     if value["task_types"]:
@@ -247,6 +291,11 @@ def _stats(value: Mapping[str, Any], now: datetime) -> None:
         table(rows, ("tenant", "agent", "task type", "evidence", ">known", ">success", ">unknown", ">mean"))
 
 
+def _adapted(tenant: str, one: Mapping[str, Any]) -> str:
+    gain = "" if one["gain"] is None else f", gain {one['gain']:+.3f}"
+    return f"{tenant}: {'on' if one['on'] else 'off'}, {counted(one['examples'], 'example')}{gain}"
+
+
 def _agents(value: Mapping[str, Any], now: datetime) -> None:
     rows = [
         (one.tenant, one.name, one.team or "", age(one.created_at, now), f"{one.memories:,}", f"{one.experiences:,}")
@@ -258,15 +307,16 @@ def _agents(value: Mapping[str, Any], now: datetime) -> None:
 def _doctor(value: Mapping[str, Any], now: datetime) -> None:
     for check in value["checks"]:
         mark, style = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("?", "yellow")}[check.ok]
-        line((f"{mark} ", style), (check.name, "bold"), (f"  {check.detail}", "" if check.ok is False else "dim"))
+        hanging(4, (f"{mark} ", style), (check.name, "bold"), (f"  {check.detail}", "" if check.ok is False else "dim"))
     line(("All is well.", "green") if value["ok"] else ("Not all is well.", "bold red"))
 
 
 def _rebuilt(value: Mapping[str, Any], now: datetime) -> None:
-    line((f"made anew: {value['memories']:,} memories, what was learned in {value['tenants']:,} tenants", "green"))
+    learned = f", what was learned in {counted(value['tenants'], 'tenant')}" if value["tenants"] else ""
+    hanging(2, (f"made anew: {counted(value['memories'], 'memory', 'memories')}{learned}", "green"))
     if value["left"]:
-        told = f"{value['left']:,} were written with another embedder meanwhile; run it again when nobody uses that one"
-        line((told, "yellow"))
+        told = counted(value["left"], "memory was", "memories were") + " written with another embedder meanwhile; "
+        hanging(2, (told + "run it again when nobody uses that one", "yellow"))
 
 
 # -- pieces -----------------------------------------------------------------------------------------------------------

@@ -29,6 +29,22 @@ def line(*parts: tuple[str, str]) -> None:
     console.print(Text.assemble(*((printable(text), style) for text, style in parts), no_wrap=False))
 
 
+def hanging(indent: int, *parts: tuple[str, str]) -> None:
+    """Text of which every line but the first is indented."""
+    whole = Text.assemble(*((printable(text), style) for text, style in parts))
+    for number, one in enumerate(whole.wrap(console, console.width - indent)):
+        one.rstrip()
+        console.print(Padding(one, (0, 0, 0, indent if number else 0), expand=False))
+
+
+def fits(indent: int, lines: int) -> Callable[[str], bool]:
+    """Whether ``body`` would show all of a text."""
+    width = console.width - indent
+    return lambda told: (
+        len(told) - told.count("\n") <= width * lines and len(Text(printable(told)).wrap(console, width)) <= lines
+    )
+
+
 def body(text: str, indent: int, lines: int, style: str = "") -> None:
     """Wrapped and indented text, at most so many lines of it."""
     told = printable(" ".join(text.split()) if lines == 1 else text.strip())

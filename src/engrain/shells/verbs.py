@@ -374,7 +374,7 @@ VERBS: tuple[Verb, ...] = (
         "A verified copy of the store, made while others work.",
         (Field("path", "text", "The file to make; it must not exist.", positional=True),),
         dict[str, str],
-        call=lambda m, a, given: {"path": str(m.backup(**given))},
+        call=calls.backup,
         admin=True,
     ),
 )

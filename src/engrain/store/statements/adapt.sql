@@ -64,10 +64,12 @@ update adapters set version = version + 1, pending = pending - :seen, examples =
     embedder = cast(:embedder as text), ranking = cast(:ranking as text), trained_at = cast(:now as bigint), state = :state
 where tenant = :tenant and version = :version;
 
+-- Candidates of judged questions, and different questions of which a verdict is still there.
 -- name: adapter_counts
 -- scope: tenant
 select (select count(*) from recall_answers a where a.tenant = :tenant) as answers,
-    (select count(*) from recall_questions q where q.tenant = :tenant and q.judged = 1) as examples;
+    (select count(distinct q.vector) from recall_questions q where q.tenant = :tenant and q.judged = 1 and exists
+        (select 1 from recall_answers v where v.tenant = :tenant and v.question_id = q.id and v.verdict <> 0)) as examples;
 
 -- name: adapter_list
 -- scope: admin
