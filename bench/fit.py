@@ -59,7 +59,7 @@ def asked(memory: engrain.Memory, told: Told, fold: int) -> list[Asked]:
     rows = {told.place[id_]: row for row, id_ in enumerate(ids)}
     found = []
     for question in told.conversation.questions:
-        text = read(question.text, view.names, memory.embedder.embed, memory.world.now())
+        text = read(question.text, view.names, lambda: 0, memory.embedder.embed, memory.world.now())
         known = measure(view, text, Weights())
         nothing = np.zeros(view.n, np.float32)
         found.append(
@@ -175,7 +175,7 @@ def confidence_of(memory: engrain.Memory, told: list[Told]) -> None:
             for agent, values, scores in asked:
                 scores.append(max((hit.score for hit in agent.recall(question.text, min_score=0.0)), default=0.0))
                 view = memory.recaller._segments.view(agent.scope, memory.embedder)
-                text = read(question.text, view.names, memory.embedder.embed, memory.world.now())
+                text = read(question.text, view.names, lambda: 0, memory.embedder.embed, memory.world.now())
                 known = measure(view, text, Weights())
                 values.append((float(known.covered.max(initial=0)), float(known.cosine.max(initial=0))))
     inputs, right = np.array(own + foreign), np.repeat([1.0, 0.0], [len(own), len(foreign)])

@@ -93,7 +93,8 @@ class Recaller:
         if not view.n:
             return []
         calibrated = embedder.name == StaticEmbedder.name
-        question = read(query, view.names, embedder.embed, self._world.now(), calibrated)
+        now = self._world.now()
+        question = read(query, view.names, lambda: int(view.items["time"].min()), embedder.embed, now, calibrated)
         admitted = Filter(kinds, tags, session, micros(since), micros(until)).admits(view)
         if view.n > LARGE:
             view = pool(view, question, self._weights, admitted, limit + SPARE)
@@ -108,7 +109,8 @@ class Recaller:
         chosen = _with(ends, self._chosen(scope, view, question, ranking, near, limit + SPARE), view, ranking)
         deserved = {place: ends[row] for place, row in enumerate(chosen.rows.tolist()) if row in ends}
         candidates = self._candidates(scope, ranking, chosen)
-        found = refine(candidates, set(question.terms), chosen.vectors, view.marks(chosen.rows), deserved)
+        until = max((end for _, end in question.asked), default=None)
+        found = refine(candidates, set(question.terms), chosen.vectors, view.marks(chosen.rows), deserved, until)
         good = (one for one in found if (one.score > 0 if min_score is None else one.score >= min_score))
         return [one.hit() for one in islice(good, limit)]
 
