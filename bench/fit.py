@@ -183,7 +183,7 @@ def confidence_of(memory: engrain.Memory, told: list[Told]) -> None:
         weights = logistic(inputs[:, columns], right)
         chance = 1 / (1 + np.exp(-(np.column_stack([inputs[:, columns], np.ones(len(inputs))]) @ weights)))
         print(f"{label}: {', '.join(f'{value:.1f}' for value in weights)}")
-        for gate in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5):
+        for gate in (0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5):
             lost, kept = 100 * np.mean(chance[: len(own)] < gate), 100 * np.mean(chance[len(own) :] < gate)
             print(f"  under {gate:5.3f}: {lost:5.1f} % of {len(own)} own, {kept:5.1f} % of {len(foreign)} others'")
     for gate in (0.02, 0.05, 0.1, 0.2, 0.3):

@@ -34,7 +34,9 @@ _ISO = re.compile(rf"{_BEFORE}\b((?:19|20)\d\d)-(\d\d)(?:-(\d\d))?\b", _FLAGS)
 _YEAR = re.compile(r"\b(?:in|during|of|year)\s+((?:19|20)\d\d)\b(?!-)", _FLAGS)
 _AGO = re.compile(rf"\b(\d{{1,3}}|{'|'.join(_NUMBERS)})\s+(day|week|month|year)s?\s+ago\b", _FLAGS)
 _SPAN = re.compile(r"\b(this|last|past|previous)\s+(week|month|year)\b|\b(today|yesterday)\b", _FLAGS)
-_SAID = re.compile(r"\b(?:in|on|of|by|from|to|since|until|before|after|during|and|last|this|early|late|mid)\s+$", _FLAGS)
+_SAID = re.compile(
+    r"\b(?:in|on|of|by|from|to|since|until|before|after|during|and|last|this|early|late|mid)\s+$", _FLAGS
+)
 _LENGTH = {"day": 1, "week": 7, "month": 30, "year": 365}
 Span = tuple[date, date]
 

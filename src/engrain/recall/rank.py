@@ -10,10 +10,10 @@ score = confidence × (Σ weight × signal) × (1 + Σ weight × lift) / (1 + gr
   question itself; importance; recency; helpfulness.
 - *Confidence*, 0..1, is the same for all hits of a question: the probability that the visible items hold an answer at
   all, from two measures that need no comparison: the greatest share of the question's information that 5 turns hold,
-  and the greatest cosine (as it is: in a scope of one subject nothing would stand out of what all have in common,
-  though every item may answer). Logistic regression on 1,376 questions asked of the
-  memory that holds their answer and of another one's. Under 0.02 (the gate): 0.1 % of the answerable, 13 % of
-  the others; under 0.1: 2 % and 59 %; under 0.3: 8 % and 83 %.
+  the speaker it names and the time it asks for among it, and the greatest cosine (as it is: in a scope of one subject
+  nothing would stand out of what all have in common, though every item may answer). Logistic regression on 1,376
+  questions asked of the memory that holds their answer and of another one's. Under 0.004 (the gate): none of the
+  answerable, 11 % of the others; under 0.1: 1 % and 77 %; under 0.3: 4 % and 89 %.
 
 ``bench/fit.py`` made the numbers and says how sure they are; docs/benchmarks.md has the result.
 """
@@ -65,12 +65,12 @@ class Weights:
     item: Bm25 = ITEM
     episode: Bm25 = EPISODE
     whole: Bm25 = SESSION
-    bias: float = -6.1  # confidence: 1 / (1 + exp(-(bias + covered × share + cosine × cosine)))
-    covered: float = 9.0
-    cosine: float = 2.8
-    bias_words: float = -4.7  # the same when no vector can be compared, or the embedder's cosines are not calibrated
-    covered_words: float = 9.8
-    gate: float = 0.02  # least confidence at which anything is returned when no min_score is given
+    bias: float = -7.8  # confidence: 1 / (1 + exp(-(bias + covered × share + cosine × cosine)))
+    covered: float = 11.6
+    cosine: float = 2.4
+    bias_words: float = -6.6  # the same when no vector can be compared, or the embedder's cosines are not calibrated
+    covered_words: float = 12.1
+    gate: float = 0.004  # least confidence at which anything is returned when no min_score is given
     apart: float = 0.25  # an item without a word in common needs this cosine
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +77,9 @@ def _order(found: list[Candidate]) -> None:
 
 def _newest_first(members: list[Candidate], until: int | None) -> None:
     """Deal the scores of a family of conflicting facts out again: the best to the newest, or to what held at the end of
-    the time that was asked for."""
+    the time that was asked for. What is of that time itself stays where that has lifted it."""
+    if until is not None:
+        members = [one for one in members if all(name != "when" or value <= 0 for name, value in one.parts)]
     scores = sorted((one.score for one in members), reverse=True)
     order = sorted(members, key=lambda one: (until is None or one.age[0] < until, *one.age), reverse=True)
     for one, score in zip(order, scores, strict=True):
