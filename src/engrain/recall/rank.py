@@ -212,10 +212,10 @@ def _lifts(view: View, question: Question, weights: Weights) -> dict[str, Floats
 
 
 def _said_by(view: View, right: Callable[[str], bool]) -> Floats | None:
-    """1 for items whose role is right, else 0; None when no visible item has such a role. A view has few roles."""
+    """1 for items whose role is right, else 0; None when no visible item has such a role."""
     out = None
-    for part, start, end in view.shares():
-        roles = [n for n, role in enumerate(part.roles) if right(role)]
+    for (_, start, end), known in zip(view.shares(), view.roles, strict=True):
+        roles = [n for n, role in known if right(role)]
         if roles:
             out = np.zeros(view.n, np.float32) if out is None else out
             out[start:end] = np.isin(view.items["role"][start:end], roles)
