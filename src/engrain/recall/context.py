@@ -11,7 +11,7 @@ from engrain.recall.embed import packaged
 ALIKE = 0.8  # share of terms in common (Jaccard) from which the second of two items says nothing new
 HEADER = "What is remembered, most relevant first:"
 FEWEST = 3  # words of an item that are worth its label
-LEAST = 0.02  # score under which an item is no knowledge worth a prompt's room
+LEAST = 0.004  # score under which an item is no knowledge worth a prompt's room
 
 
 def count_tokens(text: str) -> int:

@@ -58,7 +58,7 @@ class Weights:
     when: float = 0.60
     importance: float = 0.05  # at 10; as much less at 1
     recency: float = 0.02  # now; half of it after ``half_life`` days
-    silence: float = 6.0  # how many times more ``speaker`` and ``when`` weigh where the words say nothing
+    silence: float = 9.0  # what ``speaker`` and ``when`` weigh more where no item has a word of the question
     half_life: float = 30.0
     helpful: float = 0.10
     spread: float = 0.97  # what each better item of the same session leaves of a score
@@ -136,7 +136,7 @@ def rank(view: View, question: Question, weights: Weights) -> Ranking:
     found = measure(view, question, weights)
     most = {name: float(getattr(weights, name)) for name in found.lifts}
     for name in most.keys() & {"speaker", "when"}:  # the less the words say, the more it matters who, and when
-        most[name] *= 1 + weights.silence * (1 - found.said) ** 4
+        most[name] += weights.silence * (1 - found.said) ** 12
     possible = sum(most.values()) - most["asks"] + weights.helpful
     confidence = _confidence(found, question, weights)
     weighted = np.array([getattr(weights, name) for name in found.names], np.float32)
