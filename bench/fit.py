@@ -59,7 +59,7 @@ def asked(memory: engrain.Memory, told: Told, fold: int) -> list[Asked]:
     rows = {told.place[id_]: row for row, id_ in enumerate(ids)}
     found = []
     for question in told.conversation.questions:
-        text = read(question.text, view.names, memory.embedder.embed, memory.world.now())
+        text = read(question.text, view.names, lambda: 0, memory.embedder.embed, memory.world.now())
         known = measure(view, text, Weights())
         nothing = np.zeros(view.n, np.float32)
         found.append(
@@ -175,7 +175,7 @@ def confidence_of(memory: engrain.Memory, told: list[Told]) -> None:
             for agent, values, scores in asked:
                 scores.append(max((hit.score for hit in agent.recall(question.text, min_score=0.0)), default=0.0))
                 view = memory.recaller._segments.view(agent.scope, memory.embedder)
-                text = read(question.text, view.names, memory.embedder.embed, memory.world.now())
+                text = read(question.text, view.names, lambda: 0, memory.embedder.embed, memory.world.now())
                 known = measure(view, text, Weights())
                 values.append((float(known.covered.max(initial=0)), float(known.cosine.max(initial=0))))
     inputs, right = np.array(own + foreign), np.repeat([1.0, 0.0], [len(own), len(foreign)])
@@ -183,7 +183,7 @@ def confidence_of(memory: engrain.Memory, told: list[Told]) -> None:
         weights = logistic(inputs[:, columns], right)
         chance = 1 / (1 + np.exp(-(np.column_stack([inputs[:, columns], np.ones(len(inputs))]) @ weights)))
         print(f"{label}: {', '.join(f'{value:.1f}' for value in weights)}")
-        for gate in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5):
+        for gate in (0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5):
             lost, kept = 100 * np.mean(chance[: len(own)] < gate), 100 * np.mean(chance[len(own) :] < gate)
             print(f"  under {gate:5.3f}: {lost:5.1f} % of {len(own)} own, {kept:5.1f} % of {len(foreign)} others'")
     for gate in (0.02, 0.05, 0.1, 0.2, 0.3):

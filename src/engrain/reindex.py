@@ -41,14 +41,15 @@ def stale(store: Store, made_with: dict[str, Any]) -> int:
 def reindex(
     store: Store, index: Indexer, made_with: dict[str, Any], progress: Callable[[int], Any] | None
 ) -> dict[str, int]:
-    """Index anew what is stale or, when nothing is, everything: {memories: done, left: stale ones that remain}.
+    """Index anew what is stale; when nothing is, or a passage is damaged, everything. {memories: done, left: stale ones
+    that remain}.
 
     ``index`` runs outside of transactions, which hold the lock of one agent for a few milliseconds a batch.
     ``progress`` is told how many items of the home are as they should be. Raises what ``index`` raises: then the
     batches before are done, and nothing else was changed.
     """
     left = stale(store, made_with)
-    everything = left == 0
+    everything = left == 0 or _damaged(store)
     before = 0 if everything else int(store.read("active_count")[0]["n"]) - left
     done = 0
     for _ in range(1 if everything else PASSES):
@@ -67,6 +68,12 @@ def reindex(
         if done == found:
             break
     return {"memories": done, "left": 0 if everything else stale(store, made_with)}
+
+
+def _damaged(store: Store) -> bool:
+    from engrain.recall.damage import AGAIN, everywhere
+
+    return any(advice == AGAIN for _, _, advice in everywhere(store))
 
 
 def _batches(store: Store, made_with: dict[str, Any], everything: bool) -> Iterator[list[Row]]:

@@ -128,6 +128,7 @@ def examine(store: Store, embedder: Embedder) -> Report:
         found = int(store.read(statement)[0]["n"])
         checks.append(Check(name, found == 0, f"{found}: {advice}" if found else "none"))
     checks.extend(_indexed(store, embedder))
+    checks.append(_sound(store))
     adapters = store.read("adapter_list")
     on = sum(row["in_force"] for row in adapters)
     told = f"on for {on} of {counted(len(adapters), 'tenant')} that gave feedback" if adapters else "no feedback yet"
@@ -158,6 +159,15 @@ def _indexed(store: Store, embedder: Embedder) -> list[Check]:
         Check("embedder", not meaning, meaning or f"every vector is of {embedder.name}"),
         Check("words", not old, words if old else f"every passage was analysed by {made_with['analyzer']}"),
     ]
+
+
+def _sound(store: Store) -> Check:
+    """Can every item and passage be what it says?"""
+    from engrain.recall.damage import everywhere
+
+    found = list(everywhere(store))
+    told = "; ".join(f"{what} of {id_}: {advice}" for id_, what, advice in found[:5])
+    return Check("damaged memories", not found, f"{len(found):,}: {told}" if found else "none")
 
 
 def canary(again: Callable[[], Memory]) -> tuple[Check, ...]:

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 import engrain
@@ -189,7 +190,10 @@ def test_a_killed_server_is_said_in_words_and_the_same_memory_goes_on_afterwards
         agent = memory.agent("a")
         kept = [agent.remember(f"before the accident {i}").id for i in range(5)]
         agent.recall("accident")
-        os.kill(server.pid(), signal.SIGKILL)
+        postmaster = psutil.Process(server.pid())
+        family = [postmaster, *postmaster.children()]
+        os.kill(postmaster.pid, signal.SIGKILL)
+        psutil.wait_procs(family, timeout=20)  # a backend may answer for a moment after its postmaster is gone
         for _ in range(2):
             with pytest.raises(StoreUnavailable):
                 agent.remember("while it was down")

@@ -35,6 +35,7 @@ def fill(memory: Memory) -> None:
     agent.remember("Blue paint that keeps its colour is sold in Turin", kind="fact")
     for session in ("a", "b"):
         agent.remember("Ann and I bought the tent in a shop in Turin", session=session)
+    agent.remember("A tent needs air", role="assistant", session="advice")
     agent.helpful(items[1].id, True)
 
 
@@ -46,7 +47,7 @@ def test_every_part_that_occurs_is_explained_and_every_explanation_occurs(place:
     agent.remember("A storm tore the tent", occurred_at=datetime(2025, 3, 10, tzinfo=UTC))
     hits = [
         hit
-        for question in (QUESTION, "What did the storm do to my tent in March 2025?")
+        for question in (QUESTION, "What did you say about my tent?", "What did the storm do to my tent in March 2025?")
         for hit in agent.recall(question)
     ]
     assert {name for hit in hits for name, _ in hit.why} | {"asked", "learned"} == set(PARTS)  # those: test_adapt

@@ -142,8 +142,8 @@ def test_an_exact_repetition_steps_back_and_distinct_turns_stay(place: Place) ->
     hits = agent.recall("why does the upload of large files fail behind the proxy?")
     assert len(hits) == 3
     lowered = [hit for hit in hits if "repeats" in dict(hit.why)]
-    assert [hit.item.session for hit in lowered] == ["a"]  # the newer of the two stands for both
-    assert hits[0].item.session == "b"
+    assert [hit.item.session for hit in lowered] == ["b"]  # the first of the two stands for both
+    assert hits[0].item.session == "a"
     assert lowered[0].score == pytest.approx(hits[0].score / 2, rel=0.2)  # what repeats has no news
 
 

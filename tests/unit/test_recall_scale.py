@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 import engrain
-from engrain.recall import cache, hops, news, pool, recaller
+from engrain.recall import cache, hops, news, pool, recaller, vectors
+from engrain.recall.postings import Postings
 from engrain.recall.segment import Segment
 from engrain.recall.view import Pool
 from engrain.store.port import Row
@@ -108,7 +112,7 @@ def test_another_process_costs_only_what_it_wrote(place: Place) -> None:
 
 
 def test_the_longest_unused_scope_is_dropped(place: Place) -> None:
-    memory = place.open(cache_rows=1000)
+    memory = place.open(cache_rows=2 * (450 + cache.EMPTY))
     for name in ("one", "two", "three"):
         memory.agent(name).remember_many(talk(450))
     for name in ("one", "two", "one", "three"):
@@ -146,3 +150,99 @@ def test_ids_of_any_length_are_told_apart() -> None:
     assert segment.alive.rows.tolist() == [True, False, True]
     segment.apply([row(names[0], 6)])
     assert segment.alive.rows.tolist() == [False, False, True, True]
+
+
+def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, value in (
+        (recaller, "LARGE", 100),
+        (news, "LARGE", 100),
+        (hops, "LARGE", 100),
+        (pool, "WIDTH", 8),
+        (pool, "SAMPLED", 2),
+        (vectors, "_SAMPLE", 100),
+    ):
+        monkeypatch.setattr(module, name, value)
+
+
+def answers(agent: engrain.Agent) -> list[tuple[str, float]]:
+    """Also to questions whose words most items hold, so that many tie."""
+    dice = random.Random(2)
+    asked = [" ".join(dice.sample(WORDS, 3)) for _ in range(12)] + ["alike", "nothing of it", *WORDS[-3:]]
+    return [(hit.item.id, hit.score) for one in asked for hit in agent.recall(one, limit=20, min_score=0.0)]
+
+
+def alike(n: int) -> list[dict[str, object]]:
+    """Talk, and as many items that nothing but their ids and sessions tells apart."""
+    same: list[dict[str, object]] = [{"content": "all of these are alike", "session": f"t{m}"} for m in range(n)]
+    return [*talk(n), *same]
+
+
+def test_a_large_scope_that_was_caught_up_scores_as_one_loaded_afresh(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_is_large(monkeypatch)
+    memory = place.open(world=SimulatedWorld(), echo_minutes=0.0)
+    agent = memory.agent("reader")
+    items = agent.remember_many(alike(300))
+    assert agent.recall("alike")
+    for item in (*items[:90], *items[300::2]):  # now the first sessions come last
+        agent.update(item.id, importance=6.0)
+    warm = answers(agent)
+    memory.recaller.forget()
+    assert answers(agent) == warm
+
+
+def test_invisible_rows_change_no_digit_of_a_large_scope(
+    make_place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_is_large(monkeypatch)
+    found = []
+    for hidden in (False, True):
+        home = make_place()
+        with home.open(world=SimulatedWorld(seed=7), echo_minutes=0.0) as other:
+            rows = [{**row, "content": f"{row['content']} too", "visibility": "team"} for row in alike(300)[::-1]]
+            if hidden:  # told first, in the sessions of what is seen, in another order
+                other.agent("teller", team="theirs").remember_many(rows)
+        memory = home.open(world=SimulatedWorld(seed=1), echo_minutes=0.0)
+        memory.agent("teller", team="theirs").remember_many([{**row, "visibility": "public"} for row in alike(300)])
+        found.append(answers(memory.agent("reader", team="ours")))
+    assert len(found[0]) > 200
+    assert found[0] == found[1]
+
+
+def test_roles_of_invisible_rows_are_not_gone_through(place: Place) -> None:
+    memory = place.open()
+    other, agent = memory.agent("teller", team="theirs"), memory.agent("reader")
+    other.remember("what everybody may see", visibility="public", role="Ann")
+    rows = [{"content": "hidden", "role": f"role {n}", "visibility": "team"} for n in range(200)]
+    other.remember_many(rows)
+    agent.remember("what I said", role="user")
+    view = memory.recaller._segments.view(agent.scope, memory.embedder)
+    assert sorted(role for known in view.roles for _, role in known) == ["Ann", "user"]
+    assert view.roles is view.roles
+    assert dict(agent.recall("what did Ann say everybody may see?")[0].why).get("speaker", 0) > 0
+
+
+def test_scopes_without_items_are_bounded_too(place: Place) -> None:
+    memory = place.open(cache_rows=1000)
+    memory.agent("one").remember("a xylophone")
+    for number in range(30):
+        assert memory.agent(f"nobody{number}").recall("xylophone") == []
+        assert len(memory.recaller._segments._scopes) <= 1000 // cache.EMPTY
+    assert memory.agent("one").recall("xylophone")
+
+
+def test_a_question_of_many_terms_costs_no_more_than_they_and_the_tail_are_long() -> None:
+    postings = Postings()
+    terms = np.random.default_rng(1).integers(0, 5000, 4000).astype(np.uint32)
+    postings.add(terms, np.arange(4000, dtype=np.int32), np.arange(4000).astype(np.uint16))
+    asked = np.random.default_rng(2).permutation(8000).astype(np.uint32)
+    snapshot = postings.snapshot()
+    tracemalloc.start()
+    sizes, rows, counts = snapshot.find(asked)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8_000_000  # 32 million comparisons would take 32
+    expected = [np.flatnonzero(terms == term) for term in asked]
+    assert sizes.tolist() == [len(one) for one in expected]
+    assert rows.tolist() == counts.tolist() == np.concatenate(expected).tolist()

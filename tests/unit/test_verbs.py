@@ -276,6 +276,13 @@ def test_text_that_is_none_is_refused(kind: str, text: str, says: str) -> None:
     assert "it must be" in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", ["object", "json", "rows"])
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 200_000, '{"a":' + "[" * 200_000])
+def test_json_without_a_bottom_is_refused(kind: str, text: str) -> None:
+    with pytest.raises(InvalidField, match=r"it (must be|is nested too deeply)"):
+        Field("it", kind, "").from_text(text)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),

@@ -14,6 +14,7 @@ PARTS = {  # each fits beside its number and bar in a line of 80 characters
     "around": "the turns around it are like the question",
     "speaker": "the question names who said it",
     "user": "the user said it",
+    "assistant": "the assistant said it, as was asked for",
     "news": "it says things that nobody said before it",
     "asks": "it asks, and so tells less",
     "when": "it is of the time that the question names",

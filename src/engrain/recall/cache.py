@@ -15,6 +15,7 @@ from engrain.world import World
 
 SHARED = "shared"
 ADAPT = "adapt"  # the scope that changes with a tenant's adapter
+EMPTY = 100  # passages that a scope counts for beside its own: its arrays and locks need room, too
 AT_ONCE = 5_000  # rows of one read, so that a large scope is not held twice; more than an item has passages
 
 
@@ -39,7 +40,8 @@ class Segments:
 
     def view(self, scope: Scope, embedder: Embedder) -> View:
         """What the scope may see now. Costs one small read when nothing has changed."""
-        tenant, own, loaded = scope.tenant, f"agent:{scope.agent}", self.loaded
+        tenant, own = scope.tenant, f"agent:{scope.agent}"
+        loaded, scopes = self.loaded, len(self._scopes)
         asked = {"tenant": tenant, "names": [own, SHARED, ADAPT]}
         states = {row["name"]: (int(row["seq"]), int(row["purges"])) for row in self._store.read("scope_states", asked)}
         self.adapted[tenant] = states.get(ADAPT, (0, 0))[0]
@@ -55,7 +57,7 @@ class Segments:
                 segment = self._caught_up(mine, tenant, scope.agent, states.get(own, (0, 0)), embedder)
                 shared = self._caught_up(common, tenant, None, states[SHARED], embedder)
                 view = self._view(mine, segment, shared, (segment.version, shared.version, mates), scope, mates)
-        if self.loaded != loaded:
+        if self.loaded != loaded or len(self._scopes) > scopes:
             self._evict()
         return view
 
@@ -91,6 +93,15 @@ class Segments:
             segment = held.segment = Segment(embedder.name, embedder.dim, shared=agent is None)
             segment.purges = purges
             held.views.clear()
+        try:
+            self._catch_up(segment, tenant, agent, seq, purges)
+        except BaseException:  # it may be half of what it should be: the next recall loads afresh
+            held.segment = None
+            held.views.clear()
+            raise
+        return segment
+
+    def _catch_up(self, segment: Segment, tenant: str, agent: str | None, seq: int, purges: int) -> None:
         whose = {"tenant": tenant} if agent is None else {"tenant": tenant, "agent": agent}
         if seq > segment.seq:
             self._load(segment, whose, 0 if segment.seq else seq)
@@ -99,7 +110,6 @@ class Segments:
             name = "segment_shared_ids" if agent is None else "segment_ids"
             segment.keep_only(row["id"] for row in self._store.read(name, whose))
             segment.purges = purges
-        return segment
 
     def _load(self, segment: Segment, whose: dict[str, str], settled: int) -> None:
         """Take in what has changed, in the order (change, id), in pieces. What an empty segment reads comes once, but
@@ -141,7 +151,7 @@ class Segments:
     def _evict(self) -> None:
         """Drop the longest unused until the rest fits; the last used one stays, however large."""
         with self._lock:
-            sizes = {key: held.segment.passages if held.segment else 0 for key, held in self._scopes.items()}
+            sizes = {key: EMPTY + (held.segment.passages if held.segment else 0) for key, held in self._scopes.items()}
             total = sum(sizes.values())
             for key in list(self._scopes)[:-1]:
                 if total <= self._most:

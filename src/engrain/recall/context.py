@@ -13,7 +13,7 @@ ALIKE = 0.8  # share of terms in common (Jaccard) from which the second of two i
 HEADER = "What is remembered, most relevant first:"
 FEWEST = 15  # characters of an item that are worth its label
 TOKEN = 3  # characters, about
-LEAST = 0.02  # score under which an item is no knowledge worth a prompt's room
+LEAST = 0.004  # score under which an item is no knowledge worth a prompt's room
 
 
 def count_tokens(text: str) -> int:

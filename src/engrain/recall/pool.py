@@ -31,14 +31,14 @@ def pool(view: View, question: Question, weights: Weights, admitted: Mask, most:
     together += weights.session * relative(sessions)[view.group]
     together += weights.meaning * relative(alike) + weights.around * relative(cosine)
     width = max(WIDTH, 2 * most)
-    chosen = [_best(measure, width) for measure in (words, cosine, alike, together)]
+    chosen = [_best(view, measure, width) for measure in (words, cosine, alike, together)]
     if not admitted.all():
-        chosen.append(_best(np.where(admitted, together, np.float32(-1)), width))
+        chosen.append(_best(view, np.where(admitted, together, np.float32(-1)), width))
     core = np.zeros(view.n, np.bool_)
     for places in chosen:
         core[places] = True
     if np.count_nonzero(core) < most:  # next to nothing in common: any will do
-        core[np.flatnonzero(admitted)[-most:]] = True
+        core[_by_lot(view, np.flatnonzero(admitted), most)] = True
     kept, centres = core.copy(), np.flatnonzero(core)
     for step in (*range(-REACH, 0), *range(1, REACH + 1)) if not view.alone else ():
         beside = (centres + step).clip(0, view.n - 1)
@@ -47,8 +47,8 @@ def pool(view: View, question: Question, weights: Weights, admitted: Mask, most:
     return Pool(view, near, found, meaning, sessions)
 
 
-def _best(measure: Floats, width: int) -> Wide:
-    """The places of the greatest values above 0; among equals whichever."""
+def _best(view: View, measure: Floats, width: int) -> Wide:
+    """The places of the greatest values above 0; among equals by lot."""
     border = np.float32(0)
     if len(measure) > 4 * SAMPLED * width:  # every so many-th value tells about where the border lies
         sample = measure[::SAMPLED]
@@ -60,4 +60,13 @@ def _best(measure: Floats, width: int) -> Wide:
     if len(good) <= width:
         return good
     values = measure[good]
-    return good[np.argpartition(values, len(good) - width)[len(good) - width :]]
+    least = np.partition(values, len(good) - width)[len(good) - width]
+    above, equal = good[values > least], good[values == least]
+    return np.concatenate([above, _by_lot(view, equal, width - len(above))])
+
+
+def _by_lot(view: View, places: Wide, most: int) -> Wide:
+    """Some of these places, whatever their order."""
+    if len(places) <= most:
+        return places
+    return places[np.argpartition(view.lots[places], most)[:most]]

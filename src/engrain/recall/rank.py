@@ -10,10 +10,10 @@ score = confidence × (Σ weight × signal) × (1 + Σ weight × lift) / (1 + gr
   question itself; importance; recency; helpfulness.
 - *Confidence*, 0..1, is the same for all hits of a question: the probability that the visible items hold an answer at
   all, from two measures that need no comparison: the greatest share of the question's information that 5 turns hold,
-  and the greatest cosine (as it is: in a scope of one subject nothing would stand out of what all have in common,
-  though every item may answer). Logistic regression on 1,376 questions asked of the
-  memory that holds their answer and of another one's. Under 0.02 (the gate): 0.1 % of the answerable, 13 % of
-  the others; under 0.1: 2 % and 59 %; under 0.3: 8 % and 83 %.
+  the speaker it names and the time it asks for among it, and the greatest cosine (as it is: in a scope of one subject
+  nothing would stand out of what all have in common, though every item may answer). Logistic regression on 1,376
+  questions asked of the memory that holds their answer and of another one's. Under 0.004 (the gate): none of the
+  answerable, 11 % of the others; under 0.1: 1 % and 77 %; under 0.3: 4 % and 89 %.
 
 ``bench/fit.py`` made the numbers and says how sure they are; docs/benchmarks.md has the result.
 """
@@ -21,19 +21,19 @@ score = confidence × (Σ weight × signal) × (1 + Σ weight × lift) / (1 + gr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from engrain.recall.analyze import analyze
 from engrain.recall.columns import Floats, Mask
-from engrain.recall.dates import fit, times
+from engrain.recall.dates import fit
 from engrain.recall.news import news
 from engrain.recall.question import Question
 from engrain.recall.vectors import meanings
 from engrain.recall.view import View
-from engrain.recall.words import REACH, Bm25, score_words
+from engrain.recall.words import REACH, Bm25, Words, information, score_words
 
 DAY = 86_400_000_000  # µs
 ITEM, EPISODE, SESSION = Bm25(1.2, 0.6), Bm25(1.2, 0.5), Bm25(4.0, 1.0)
@@ -52,23 +52,25 @@ class Weights:
     around: float = 0.32
     speaker: float = 0.15
     user: float = 0.31
+    assistant: float = 0.31  # when the question asks what it said
     news: float = 0.19
     asks: float = 0.12  # taken away from what asks instead of telling
     when: float = 0.60
     importance: float = 0.05  # at 10; as much less at 1
     recency: float = 0.02  # now; half of it after ``half_life`` days
+    silence: float = 9.0  # what ``speaker`` and ``when`` weigh more where no item has a word of the question
     half_life: float = 30.0
     helpful: float = 0.10
     spread: float = 0.97  # what each better item of the same session leaves of a score
     item: Bm25 = ITEM
     episode: Bm25 = EPISODE
     whole: Bm25 = SESSION
-    bias: float = -6.1  # confidence: 1 / (1 + exp(-(bias + covered × share + cosine × cosine)))
-    covered: float = 9.0
-    cosine: float = 2.8
-    bias_words: float = -4.7  # the same when no vector can be compared, or the embedder's cosines are not calibrated
-    covered_words: float = 9.8
-    gate: float = 0.02  # least confidence at which anything is returned when no min_score is given
+    bias: float = -7.8  # confidence: 1 / (1 + exp(-(bias + covered × share + cosine × cosine)))
+    covered: float = 11.6
+    cosine: float = 2.4
+    bias_words: float = -6.6  # the same when no vector can be compared, or the embedder's cosines are not calibrated
+    covered_words: float = 12.1
+    gate: float = 0.004  # least confidence at which anything is returned when no min_score is given
     apart: float = 0.25  # an item without a word in common needs this cosine
 
 
@@ -76,13 +78,14 @@ class Weights:
 class Measures:
     """What is known of each item. ``signals`` [names, items]: relative to the best item, 0..1; ``lifts``: -1..1, those
     that can apply to this question; ``share``: of the weights of all signals, those of the signals that the item has;
-    ``covered`` and ``cosine`` as they are."""
+    ``covered``, ``said`` (the share of the question's words that any item covers) and ``cosine`` as they are."""
 
     names: tuple[str, ...]
     signals: Floats
     lifts: dict[str, Floats]
     share: Floats
     covered: Floats
+    said: float
     cosine: Floats
 
 
@@ -102,6 +105,7 @@ class Ranking:
 def measure(view: View, question: Question, weights: Weights) -> Measures:
     """The signals and lifts of every visible item. Arithmetic per item never depends on where its row lies."""
     words = score_words(view, question.terms, weights.item, weights.episode, weights.whole, question.mute)
+    lifts = _lifts(view, question, weights)
     cosine, alike = map(view.per_item, meanings(view, question.vector, question.bare))
     kin, share = _with_vectors(view, weights)
     signals = {
@@ -112,13 +116,27 @@ def measure(view: View, question: Question, weights: Weights) -> Measures:
         "around": view.window(np.maximum(cosine, 0), REACH) / kin,
     }
     lines = relative(np.stack(list(signals.values())))
-    return Measures(tuple(signals), lines, _lifts(view, question, weights), share, words.covered, cosine)
+    return Measures(tuple(signals), lines, lifts, share, *_covered(view, words, lifts), cosine)
+
+
+def _covered(view: View, words: Words, lifts: Mapping[str, Floats]) -> tuple[Floats, float]:
+    """(the share of the question's information that each item and the turns around it hold, 0..1; the greatest share
+    of its words alone). The speaker it names and the time it asks for count as much as a word that nobody used yet."""
+    covered, total = words.covered, words.total
+    for name in ("speaker", "when"):
+        if name in lifts:
+            weight = information(view.passages, 0)
+            covered, total = covered + np.float32(weight) * lifts[name], total + weight
+    said = float(words.covered.max(initial=0.0)) / words.total if words.total else 0.0
+    return covered / np.float32(total or 1.0), said
 
 
 def rank(view: View, question: Question, weights: Weights) -> Ranking:
     """Score every visible item."""
     found = measure(view, question, weights)
     most = {name: float(getattr(weights, name)) for name in found.lifts}
+    for name in most.keys() & {"speaker", "when"}:  # the less the words say, the more it matters who, and when
+        most[name] += weights.silence * (1 - found.said) ** 12
     possible = sum(most.values()) - most["asks"] + weights.helpful
     confidence = _confidence(found, question, weights)
     weighted = np.array([getattr(weights, name) for name in found.names], np.float32)
@@ -177,24 +195,27 @@ def _lifts(view: View, question: Question, weights: Weights) -> dict[str, Floats
         "recency": np.exp2(ages * (-1 / (DAY * weights.half_life))).astype(np.float32),
         "news": news(view),
         # Who asks a friend tells little; what a user asks for is what the user wanted.
-        "asks": -items["asks"].astype(np.float32) * (np.float32(1) if user is None else 1 - user),
+        "asks": -items["asks"].astype(np.float32) * (np.float32(1) if user is None or question.answered else 1 - user),
     }
     if question.named:
         named = _said_by(view, lambda role: not question.named.isdisjoint(analyze(role)))
         found["speaker"] = nothing if named is None else named
-    if user is not None and not question.answered:
+    if question.answered:
+        assistant = _said_by(view, lambda role: role.lower() == "assistant")
+        if assistant is not None:
+            found["assistant"] = assistant
+    elif user is not None:
         found["user"] = user
-    asked = times(question.text, question.now, int(items["time"].min(initial=question.now)))
-    if asked:
-        found["when"] = fit(items["time"], asked)
+    if question.asked:
+        found["when"] = fit(items["time"], question.asked)
     return found
 
 
 def _said_by(view: View, right: Callable[[str], bool]) -> Floats | None:
-    """1 for items whose role is right, else 0; None when no visible item has such a role. A view has few roles."""
+    """1 for items whose role is right, else 0; None when no visible item has such a role."""
     out = None
-    for part, start, end in view.shares():
-        roles = [n for n, role in enumerate(part.roles) if right(role)]
+    for (_, start, end), known in zip(view.shares(), view.roles, strict=True):
+        roles = [n for n, role in known if right(role)]
         if roles:
             out = np.zeros(view.n, np.float32) if out is None else out
             out[start:end] = np.isin(view.items["role"][start:end], roles)

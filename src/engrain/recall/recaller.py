@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 
 from engrain.config import Config
 from engrain.errors import InvalidField, InvalidInput
@@ -37,13 +38,15 @@ SPARE = 10  # candidates beyond the limit, for what supersession and near-duplic
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """Candidates in their order. Shapes: rows [k], parts [len(names), k], vectors [k, dim]."""
+    """Candidates in their order. Shapes: rows [k], parts [len(names), k], vectors [k, dim]; alone [k]: which of them
+    are of no session."""
 
     rows: Wide
     ids: list[str]
     names: tuple[str, ...]
     parts: Floats
     vectors: Floats
+    alone: Mask
 
 
 class Recaller:
@@ -93,7 +96,8 @@ class Recaller:
         if not view.n:
             return []
         calibrated = embedder.name == StaticEmbedder.name
-        question = read(query, view.names, embedder.embed, self._world.now(), calibrated)
+        now = self._world.now()
+        question = read(query, view.names, lambda: int(view.items["time"].min()), embedder.embed, now, calibrated)
         admitted = Filter(kinds, tags, session, micros(since), micros(until)).admits(view)
         if view.n > LARGE:
             view = pool(view, question, self._weights, admitted, limit + SPARE)
@@ -108,7 +112,8 @@ class Recaller:
         chosen = _with(ends, self._chosen(scope, view, question, ranking, near, limit + SPARE), view, ranking)
         deserved = {place: ends[row] for place, row in enumerate(chosen.rows.tolist()) if row in ends}
         candidates = self._candidates(scope, ranking, chosen)
-        found = refine(candidates, set(question.terms), chosen.vectors, view.marks(chosen.rows), deserved)
+        held = max((end for _, end in question.asked), default=None)
+        found = refine(candidates, set(question.terms), chosen.vectors, view.marks(chosen.rows), deserved, held)
         good = (one for one in found if (one.score > 0 if min_score is None else one.score >= min_score))
         return [one.hit() for one in islice(good, limit)]
 
@@ -144,7 +149,7 @@ class Recaller:
         if self._feedback is not None:
             trace = Trace(scope, question.now, made_by, question.vector, known, usual, ids, vectors)
             self._feedback.note(trace)
-        return _Chosen(rows, ids, names, parts, vectors)
+        return _Chosen(rows, ids, names, parts, vectors, view.some("unit", rows) < 0)
 
     def _candidates(self, scope: Scope, ranking: Ranking, chosen: _Chosen) -> list[Candidate]:
         """The chosen items with the parts of their scores, helpfulness among them. What others removed since the view
@@ -152,6 +157,7 @@ class Recaller:
         places = {id_: place for place, id_ in enumerate(chosen.ids)}
         names, found = list(places), []
         values = np.rint(chosen.parts.T.astype(np.float64) * 10**DIGITS)  # whole numbers: they sum exactly
+        _fold(values, chosen.names, chosen.alone)
         parts, scores = (values / 10**DIGITS).tolist(), values.sum(axis=1).tolist()
         for start in range(0, len(names), AT_ONCE):
             asked = {"tenant": scope.tenant, "agent": scope.agent, "ids": names[start : start + AT_ONCE]}
@@ -183,4 +189,14 @@ def _with(ends: Mapping[int, float], chosen: _Chosen, view: View, ranking: Ranki
         chosen.names,
         np.concatenate([chosen.parts, parts], axis=1),
         np.concatenate([chosen.vectors, view.vectors(more)]),
+        np.concatenate([chosen.alone, view.some("unit", more) < 0]),
     )
+
+
+def _fold(values: npt.NDArray[np.float64], names: Sequence[str], alone: Mask) -> None:
+    """What stands alone has no turns around it and no session: those parts are its own words and meaning."""
+    place = {name: number for number, name in enumerate(names)}
+    for own, borrowed in (("words", ("wide", "session")), ("meaning", ("around",))):
+        for name in borrowed:
+            values[alone, place[own]] += values[alone, place[name]]
+            values[alone, place[name]] = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,13 +29,9 @@ class Candidate:
     def __init__(self, row: Row, score: float, parts: list[tuple[str, float]], place: int) -> None:
         self._row, self.score, self.parts, self.place = row, score, parts, place
         self.content: str = row["content"]
+        self.role: str | None = row["role"]
         occurred, told = row["occurred_at"], row["told_at"]
         self.age = (told if occurred is None else occurred, told, row["id"])  # greater is newer
-
-    @property
-    def standing(self) -> tuple[Any, ...]:
-        """Greater goes before less among values of one fact: what is of the time that was asked for, then the newer."""
-        return any(name == "when" and value > 0 for name, value in self.parts), *self.age
 
     def move(self, name: str, score: float) -> None:
         """Give it another score, and the difference a name."""
@@ -55,15 +50,16 @@ def refine(
     vectors: Floats,
     marks: npt.NDArray[np.uint8],
     ends: Mapping[int, float],
+    until: int | None = None,
 ) -> list[Candidate]:
     """Candidates in their final order. ``terms``: those of the question. ``vectors``: float32[any, dim] of unit length,
     zeros without one. ``marks``: see ``View.marks``; a line each for the same. ``ends``: by place, the score that the
-    end of a chain deserves."""
+    end of a chain deserves. ``until``: the end (µs UTC) of the time that was asked for."""
     found = list(candidates)
     _order(found)
     top = found[:EXAMINED]
-    for family in families([one.content for one in top], terms):
-        _newest_first([top[place] for place in family])
+    for family in families([one.content for one in top], [one.role for one in top], terms):
+        _newest_first([top[place] for place in family], until)
     for one in found:
         one.move("hop", max(one.score, ends.get(one.place, 0.0)))
     _order(found)
@@ -79,10 +75,14 @@ def _order(found: list[Candidate]) -> None:
     found.sort(key=lambda one: (one.score, *one.age), reverse=True)
 
 
-def _newest_first(members: list[Candidate]) -> None:
-    """Deal the scores of a family of conflicting facts out again: the best to the newest of the time asked for."""
+def _newest_first(members: list[Candidate], until: int | None) -> None:
+    """Deal the scores of a family of conflicting facts out again: the best to the newest, or to what held at the end of
+    the time that was asked for. What is of that time itself stays where that has lifted it."""
+    if until is not None:
+        members = [one for one in members if all(name != "when" or value <= 0 for name, value in one.parts)]
     scores = sorted((one.score for one in members), reverse=True)
-    for one, score in zip(sorted(members, key=lambda one: one.standing, reverse=True), scores, strict=True):
+    order = sorted(members, key=lambda one: (until is None or one.age[0] < until, *one.age), reverse=True)
+    for one, score in zip(order, scores, strict=True):
         one.move("newer" if score > one.score else "superseded", score)
 
 
@@ -97,7 +97,8 @@ def _repeats_down(found: list[Candidate], vectors: Floats, marks: npt.NDArray[np
     near &= common >= ROUGHLY * (common.diagonal() + common.diagonal()[:, None] - common)
     down: set[int] = set()
     for later, earlier in np.argwhere(near).tolist():
-        if earlier not in down and later not in down and _alike(found[later].content, found[earlier].content):
+        said = found[later].role == found[earlier].role
+        if said and earlier not in down and later not in down and _alike(found[later].content, found[earlier].content):
             down.add(later)
             found[later].move("repeats", found[later].score * REPEATED)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect
 from collections.abc import Iterable, Sequence
-from itertools import compress
+from dataclasses import dataclass
+from itertools import compress, pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from engrain.recall.analyze import ANALYZER
-from engrain.recall.columns import Column, Ints, Names
+from engrain.recall.columns import Column, Floats, Ints, Names, Wide
+from engrain.recall.damage import FURTHEST, error_of, tag_set
 from engrain.recall.index import unpack
-from engrain.recall.postings import Postings
+from engrain.recall.postings import Counts, Postings, Terms
 from engrain.store.port import Row
 
 FOREVER = np.iinfo(np.int64).max
@@ -36,6 +37,47 @@ SEQ, NUMBER = 12, 13  # places of two columns in a row of segment_changes
 _ORDER = ("unit", "time", "created", "id")  # neighbours of a session lie beside each other
 MARK = 128  # bits by which passages that hold the same terms are told from others
 _FEW = 64  # rows that are sorted in one by one
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Rows of segment_changes as arrays. ``heads`` and ``same``: which of them begin an item, and which have a vector
+    that can be compared; ``sizes``: the distinct terms of each."""
+
+    items: dict[str, npt.NDArray[Any]]
+    heads: Wide
+    length: Ints
+    hashes: Terms
+    counts: Counts
+    sizes: Wide
+    same: Wide
+    matrix: npt.NDArray[np.int8]
+    scale: Floats
+
+    @property
+    def sound(self) -> bool:
+        """Whether the numbers can be right. FURTHEST for times, of which ``expires`` may be FOREVER."""
+        items, length = self.items, self.length
+        times = [items["time"], items["created"], items["expires"][items["expires"] != FOREVER]]
+        return bool(
+            len(self.hashes) == len(self.counts)
+            and length.min() >= 0
+            and ((self.sizes <= length) & (self.sizes >= np.sign(length))).all()
+            and np.isfinite(items["importance"]).all()
+            and all(abs(one).max(initial=0) < FURTHEST for one in times)
+            and ((self.scale >= 0) & (self.scale <= 1e30)).all()
+        )
+
+
+def _in_order(ids: Sequence[str], numbers: Sequence[int | None], heads: Sequence[bool]) -> bool:
+    """Whether the passages of each item are all there and follow each other from the first on."""
+    if all(heads):
+        return True
+    rows = list(zip(ids, numbers, strict=True))
+    return all(
+        not number or (id_ == before and number == (last or 0) + 1)
+        for (before, last), (id_, number) in pairwise([(None, None), *rows])
+    )
 
 
 class Segment:
@@ -84,19 +126,27 @@ class Segment:
 
     def apply(self, changes: Sequence[Row], settled: int = 0) -> None:
         """Take in rows of segment_changes, in their order: the passages of one item follow each other. What has a
-        change number up to ``settled`` is known to be new here."""
+        change number up to ``settled`` is known to be new here. Raises StoreCorrupt for rows that cannot be right:
+        then nothing of them was taken in."""
         if not changes:
             return
-        self.version += 1
-        self.seq = max(self.seq, int(changes[-1][SEQ]))  # rows come in the order of their change
-        if self.alive.size:
-            self._bury([row[0] for row in changes if row[SEQ] > settled and not row[NUMBER]])
         # Active, and if another's, not private again: it was shared once.
         shown = [row for row in changes if row[2] == "active" and not (self.shared and row[3] == "private")]
-        if shown:
-            self._take(*zip(*shown, strict=True))
+        read = self._checked(shown) if shown else None
+        self.version += 1
+        if self.alive.size:
+            self._bury([row[0] for row in changes if row[SEQ] > settled and not row[NUMBER]])
+        if read is not None:
+            self._take(read)
+        self.seq = max(self.seq, int(changes[-1][SEQ]))  # rows come in the order of their change
 
-    def _take(
+    def _checked(self, rows: Sequence[Row]) -> _Read:
+        try:
+            return self._read(*zip(*rows, strict=True))
+        except (AttributeError, OverflowError, RecursionError, TypeError, ValueError) as error:
+            raise error_of(rows) or error from error
+
+    def _read(
         self, ids: Sequence[str], agents: Sequence[str], _states: Sequence[str], visibilities: Sequence[str],
         kinds: Sequence[str], tags: Sequence[str], sessions: Sequence[str | None], roles: Sequence[str | None],
         importances: Sequence[float], told: Sequence[int], occurred: Sequence[int | None],
@@ -104,8 +154,9 @@ class Segment:
         lengths: Sequence[int | None], terms: Sequence[bytes | None], vectors: Sequence[bytes | None],
         scales: Sequence[float | None], embedders: Sequence[str | None], analyzers: Sequence[str | None],
         asks: Sequence[int],
-    ) -> None:  # fmt: skip
-        """The columns of segment_changes: by position and a column at a time, because a scope has many rows."""
+    ) -> _Read:  # fmt: skip
+        """The columns of segment_changes: by position and a column at a time, because a scope has many rows. Raises
+        whatever comes of values that cannot be right, at the least ValueError."""
         heads = [not number for number in numbers]  # the first passage of an item, or what stands for none
         columns: dict[str, Any] = {
             "id": [one.encode() for one in ids],
@@ -121,39 +172,49 @@ class Segment:
             "public": [seen == "public" for seen in visibilities],
             "asks": asks,
         }
-        base = self.length.size
-        for name, column in self.items.items():
-            # Ids are as wide as they are: only a column knows how wide all are.
-            kind = np.bytes_ if name == "id" else FIELDS[name]
-            column.extend(np.array(list(compress(columns[name], heads)), kind))
-        first = (np.flatnonzero(heads) + base).astype(np.int32)
-        self.first.extend(first)
-        self.alive.extend(np.ones(len(first), np.bool_))
+        # Ids are as wide as they are: only a column knows how wide all are.
+        items = {
+            name: np.array(list(compress(columns[name], heads)), np.bytes_ if name == "id" else kind)
+            for name, kind in FIELDS.items()
+        }
         # What is not indexed yet, or by another analyzer, has an empty passage: no word finds it.
         known = [analyzer == ANALYZER for analyzer in analyzers]
-        self.length.extend(np.array([n if good else 0 for n, good in zip(lengths, known, strict=True)], np.int32))
+        length = np.array([n if good else 0 for n, good in zip(lengths, known, strict=True)], np.int32)
         hashes, counts, sizes = unpack(
             [blob if good and blob else b"" for blob, good in zip(terms, known, strict=True)]
         )
-        passages = np.arange(base, base + len(ids), dtype=np.int32)
-        held = np.repeat(passages, sizes)
-        self.postings.add(hashes, held, counts)
-        bits = np.zeros((len(ids), MARK), np.bool_)
-        bits[held - base, hashes & np.uint32(MARK - 1)] = True
-        self.mark.extend(np.packbits(bits, axis=1))
         same = [name == self.embedder and vector is not None and len(vector) == self.dim
                 for name, vector in zip(embedders, vectors, strict=True)]  # fmt: skip
-        if any(same):
-            blobs: list[Any] = list(compress(vectors, same))
-            self.matrix.extend(np.frombuffer(b"".join(blobs), np.int8).reshape(-1, self.dim))
-            self.scale.extend(np.array(list(compress(scales, same)), np.float32))
-            self.vector_of.extend(passages[same])
+        blobs: list[Any] = list(compress(vectors, same))
+        matrix = np.frombuffer(b"".join(blobs), np.int8).reshape(len(blobs), self.dim)
+        read = _Read(items, np.flatnonzero(heads), length, hashes, counts, sizes, np.flatnonzero(same), matrix,
+                     np.array(list(compress(scales, same)), np.float32))  # fmt: skip
+        if not (_in_order(ids, numbers, heads) and read.sound):
+            raise ValueError("rows of segment_changes cannot be right")
+        return read
+
+    def _take(self, read: _Read) -> None:
+        base, n = self.length.size, len(read.length)
+        for name, column in self.items.items():
+            column.extend(read.items[name])
+        self.first.extend((read.heads + base).astype(np.int32))
+        self.alive.extend(np.ones(len(read.heads), np.bool_))
+        self.length.extend(read.length)
+        passages = np.arange(base, base + n, dtype=np.int32)
+        held = np.repeat(passages, read.sizes)
+        self.postings.add(read.hashes, held, read.counts)
+        bits = np.zeros((n, MARK), np.bool_)
+        bits[held - base, read.hashes & np.uint32(MARK - 1)] = True
+        self.mark.extend(np.packbits(bits, axis=1))
+        self.matrix.extend(read.matrix)
+        self.scale.extend(read.scale)
+        self.vector_of.extend(passages[read.same])
 
     def _tag_set(self, text: str) -> int:
         """The number of a set of tags, from its JSON."""
         found = self._tag_texts.get(text)
         if found is None:
-            found = self._tag_texts[text] = self.tags[frozenset(json.loads(text))]
+            found = self._tag_texts[text] = self.tags[tag_set(text)]
         return found
 
     @property

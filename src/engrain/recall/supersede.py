@@ -11,8 +11,9 @@ LEAST = 3  # ... and so many words at least
 LONGEST = 400  # characters; longer items are narratives, not facts with a value
 
 
-def families(contents: Sequence[str], asked: set[int]) -> list[list[int]]:
-    """Groups (of two or more, by position) of contents that differ in one run of words only. A run that holds a term of
+def families(contents: Sequence[str], roles: Sequence[str | None], asked: set[int]) -> list[list[int]]:
+    """Groups (of two or more, by position) of contents that one speaker said and that differ in one run of words only:
+    "I live in Ulm" of two people is no change, nor is a word of thanks said twice. A run that holds a term of
     the question which the shared words lack is a subject, not a value: such contents speak of different things."""
     split = [_words(content) for content in contents]
     found: list[list[int]] = []
@@ -21,7 +22,9 @@ def families(contents: Sequence[str], asked: set[int]) -> list[list[int]]:
         if first in taken or not words:
             continue
         family = [first] + [
-            other for other in range(first + 1, len(split)) if other not in taken and _same(words, split[other], asked)
+            other
+            for other in range(first + 1, len(split))
+            if other not in taken and roles[other] == roles[first] and _same(words, split[other], asked)
         ]
         if len(family) > 1:
             taken.update(family)
@@ -43,7 +46,7 @@ def _same(one: list[str], other: list[str], asked: set[int]) -> bool:
     tail = 0
     while tail < shorter - head and one[-1 - tail] == other[-1 - tail]:
         tail += 1
-    if head + tail < max(LEAST, SHARE * shorter):
+    if head + tail < max(LEAST, SHARE * shorter) or one == other:
         return False
     shared = set(analyze(" ".join([*one[:head], *one[len(one) - tail :]])))
     values = {term for words in (one, other) for term in analyze(" ".join(words[head : len(words) - tail]))}

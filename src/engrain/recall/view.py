@@ -20,6 +20,7 @@ from engrain.recall.segment import FOREVER, Segment
 from engrain.recall.web import Web
 
 GENERIC = frozenset(("user", "assistant", "system", "tool", "human", "ai"))  # roles that name nobody
+_ODD = np.uint64(0x9E3779B97F4A7C15)  # of the golden ratio: Fibonacci hashing (Knuth, TAOCP 3, 6.4)
 
 
 class Part:
@@ -110,6 +111,8 @@ class View:
         self.starts: Wide = np.flatnonzero(~joined)
         self.norms: dict[object, list[Floats]] = {}  # of BM25, by its settings
         self._names: frozenset[int] | None = None
+        self._roles: list[list[tuple[int, str]]] | None = None
+        self._lots: npt.NDArray[np.uint64] | None = None
         self.middle: tuple[Floats, float] | None = None  # kept for ``vectors``
         self.apart: Floats | None = None
         self.news: Floats | None = None  # kept for ``news``
@@ -223,17 +226,35 @@ class View:
         return out
 
     @property
+    def roles(self) -> list[list[tuple[int, str]]]:
+        """(number, text) of the roles of each part's visible items: a segment knows more than they have."""
+        if self._roles is None:
+            found = []
+            for part, start, end in self.shares():
+                there = np.bincount(self.items["role"][start:end] + 1)  # np.unique would load numpy.ma: 8 ms
+                found.append([(n - 1, part.roles[n - 1]) for n in np.flatnonzero(there).tolist() if n])
+            self._roles = found
+        return self._roles
+
+    @property
+    def lots(self) -> npt.NDArray[np.uint64]:
+        """A number drawn from each item's id and nothing else: samples and ties that go by it do not depend on the
+        order of rows, nor on rows that are not visible."""
+        if self._lots is None:
+            found = []
+            for part, a, b in self.shares():
+                names = part.columns["id"][self.row[a:b]]
+                signs = names.view(np.uint8).reshape(len(names), names.itemsize)
+                # A column may be wider than its texts: the zeros behind them add nothing.
+                found.append(signs @ np.cumprod(np.full(names.itemsize, _ODD)))
+            self._lots = np.concatenate(found) >> np.uint64(16)  # the lowest bits are those of the last sign
+        return self._lots
+
+    @property
     def names(self) -> frozenset[int]:
         """The hashes of the names of those who speak here; what everyone with such a part is called is no name."""
         if self._names is None:
-            roles: set[str] = set()
-            for (
-                part,
-                start,
-                end,
-            ) in self.shares():  # of the visible rows only: a segment knows more roles than they have
-                there = np.bincount(self.items["role"][start:end] + 1)  # np.unique would load numpy.ma: 8 ms
-                roles.update(part.roles[n - 1] for n in np.flatnonzero(there).tolist() if n)
+            roles = {role for known in self.roles for _, role in known}
             named = (role for role in roles if role.lower() not in GENERIC)
             self._names = frozenset(term for role in named for term in analyze(role))
         return self._names
@@ -281,6 +302,7 @@ class Pool(View):
         self.group, self.alone, self.plain = whole.group[places], whole.alone, whole.plain
         self.sessions = sessions[self.group]
         self._near, self._kin, self._names = {}, {}, whole.names
+        self._roles, self._lots = whole.roles, None
         self.passages, self.until = whole.passages, whole.until
         mine: Wide = places
         sizes = np.ones(self.n, np.int32)

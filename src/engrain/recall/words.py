@@ -18,13 +18,14 @@ MOST = 64  # terms of a question that are looked up: the rarest ones
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Scores per item, unscaled; ``covered`` is the share of the question's information, 0..1, that the window of 5
-    turns around an item holds."""
+    """Scores per item, unscaled; ``covered`` is the information of the question's terms that the window of 5 turns
+    around an item holds, of the ``total`` that they have."""
 
     item: Floats
     wide: Floats  # window of 5 turns
     session: Floats  # rarity counted over sessions
     covered: Floats
+    total: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ class Rare:
 def score_words(
     view: View, terms: Sequence[int], item: Bm25, episode: Bm25, session: Bm25, mute: Collection[int] = ()
 ) -> Words:
-    """BM25 of every visible item and of its surroundings. Terms are distinct hashes; those to ``mute`` count for what
-    is covered and score nothing. All terms are scored at once, in
-    arrays [terms, items], and summed rarest first, so that a sum does not depend on anything but its own numbers."""
+    """BM25 of every visible item and of its surroundings. Terms are distinct hashes; those to ``mute`` count nothing.
+    All terms are scored at once, in arrays [terms, items], and summed rarest first, so that a sum does not depend on
+    anything but its own numbers."""
     found = view.look_up(terms)
     rare = rarest(view, terms, found, mute)
     norms = norms_of(view, item, episode, session)
@@ -74,7 +75,8 @@ def score_words(
         view.per_item(passages),
         _sum(wide, norms[1], rare.idf, episode),
         sessions,
-        covered / np.float32(rare.total or 1.0),
+        covered,
+        rare.total,
     )
 
 
@@ -83,16 +85,21 @@ def rarity(total: int, having: int) -> float:
     return math.log1p((total - having + 0.5) / (having + 0.5))
 
 
+def information(total: int, having: int) -> float:
+    """What a word of a question weighs among the others, with OTHERS more units that lack it: in a memory of three
+    items rarity says little."""
+    return math.log1p((total - having + OTHERS) / (having + 0.5))
+
+
 def rarest(view: View, terms: Sequence[int], found: Found, mute: Collection[int] = ()) -> Rare:
-    """idf over passages. Information, for what a question's words weigh among each other, counts OTHERS more passages
-    without the term: in a memory of three items rarity says little."""
+    """idf and information over passages."""
     total = view.passages
     ranked = sorted(
         (-rarity(total, n), term, number, n)
         for number, (term, n) in enumerate(zip(terms, found.passages.tolist(), strict=True))
     )[:MOST]
     informed = [
-        (number, 0.0 if term in mute else -idf, math.log1p((total - n + OTHERS) / (n + 0.5)), n)
+        (number, 0.0, 0.0, n) if term in mute else (number, -idf, information(total, n), n)
         for idf, term, number, n in ranked
     ]
     there = [one for one in informed if one[3]]

@@ -97,6 +97,8 @@ class Field:
         except ValueError as error:
             detail = f" ({error})" if isinstance(error, json.JSONDecodeError) else ""
             raise InvalidField(f"{self.name} must be {self.expected}, not {_short(given)}{detail}.") from error
+        except RecursionError as error:
+            raise InvalidField(f"{self.name} is nested too deeply: {_short(given)}.") from error
         return self.from_json(given)
 
     def from_json(self, given: Any) -> Any:
