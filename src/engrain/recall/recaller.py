@@ -122,7 +122,7 @@ class Recaller:
         the packaged tokenizer; ("", ()) when nothing is."""
         # An item takes ten tokens at the least.
         hits = self.recall(scope, query, limit=max(5, min(100, max_tokens // 10)))
-        return block(hits, max_tokens)
+        return block(hits, max_tokens, question=query)
 
     def forget(self) -> None:
         """Drop what is held in memory; the next recall loads afresh."""
