@@ -27,8 +27,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Trace:
-    """A question with its best candidates, the best first; copies, of CANDIDATES only. ``made_by``: the embedder and the
-    ranking. Shapes: vector [dim], parts [len(names), k], vectors [k, dim]. ``verdicts``: 1 or -1 by item."""
+    """A question with its best candidates, the best first; copies, of CANDIDATES only. ``made_by``: what embedded
+    it and the ranking. Shapes: vector [dim], parts [len(names), k], vectors [k, dim]. ``verdicts``: 1 or -1 by item."""
 
     scope: Scope
     at: int
