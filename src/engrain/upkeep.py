@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engrain.config import Config
 from engrain.errors import EngrainError
+from engrain.intake.revise import FEEDBACK
 from engrain.intake.writer import SHARED, Indexer, bump
 from engrain.model.decision import Outcome
 from engrain.model.report import Check, Report, counted
@@ -113,6 +114,8 @@ def _plain(row: Any) -> dict[str, Any]:
 
 def examine(store: Store, embedder: Embedder) -> Report:
     """Everything that can be checked without changing anything."""
+    from engrain.recall.traces import unreadable
+
     checks = []
     have, need = store.schema()
     checks.append(Check("schema", have == need, f"version {have}, this engrain needs {need}"))
@@ -132,7 +135,10 @@ def examine(store: Store, embedder: Embedder) -> Report:
     adapters = store.read("adapter_list")
     on = sum(row["in_force"] for row in adapters)
     told = f"on for {on} of {counted(len(adapters), 'tenant')} that gave feedback" if adapters else "no feedback yet"
-    checks.append(Check("adapted recall", True, told))
+    bad = sum(unreadable(store, row["tenant"]) for row in adapters)
+    checks.append(
+        Check("adapted recall", not bad, f"{bad} cannot be read and will be learned anew when used" if bad else told)
+    )
     return Report(tuple(checks))
 
 
@@ -210,6 +216,7 @@ def canary(again: Callable[[], Memory]) -> tuple[Check, ...]:
 def purge_tenant(store: Store, tenant: str) -> None:
     """Delete every row of a tenant."""
     with store.transaction(tenant) as tx:
+        bump(tx, tenant, FEEDBACK)
         for table in _PURGES:
             tx.run("q_clear" if table == "q_values" else f"purge_{table}", {"tenant": tenant})
     store.scrub()

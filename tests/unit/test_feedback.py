@@ -11,43 +11,8 @@ from engrain.errors import StoreError
 from engrain.recall.adapt import LEAST
 from engrain.recall.feedback import KEPT, LATE, Feedback
 from engrain.testing import SimulatedWorld
+from tests.feedback import WORDS, checked, fill, places, teach
 from tests.postgres import Place
-
-WORDS = (
-    "harbour", "violin", "lantern", "glacier", "saffron", "turbine", "compass", "orchard", "velvet", "quarry",
-    "beacon", "thistle", "anchor", "marble", "pepper", "ribbon", "falcon", "cellar", "meadow", "copper", "walnut",
-    "canyon", "bottle", "garden", "pillow", "rocket", "silver", "tunnel", "window", "yellow",
-)  # fmt: skip
-NEW = ("castle", "donkey", "engine", "feather", "guitar", "hammer")
-
-
-def fill(agent: engrain.Agent) -> None:
-    """Of each topic a note that stands first and one that the auditor has checked, which is what helps."""
-    agent.remember_many(
-        [
-            {"content": text}
-            for word in (*WORDS, *NEW)
-            for text in (
-                f"{word} report, {word} numbers",
-                f"checked by the auditor in June: {word} figures are right",
-            )
-        ]
-    )
-
-
-def checked(hits: list[engrain.Hit]) -> int:
-    """The place of the checked note among the hits."""
-    return next(place for place, hit in enumerate(hits) if "auditor" in hit.item.content)
-
-
-def teach(agent: engrain.Agent, words: tuple[str, ...] = WORDS) -> None:
-    for word in words:
-        hits = agent.recall(f"what about the {word} report?")
-        agent.helpful(hits[checked(hits)].item.id, True)
-
-
-def places(agent: engrain.Agent) -> list[int]:
-    return [checked(agent.recall(f"what about the {word} report?")) for word in NEW]
 
 
 @pytest.fixture
@@ -245,7 +210,7 @@ def test_no_words_of_a_question_are_kept_and_no_more_traces_than_a_ring(memory: 
         memory.signals.flush()
     rows = memory.store.read("question_recent", {"tenant": "default", "agent": "a", "since": 0})
     assert 0 < len(rows) <= KEPT
-    found = memory.store.read("question_get", {"tenant": "default", "agent": "a", "id": rows[0]["id"]})[0]
+    found = rows[0]
     kept = b"".join(bytes(found[name]) for name in ("parts", "vectors")) + str(found["names"]).encode()
     assert b"zanzibar" not in kept + str([row["items"] for row in rows]).encode()
 

@@ -24,6 +24,8 @@ from engrain.store.port import Store, Transaction
 from engrain.store.rows import INDEX, item_from_row, to_json
 from engrain.world import World
 
+FEEDBACK, ADAPT = "feedback", "adapt"  # the scopes of adaptive recall: who writes it, and what it has learned
+
 
 class Reviser:
     """Updates and forgets, within one agent's own items."""
@@ -87,12 +89,18 @@ class Reviser:
     @staticmethod
     def _delete(tx: Transaction, scope: Scope, ids: Sequence[str]) -> int:
         """The agent's scope is locked. Every writer locks in this order, so that nobody waits in a circle: the agent's
-        scope, rows by id (others' signals hold rows too), the shared scope."""
+        scope, feedback, rows by id (others' signals hold rows too), the shared scope. What recall has noted goes in
+        the same transaction: questions that may name an item, and an adapter that learned from one."""
         base = {"tenant": scope.tenant, "agent": scope.agent}
         chain = {row["id"] for some in _chunks(ids) for row in tx.read("memory_chain", {**base, "ids": some})}
         doomed = _chunks(sorted(chain))
+        if doomed:
+            bump(tx, scope.tenant, FEEDBACK)
+            tx.run("forget_questions", {"tenant": scope.tenant})
         for some in doomed:
             tx.read("memory_lock", {**base, "ids": some})
+            if tx.run("adapter_off", {"tenant": scope.tenant, "ids": some, "nothing": b""}):
+                bump(tx, scope.tenant, ADAPT)
         gone = sum(tx.run("memory_forget", {**base, "ids": some}) for some in doomed)
         if gone:
             bump(tx, scope.tenant, agent_scope(scope.agent), purges=1)

@@ -19,6 +19,8 @@ is deterministic: the same examples give the same adapter in every process.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +41,8 @@ SHARPNESS = 0.05  # difference of scores that makes a candidate e times as likel
 PRIOR = 20.0  # examples' worth of belief that a multiplier is 1
 RIDGE, RANK, LEARNED = 1.0, 32, 0.6
 ASKED, NARROW = 0.25, 3  # weight; power of the likeness of two questions
+CHECKSUM = 16  # bytes
+DAMAGE = (ValueError, KeyError, TypeError, np.linalg.LinAlgError)  # what unreadable feedback raises
 FLOOR = 0.05  # no candidate falls below this share of the score that everyone gives it
 
 
@@ -131,6 +135,44 @@ class Adapter:
         learned = np.maximum(rest + learned, np.float32(FLOOR) * usual) - rest
         found = np.concatenate([known, asked[None], learned[None]])
         return (*names, "asked", "learned"), found * np.float32(top / float(found.sum(axis=0).max()))
+
+    def packed(self) -> bytes:
+        """All of it, behind its checksum. Raises ValueError when a number is not finite."""
+        numbers = {
+            "multipliers": np.array(list(self.multipliers.values())),
+            "left": self.left,
+            "right": self.right,
+            "questions": self.questions.astype(np.float16),
+            "signs": self.signs,
+            "base": np.array(self.base),
+        }
+        if not all(np.isfinite(one).all() for one in numbers.values()):
+            raise ValueError("what was learned is not finite")
+        out = io.BytesIO()
+        names, ids = np.array(list(self.multipliers), np.str_), np.array(self.ids, np.str_)
+        np.savez(out, allow_pickle=False, names=names, ids=ids, **numbers)
+        return _checksum(out.getvalue()) + out.getvalue()
+
+    @classmethod
+    def unpacked(cls, state: bytes) -> Adapter:
+        """What was ``packed``. Raises one of DAMAGE."""
+        told, body = bytes(state[:CHECKSUM]), bytes(state[CHECKSUM:])
+        if told != _checksum(body):
+            raise ValueError("its checksum is wrong")
+        with np.load(io.BytesIO(body), allow_pickle=False) as kept:
+            return cls(
+                dict(zip(kept["names"].tolist(), kept["multipliers"].tolist(), strict=True)),
+                kept["left"],
+                kept["right"],
+                kept["questions"].astype(np.float32),
+                tuple(kept["ids"].tolist()),
+                kept["signs"],
+                float(kept["base"]),
+            )
+
+
+def _checksum(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=CHECKSUM).digest()
 
 
 @dataclass(frozen=True, slots=True)

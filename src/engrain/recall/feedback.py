@@ -5,31 +5,29 @@ Traces are buffered like signals of use; the latest of each agent are kept in th
 process may say what helped. A verdict goes to the newest trace that had the item, and makes an example of it. When
 enough verdicts have come the tenant's adapter is learned anew from all examples (``adapt``) and put in the place of the
 version it saw; whoever comes second drops its own. Other processes notice by the change number of the scope ADAPT.
+``forget`` itself deletes the questions that nobody judged and switches off an adapter that learned from what goes. All
+is derived: what cannot be read is dropped, with a warning, and learned anew.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
+import logging
 import threading
 import zlib
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from engrain.model.scope import Scope
-from engrain.recall.adapt import LEAST, Adapter, Example, Floats, judge, train
+from engrain.recall.adapt import DAMAGE, LEAST, Adapter, Example, Trial, judge, train
 from engrain.recall.cache import ADAPT
-from engrain.recall.index import quantize
+from engrain.recall.traces import Trace, alone, example, put, question_of, there
 from engrain.store.port import Store, Transaction
 from engrain.world import World, from_micros
 
-CANDIDATES = 30  # of a question that are kept
-BUFFERED = 64  # traces of an agent in memory, and all that have a verdict
+BUFFERED = 64  # traces of an agent in memory that have no verdict
+HELD = 512  # traces in memory
 RECENT = 8  # of those without a verdict that are written at once
 KEPT = 32  # traces of an agent in the store
 LATE = 3_600_000_000  # µs: a verdict that comes later finds no question
@@ -37,27 +35,7 @@ MOST = 400  # examples of a tenant
 FRESH = 100  # of them, the newest, that always stay
 TENANTS = 64  # adapters held in memory
 
-
-@dataclass(slots=True, eq=False)
-class Trace:
-    """A question with its best candidates, the best first. ``made_by``: the embedder and the ranking. Shapes: vector
-    [dim], parts [len(names), k], vectors [k, dim]. ``verdicts``: 1 or -1 by item."""
-
-    scope: Scope
-    at: int
-    made_by: tuple[str, str]
-    vector: Floats
-    names: Sequence[str]
-    parts: Floats
-    ids: Sequence[str]
-    vectors: Floats
-    verdicts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        """The same trace has the same id; two that differ have not."""
-        told = json.dumps([self.scope.tenant, self.scope.agent, self.at, list(self.ids)]).encode()
-        return hashlib.blake2b(told + self.vector.tobytes(), digest_size=16).hexdigest()
+_log = logging.getLogger(__name__)
 
 
 class Feedback:
@@ -68,6 +46,7 @@ class Feedback:
         self._lock = threading.Lock()
         self._traces: dict[Scope, list[Trace]] = {}
         self._late: list[tuple[Scope, str, int]] = []
+        self._due: dict[str, bool] = {}  # tenants to learn for at the next flush; True: whatever is new
         self._held: OrderedDict[str, tuple[int, tuple[str, str], Adapter | None]] = OrderedDict()
 
     # -- what happens -------------------------------------------------------------------------------------------------
@@ -80,47 +59,52 @@ class Feedback:
             unjudged = [one for one in traces if not one.verdicts]
             if len(unjudged) > BUFFERED:
                 traces.remove(unjudged[0])
+            while sum(map(len, self._traces.values())) > HELD:
+                scope, found = next(iter(self._traces.items()))
+                self._late += [(scope, id_, sign) for id_, sign in found.pop(0).verdicts.items()]
+                if not found:
+                    del self._traces[scope]
 
     def say(self, scope: Scope, id_: str, helped: bool) -> None:
         """An item of a recall helped or did not."""
         sign = 1 if helped else -1
         with self._lock:
             for trace in reversed(self._traces.get(scope, [])):
-                if id_ in trace.ids[:CANDIDATES]:
+                if id_ in trace.ids:
                     trace.verdicts[id_] = sign
                     return
-            self._late.append((scope, id_, sign))
+            self._late = [*self._late[-HELD:], (scope, id_, sign)]
 
     def flush(self) -> None:
         """Write what is buffered, and learn when enough has come. Raises StoreError; verdicts are not lost then."""
         with self._lock:
-            traces, self._traces = self._traces, {}
-            late, self._late = self._late, []
-        tenants = {scope.tenant for scope in traces} | {scope.tenant for scope, _, _ in late}
+            tenants = {scope.tenant for scope in self._traces} | {one[0].tenant for one in self._late} | {*self._due}
         for tenant in sorted(tenants):
-            mine = {scope: found for scope, found in traces.items() if scope.tenant == tenant}
-            verdicts = [one for one in late if one[0].tenant == tenant]
+            with self._lock:
+                traces = {scope: self._traces.pop(scope) for scope in [*self._traces] if scope.tenant == tenant}
+                late = [one for one in self._late if one[0].tenant == tenant]
+                self._late = [one for one in self._late if one[0].tenant != tenant]
+            new = 0
             try:
-                with self._store.transaction(tenant) as tx:
-                    new = self._write(tx, mine, verdicts)
+                if traces or late:
+                    with self._store.transaction(tenant) as tx:
+                        new = self._write(tx, tenant, traces, late)
             except BaseException:
                 with self._lock:
-                    self._late = [*((s, i, v) for s, t in mine.items() for one in t for i, v in one.verdicts.items()),
-                                  *verdicts, *self._late]  # fmt: skip
+                    for scope, found in traces.items():
+                        self._traces[scope] = found + self._traces.get(scope, [])
+                    self._late = late + self._late
                 raise
-            if new:
-                self._learn(tenant)
+            if new or tenant in self._due:
+                self._learn(tenant, anew=self._due.get(tenant, False))
+                with self._lock:
+                    self._due.pop(tenant, None)
 
     def forgotten(self, tenant: str) -> None:
-        """Items of the tenant were deleted: drop the traces, which may name them, and what was learned from them."""
+        """Items of the tenant were deleted. What is stored of them went with them, what is buffered of them will not be
+        stored; noted is only that the next flush may have to learn without them."""
         with self._lock:
-            for scope in [scope for scope in self._traces if scope.tenant == tenant]:
-                del self._traces[scope]
-        row, answers, _ = self._counts(tenant)
-        if self._store.read("question_any", {"tenant": tenant}):
-            self._store.write([("forget_questions", {"tenant": tenant})])
-        if row is not None and answers < row["answers"]:
-            self._learn(tenant, anew=True)
+            self._due.setdefault(tenant, False)
 
     def reset(self, tenant: str) -> int:
         """Delete all examples of a tenant and what was learned from them; how many questions had a verdict."""
@@ -128,11 +112,13 @@ class Feedback:
             for scope in [scope for scope in self._traces if scope.tenant == tenant]:
                 del self._traces[scope]
             self._late = [one for one in self._late if one[0].tenant != tenant]
+            self._due.pop(tenant, None)
         _, _, examples = self._counts(tenant)
         with self._store.transaction(tenant) as tx:
+            alone(tx, tenant)
             tx.read("scope_bump", {"tenant": tenant, "name": ADAPT, "purges": 1})
             tx.run("purge_recall_questions", {"tenant": tenant})
-            tx.run("purge_adapters", {"tenant": tenant})
+            tx.run("adapter_reset", {"tenant": tenant, "nothing": b""})
         return examples
 
     # -- what is known ------------------------------------------------------------------------------------------------
@@ -147,7 +133,12 @@ class Feedback:
             row, answers, _ = self._counts(tenant)
             found = None
             if row is not None and row["in_force"] and answers >= row["answers"]:
-                found = _decoded(row["state"])
+                try:
+                    found = Adapter.unpacked(row["state"])
+                except DAMAGE as error:
+                    _log.warning("the adapter of tenant %r is damaged and will be learned anew: %s", tenant, error)
+                    with self._lock:
+                        self._due[tenant] = True
             held = (seq, (row["embedder"], row["ranking"]) if row is not None else ("", ""), found)
             with self._lock:
                 self._held[tenant] = held
@@ -190,187 +181,83 @@ class Feedback:
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def _write(
-        self, tx: Transaction, traces: Mapping[Scope, list[Trace]], late: Sequence[tuple[Scope, str, int]]
+        self,
+        tx: Transaction,
+        tenant: str,
+        traces: Mapping[Scope, Sequence[Trace]],
+        late: Sequence[tuple[Scope, str, int]],
     ) -> int:
         """Traces and verdicts, in one transaction; how many verdicts are new."""
-        new, since = 0, self._world.now() - LATE
+        alone(tx, tenant)
+        new, now = 0, self._world.now()
+        tx.run("question_expire", {"tenant": tenant, "since": now - LATE, "until": now + LATE})
+        known = there(tx, tenant, {id_ for found in traces.values() for one in found for id_ in one.ids})
         for scope, found in traces.items():
             plain = [one for one in found if not one.verdicts][-RECENT:]
             for one in [*plain, *(one for one in found if one.verdicts)]:
-                new += _put(tx, one)
-            who = {"tenant": scope.tenant, "agent": scope.agent}
-            tx.run("question_trim", {**who, "since": since, "keep": KEPT})
+                new += put(tx, one, known)
+            tx.run("question_trim", {"tenant": tenant, "agent": scope.agent, "keep": KEPT})
         for scope, id_, sign in late:
-            question = _question_of(tx, scope, id_, since)
+            question = question_of(tx, scope, id_, now - LATE)
             if question is not None:
-                values = {"tenant": scope.tenant, "question_id": question, "memory_id": id_, "verdict": sign}
+                values = {"tenant": tenant, "question_id": question, "memory_id": id_, "verdict": sign}
                 new += tx.run("answer_judge", values)
         if new:
-            tenant = next(iter(traces or [late[0][0]])).tenant
-            tx.run("adapter_note", {"tenant": tenant, "more": new})
+            tx.run("adapter_note", {"tenant": tenant, "more": new, "now": now})
         return new
 
     def _learn(self, tenant: str, anew: bool = False) -> None:
         """Train on all examples and put the adapter in the place of the version that was there; not when another
         process was faster, nor before a twentieth of the examples is new (``anew``: at once)."""
-        row, answers, examples = self._counts(tenant)
+        row, _, examples = self._counts(tenant)
         if row is None or (not anew and row["pending"] < max(1, examples // 20)):
             return
-        found = self._examples(tenant)
+        found, damaged = self._examples(tenant)
         surplus = sorted(found[:-FRESH], key=lambda one: zlib.crc32(one[0].encode()))[: max(0, len(found) - MOST)]
         dropped = {id_ for id_, _, _ in surplus}
         kept = [one for one in found if one[0] not in dropped]
         made_by = kept[-1][1] if kept else ("", "")
         chosen = [replace(example, current=made == made_by) for _, made, example in kept if made[0] == made_by[0]]
-        trial = judge(chosen)
+        try:
+            trial = judge(chosen)
+            state = train(chosen).packed() if trial.passed else b""
+        except DAMAGE as error:
+            _log.warning("nothing can be learned from the feedback of tenant %r: %s", tenant, error)
+            trial, state = Trial(len(chosen)), b""
         values = {
             "tenant": tenant,
             "version": row["version"],
             "seen": row["pending"],
             "examples": trial.examples,
-            "answers": answers - sum(len(one[2].ids) for one in surplus),
+            "answers": sum(len(example.ids) for _, _, example in kept),
             "in_force": int(trial.passed),
             "gain": trial.gain,
             "low": trial.low,
             "embedder": made_by[0],
             "ranking": made_by[1],
             "now": self._world.now(),
-            "state": _encoded(train(chosen)) if trial.passed else b"",
+            "state": state,
         }
         with self._store.transaction(tenant) as tx:
-            tx.read("scope_bump", {"tenant": tenant, "name": ADAPT, "purges": 0})
-            if tx.run("adapter_put", values) and dropped:
-                tx.run("example_drop", {"tenant": tenant, "ids": sorted(dropped)})
+            alone(tx, tenant)
+            if tx.run("adapter_put", values):
+                tx.read("scope_bump", {"tenant": tenant, "name": ADAPT, "purges": 0})
+            for id_ in sorted(dropped | damaged):
+                tx.run("question_drop", {"tenant": tenant, "id": id_})
 
-    def _examples(self, tenant: str) -> list[tuple[str, tuple[str, str], Example]]:
-        """(id, what made it, example), oldest first."""
+    def _examples(self, tenant: str) -> tuple[list[tuple[str, tuple[str, str], Example]], set[str]]:
+        """([(id, what made it, example), oldest first], ids of those that are damaged)"""
         answers: dict[str, list[Any]] = defaultdict(list)
         for row in self._store.read("example_answers", {"tenant": tenant}):
             answers[row["question_id"]].append(row)
-        found = []
+        found, damaged = [], set()
         for row in self._store.read("example_questions", {"tenant": tenant}):
-            rows, names = answers[row["id"]], tuple(json.loads(row["names"]))
-            if not rows:  # every candidate was forgotten
+            rows = answers[row["id"]]
+            if not any(one["verdict"] for one in rows):  # what was judged was forgotten
                 continue
-            example = Example(
-                names,
-                _floats(row["vector"]),
-                np.stack([np.frombuffer(one["parts"], "<f2") for one in rows]).astype(np.float32),
-                np.stack([_floats(one["vector"]) for one in rows]),
-                tuple(one["memory_id"] for one in rows),
-                np.array([one["verdict"] for one in rows], np.int8),
-            )
-            found.append((row["id"], (row["embedder"], row["ranking"]), example))
-        return found
-
-
-def _put(tx: Transaction, trace: Trace) -> int:
-    """Write a trace; with verdicts, as an example. The verdicts that found their item."""
-    ids, parts = list(trace.ids[:CANDIDATES]), trace.parts[:, :CANDIDATES].T
-    top = float(parts.sum(axis=1).max(initial=0.0))
-    shares = (parts / (top or 1.0)).astype("<f2")
-    vectors = [_bytes(one) for one in trace.vectors[:CANDIDATES]]
-    judged = bool(trace.verdicts)
-    question = {
-        "id": trace.id,
-        "tenant": trace.scope.tenant,
-        "agent": trace.scope.agent,
-        "at": trace.at,
-        "embedder": trace.made_by[0],
-        "ranking": trace.made_by[1],
-        "names": json.dumps(list(trace.names)),
-        "vector": _bytes(trace.vector),
-        "judged": int(judged),
-        "items": "[]" if judged else json.dumps(ids),
-        "parts": b"" if judged else shares.tobytes(),
-        "vectors": b"" if judged else b"".join(vectors),
-    }
-    if not tx.run("question_put", question) or not judged:
-        return 0
-    return _answers(tx, trace.scope.tenant, trace.id, ids, shares, vectors, trace.verdicts)
-
-
-def _answers(
-    tx: Transaction,
-    tenant: str,
-    question: str,
-    ids: Sequence[str],
-    shares: Any,
-    vectors: Sequence[bytes],
-    verdicts: Mapping[str, int],
-) -> int:
-    there = {row["id"] for row in tx.read("signal_lock", {"tenant": tenant, "ids": list(ids)})}
-    rows = [
-        {
-            "tenant": tenant,
-            "question_id": question,
-            "memory_id": id_,
-            "place": place,
-            "parts": shares[place].tobytes(),
-            "vector": vectors[place],
-            "verdict": verdicts.get(id_, 0),
-        }
-        for place, id_ in enumerate(ids)
-        if id_ in there
-    ]
-    tx.run_many("answer_put", rows)
-    return sum(row["verdict"] != 0 for row in rows)
-
-
-def _question_of(tx: Transaction, scope: Scope, id_: str, since: int) -> str | None:
-    """The newest question of an agent that had an item among its candidates, made an example when it is none yet."""
-    who = {"tenant": scope.tenant, "agent": scope.agent}
-    judged = tx.read("answer_recent", {**who, "memory_id": id_, "since": since})
-    for row in tx.read("question_recent", {**who, "since": since}):
-        if judged and judged[0]["at"] >= row["at"]:
-            break
-        ids = json.loads(row["items"])
-        if id_ in ids:
-            trace = tx.read("question_get", {**who, "id": row["id"]})[0]
-            shares = np.frombuffer(trace["parts"], "<f2").reshape(len(ids), -1)
-            size = len(trace["vectors"]) // len(ids)
-            vectors = [bytes(trace["vectors"][place * size : (place + 1) * size]) for place in range(len(ids))]
-            tx.run("question_judged", {**who, "id": row["id"], "nothing": b""})
-            _answers(tx, scope.tenant, row["id"], ids, shares, vectors, {})
-            return str(row["id"])
-    return str(judged[0]["id"]) if judged else None
-
-
-def _bytes(vector: Floats) -> bytes:
-    """A scale (float32) and int8 numbers."""
-    numbers, scales = quantize(vector[None])
-    return scales.astype("<f4").tobytes() + numbers.tobytes()
-
-
-def _floats(blob: bytes) -> Floats:
-    scaled: Floats = np.frombuffer(blob, np.int8, offset=4).astype(np.float32) * np.frombuffer(blob, "<f4", 1)
-    return scaled
-
-
-def _encoded(adapter: Adapter) -> bytes:
-    out = io.BytesIO()
-    np.savez(
-        out,
-        names=np.array(list(adapter.multipliers), dtype=np.str_),
-        multipliers=np.array(list(adapter.multipliers.values())),
-        left=adapter.left,
-        right=adapter.right,
-        questions=adapter.questions.astype(np.float16),
-        ids=np.array(adapter.ids, dtype=np.str_),
-        signs=adapter.signs,
-        base=np.array(adapter.base),
-    )
-    return out.getvalue()
-
-
-def _decoded(state: bytes) -> Adapter:
-    with np.load(io.BytesIO(state), allow_pickle=False) as kept:
-        return Adapter(
-            dict(zip(kept["names"].tolist(), kept["multipliers"].tolist(), strict=True)),
-            kept["left"],
-            kept["right"],
-            kept["questions"].astype(np.float32),
-            tuple(kept["ids"].tolist()),
-            kept["signs"],
-            float(kept["base"]),
-        )
+            try:
+                found.append((row["id"], (row["embedder"], row["ranking"]), example(row, rows)))
+            except DAMAGE as error:
+                _log.warning("question %s of tenant %r is damaged and dropped: %s", row["id"], tenant, error)
+                damaged.add(row["id"])
+        return found, damaged

@@ -20,13 +20,14 @@ from engrain.recall.cache import Segments
 from engrain.recall.columns import Floats, Mask, Wide
 from engrain.recall.context import block
 from engrain.recall.embed import Embedder, StaticEmbedder
-from engrain.recall.feedback import Feedback, Trace
+from engrain.recall.feedback import Feedback
 from engrain.recall.hops import follow
 from engrain.recall.pool import LARGE, pool
 from engrain.recall.question import Question, read
 from engrain.recall.rank import Ranking, Weights, rank
 from engrain.recall.refine import DIGITS, Candidate, refine
 from engrain.recall.select import Filter, best
+from engrain.recall.traces import Trace
 from engrain.recall.view import View
 from engrain.store.port import Store
 from engrain.store.rows import micros

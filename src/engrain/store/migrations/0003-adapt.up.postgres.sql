@@ -16,6 +16,7 @@ create table recall_questions (
     vectors  bytea not null
 );
 create index recall_questions_late on recall_questions (tenant, agent, judged, at, id);
+create index recall_questions_old on recall_questions (tenant, judged, at);
 
 create table recall_answers (
     tenant      text not null,

@@ -3,18 +3,23 @@ insert into recall_questions (id, tenant, agent, at, embedder, ranking, names, v
 values (:id, :tenant, :agent, :at, :embedder, :ranking, :names, :vector, :judged, :items, :parts, :vectors)
 on conflict (id) do nothing;
 
--- The questions of an agent that nobody judged, but for the latest and not too old.
+-- The questions of an agent that nobody judged, but for the latest.
 -- name: question_trim
-delete from recall_questions where tenant = :tenant and agent = :agent and judged = 0 and (at < :since or id in (
+delete from recall_questions where tenant = :tenant and agent = :agent and judged = 0 and id in (
     select q.id from recall_questions q where q.tenant = :tenant and q.agent = :agent and q.judged = 0
-    order by q.at desc, q.id desc limit 1000 offset :keep));
+    order by q.at desc, q.id desc limit 1000 offset :keep);
+
+-- Those of a tenant that are too old, or asked by a clock that was put right since; not all at once.
+-- name: question_expire
+-- scope: tenant
+delete from recall_questions where tenant = :tenant and judged = 0 and id in (
+    select q.id from recall_questions q where q.tenant = :tenant and q.judged = 0 and (q.at < :since or q.at > :until)
+    limit 500);
 
 -- name: question_recent
-select id, at, items from recall_questions where tenant = :tenant and agent = :agent and judged = 0 and at >= :since
+select id, at, names, vector, items, parts, vectors from recall_questions
+where tenant = :tenant and agent = :agent and judged = 0 and at >= :since
 order by at desc, id desc;
-
--- name: question_get
-select names, items, parts, vectors from recall_questions where tenant = :tenant and agent = :agent and id = :id;
 
 -- name: question_judged
 update recall_questions set judged = 1, items = '[]', parts = :nothing, vectors = :nothing
@@ -46,16 +51,17 @@ order by at, id;
 select question_id, memory_id, parts, vector, verdict from recall_answers where tenant = :tenant
 order by question_id, place;
 
--- name: example_drop
+-- name: question_drop
 -- scope: tenant
-delete from recall_questions where tenant = :tenant and judged = 1 and id in (:ids);
+delete from recall_questions where tenant = :tenant and id = :id;
 
 -- name: adapter_get
 select version, pending, examples, answers, in_force, gain, low, embedder, ranking, trained_at, state
 from adapters where tenant = :tenant;
 
+-- A row that is made anew begins with another version than the one that was.
 -- name: adapter_note
-insert into adapters (tenant, version, pending, examples, answers, in_force) values (:tenant, 0, :more, 0, 0, 0)
+insert into adapters (tenant, version, pending, examples, answers, in_force) values (:tenant, :now, :more, 0, 0, 0)
 on conflict (tenant) do update set pending = adapters.pending + excluded.pending;
 
 -- name: adapter_put
@@ -64,12 +70,25 @@ update adapters set version = version + 1, pending = pending - :seen, examples =
     embedder = cast(:embedder as text), ranking = cast(:ranking as text), trained_at = cast(:now as bigint), state = :state
 where tenant = :tenant and version = :version;
 
--- Candidates of judged questions, and different questions of which a verdict is still there.
+-- Who is learning meanwhile finds another version.
+-- name: adapter_reset
+update adapters set version = version + 1, pending = 0, examples = 0, answers = 0, in_force = 0, gain = null, low = null,
+    embedder = null, ranking = null, trained_at = null, state = :nothing
+where tenant = :tenant;
+
+-- Some of what it was learned from is about to be forgotten: it is off until it is learned without them.
+-- name: adapter_off
+-- scope: tenant
+update adapters set version = version + 1, pending = pending + examples + 1, in_force = 0, gain = null, low = null,
+    state = :nothing
+where tenant = :tenant and exists (
+    select 1 from recall_answers a where a.tenant = :tenant and a.memory_id in (:ids));
+
 -- name: adapter_counts
 -- scope: tenant
 select (select count(*) from recall_answers a where a.tenant = :tenant) as answers,
-    (select count(distinct q.vector) from recall_questions q where q.tenant = :tenant and q.judged = 1 and exists
-        (select 1 from recall_answers v where v.tenant = :tenant and v.question_id = q.id and v.verdict <> 0)) as examples;
+    (select count(distinct q.vector) from recall_questions q where q.tenant = :tenant and q.judged = 1 and exists (
+        select 1 from recall_answers a where a.tenant = :tenant and a.question_id = q.id and a.verdict <> 0)) as examples;
 
 -- name: adapter_list
 -- scope: admin
