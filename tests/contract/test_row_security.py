@@ -43,7 +43,7 @@ def raw(make_place: Callable[..., Place]) -> Iterator[psycopg.Connection[tuple[o
             tx.run("q_add", q_row(tenant))
             tx.run("question_put", question_row(f"q-{tenant}", tenant))
             tx.run("answer_put", answer_row(f"q-{tenant}", id_, tenant))
-            tx.run("adapter_note", {"tenant": tenant, "more": 1})
+            tx.run("adapter_note", {"tenant": tenant, "more": 1, "now": 1})
     assert place.url is not None
     with psycopg.connect(place.url, autocommit=True) as connection:
         yield connection
