@@ -41,14 +41,16 @@ def test_parameters_are_spelled_for_each_engine() -> None:
     assert "a = %(a)s and b in (%(ids_0)s, %(ids_1)s) and c in (%(ids_0)s, %(ids_1)s) and ab = %(ab)s" in spelled
     assert "x::text" in spelled
     assert named == {"a": 1, "ab": None, "ids_0": 7, "ids_1": 8}
-    spelled, values = one.numbered({"a": 1, "ids": list(range(12)), "ab": 2, "other": 3})
-    assert "a = ?1 and b in (?2, ?3" in spelled
-    assert "?12, ?13) and ab = ?14 and a < ?1" in spelled
+    spelled, values = one.placed({"a": 1, "ids": [7, 8], "ab": 2, "other": 3})
+    assert "a = ? and b in (?, ?) and c in (?, ?) and ab = ? and a < ?" in spelled
     assert "x::text" in spelled
-    assert list(values) == [1, *range(12), 2]
-    assert "in (null) and ab = ?2" in one.numbered({"a": 1, "ids": (), "ab": 2})[0]
+    assert list(values) == [1, 7, 8, 7, 8, 2, 1]
+    assert "in (null) and c in (null) and ab = ?" in one.placed({"a": 1, "ids": (), "ab": 2})[0]
+    plain = Statement("p", "select :a, :b, :a", False, ("a", "b"))
+    assert [list(row) for row in plain.rows([(1, 2)])] == [list(row) for row in plain.rows([{"b": 2, "a": 1}])]
+    assert list(plain.rows([(1, 2)])[0]) == [1, 2, 1]
     assert "in (null)" in one.named({"a": 1, "ids": (), "ab": 2})[0]
-    for spell in (one.named, one.numbered):
+    for spell in (one.named, one.placed):
         with pytest.raises(StoreError, match="no 'ab'"):
             spell({"a": 1, "ids": []})
 

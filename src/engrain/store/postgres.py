@@ -293,6 +293,8 @@ class PostgresTransaction:
         if many:
             statement = self._find(name)
             text, _ = statement.named(dict.fromkeys(statement.parameters))
-            rows = [dict(zip(statement.parameters, row, strict=True)) for row in statement.rows(many)]
+            rows = [
+                row if isinstance(row, Mapping) else dict(zip(statement.parameters, row, strict=True)) for row in many
+            ]
             with self.connection.cursor() as cursor:
                 cursor.executemany(text, rows)

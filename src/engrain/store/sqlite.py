@@ -210,7 +210,7 @@ class SqliteStore(BaseStore):
     # -- statements -------------------------------------------------------------------------------------------------
 
     def read(self, name: str, params: Params = {}) -> list[Row]:  # noqa: B006
-        text, values = self._statement(name).numbered(params)
+        text, values = self._statement(name).placed(params)
         connection = self._lent()  # without a context manager: it would be a tenth of a short read
         try:
             return cast("list[Row]", connection.execute(text, values).fetchall())
@@ -270,7 +270,7 @@ class SqliteStore(BaseStore):
 
     def explain(self, name: str) -> str:
         statement = self._statement(name)
-        text, values = statement.numbered(dict.fromkeys(statement.parameters))
+        text, values = statement.placed(dict.fromkeys(statement.parameters))
         with self._reader() as connection, self._translated():
             connection.execute(
                 "select 1 from sqlite_master limit 1"
@@ -377,10 +377,10 @@ class SqliteTransaction:
         self._find = find
 
     def read(self, name: str, params: Params = {}) -> list[Row]:  # noqa: B006
-        return cast("list[Row]", self._cursor.execute(*self._find(name).numbered(params)).fetchall())
+        return cast("list[Row]", self._cursor.execute(*self._find(name).placed(params)).fetchall())
 
     def run(self, name: str, params: Params = {}) -> int:  # noqa: B006
-        return self._cursor.execute(*self._find(name).numbered(params)).rowcount
+        return self._cursor.execute(*self._find(name).placed(params)).rowcount
 
     def run_many(self, name: str, many: Many) -> None:
         if many:

@@ -30,42 +30,48 @@ class Statement:
     admin: bool
     parameters: tuple[str, ...]
     lists: tuple[str, ...] = field(init=False)
+    places: tuple[str, ...] = field(init=False)
     values: Callable[[Params], tuple[Any, ...]] = field(init=False)
-    """The values of the parameters, in their order: what SQLite's numbered places take."""
+    """``places``: the parameter at each place of the text; ``values`` of them: what SQLite's ``?`` take."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lists", tuple(dict.fromkeys(_LIST.findall(self.text))))
-        object.__setattr__(self, "values", _picker(self.parameters))
+        object.__setattr__(self, "places", tuple(_PARAMETER.findall(self.text)))
+        object.__setattr__(self, "values", _picker(self.places))
 
-    def numbered(self, params: Params) -> tuple[str, Sequence[Any]]:
-        """The text for SQLite, with lists unrolled and ?1, ?2, ... for the parameters, and their values. Numbers
-        instead of names: the driver looks every name up at every call."""
+    def placed(self, params: Params) -> tuple[str, Sequence[Any]]:
+        """The text for SQLite, with lists unrolled and ? for the parameters, and the value of each place. Places
+        instead of names: the driver looks every name up at every call; numbers (?1) make Python 3.12.1 warn."""
         try:
             if not self.lists:
                 return self.plain, self.values(params)
             counts: list[tuple[str, int]] = []
             values: list[Any] = []
-            for name in self.parameters:
+            for name in self.places:
                 value = params[name]
                 if isinstance(value, (list, tuple)):
                     counts.append((name, len(value)))
                     values.extend(value)
                 else:
                     values.append(value)
-            return _numbered(self.text, self.parameters, tuple(counts)), values
+            return _placed(self.text, tuple(counts)), values
         except KeyError as missing:
             raise StoreError(f"statement {self.name} was given no {missing.args[0]!r}.") from missing
 
     @property
     def plain(self) -> str:
         """The text for SQLite when no parameter is a list."""
-        return _numbered(self.text, self.parameters, ())
+        return _placed(self.text, ())
 
     def rows(self, many: Many) -> Sequence[Sequence[Any]]:
-        """Many sets of parameters by position, however they were given (the first tells of all)."""
+        """Many sets of values by place, given by name, or in the order of ``parameters`` (the first tells of all)."""
         if isinstance(many[0], Mapping):
             return [self.values(one) for one in cast("Sequence[Params]", many)]
-        return cast("Sequence[Sequence[Any]]", many)
+        rows = cast("Sequence[Sequence[Any]]", many)
+        if self.places == self.parameters:
+            return rows
+        order = [self.parameters.index(name) for name in self.places]
+        return [[row[place] for place in order] for row in rows]
 
     def named(self, params: Params) -> tuple[str, Params]:
         """The text for psycopg, with lists unrolled and %(name)s for the parameters, and the values they need."""
@@ -90,15 +96,13 @@ def _picker(names: tuple[str, ...]) -> Callable[[Params], tuple[Any, ...]]:
 
 
 @cache
-def _numbered(text: str, names: tuple[str, ...], counts: tuple[tuple[str, int], ...]) -> str:
-    lengths, places, next_ = dict(counts), {}, 1
-    for name in names:
-        if name in lengths:
-            places[name] = ", ".join(f"?{next_ + i}" for i in range(lengths[name])) or "null"
-        else:
-            places[name] = f"?{next_}"
-        next_ += lengths.get(name, 1)
-    return _PARAMETER.sub(lambda match: places[match[1]], text)
+def _placed(text: str, counts: tuple[tuple[str, int], ...]) -> str:
+    lengths = dict(counts)
+
+    def place(match: re.Match[str]) -> str:
+        return ", ".join("?" * lengths.get(match[1], 1)) or "null"
+
+    return _PARAMETER.sub(place, text)
 
 
 @cache
