@@ -100,12 +100,9 @@ def _web(view: View) -> Web | None:
             statements[start:end] |= view.items["kind"][start:end] == part.segment.kinds.find("fact")
         length = view.length if view.single else np.add.reduceat(view.length, view.first)
         statements &= length <= LONGEST
-        postings = []
-        for part in view.parts if statements.any() else ():
-            terms, rows = part.postings.every()
-            place = part.passage_at[rows]
-            seen = place >= 0
-            postings.append((terms[seen], view.owner[place[seen]].astype(np.int64)))
+        postings = (
+            [(terms, items.astype(np.int64)) for terms, items in view.postings_of_items()] if statements.any() else []
+        )
         order = np.arange(view.n)
         if postings and not (len(view.parts) == 1 and (view.items["unit"] < 0).all()):  # else the view has this order
             order = np.lexsort([view.items[name] for name in ("id", "created", "time")])

@@ -78,12 +78,10 @@ def _sums(who: npt.NDArray[Any], values: Exact, n: int) -> Exact:
 
 def _mixed(view: View, told: Ints) -> tuple[Exact, Exact]:
     """The same for any view: terms of several parts and passages are brought together by sorting."""
-    found = []
-    for part in view.parts:
-        terms, rows = part.postings.every()
-        place = part.passage_at[rows]
-        seen = place >= 0
-        found.append((terms[seen].astype(np.uint64) << np.uint64(32)) | told[view.owner[place[seen]]].astype(np.uint64))
+    found = [
+        (terms.astype(np.uint64) << np.uint64(32)) | told[items].astype(np.uint64)
+        for terms, items in view.postings_of_items()
+    ]
     keys = np.concatenate(found)
     keys.sort()
     keys = keys[np.flatnonzero(np.diff(keys, prepend=~keys[:1]))]  # a term counts once an item

@@ -7,7 +7,7 @@ statistics of the whole.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -200,6 +200,14 @@ class View:
         order = np.argsort(which, kind="stable")
         place, count = np.concatenate([one[1] for one in found]), np.concatenate([one[2] for one in found])
         return Found(place[order], count[order], sizes)
+
+    def postings_of_items(self) -> Iterator[tuple[npt.NDArray[np.uint32], Ints]]:
+        """(term, item) of every posting among what is visible, part after part."""
+        for part in self.parts:
+            terms, rows = part.postings.every()
+            place = part.passage_at[rows]
+            seen = place >= 0
+            yield terms[seen], self.owner[place[seen]]
 
     def per_item(self, passages: Floats) -> Floats:
         """The best passage of each item."""
