@@ -12,6 +12,7 @@ _ENGINE = re.compile(r"^--\s*engine:\s*(\w+)", re.MULTILINE)
 _SCOPE = re.compile(r"^--\s*scope:\s*(\w+)", re.MULTILINE)
 _COMMENT = re.compile(r"--[^\n]*")
 _TABLE = re.compile(r"create table (?:if not exists )?(\w+) \((.*?)^\);", re.DOTALL | re.MULTILINE | re.IGNORECASE)
+_VIEW = re.compile(r"create view (\w+) .*?\bfrom (\w+)", re.DOTALL | re.IGNORECASE)
 _KEYWORDS = {"on", "set", "where", "left", "join", "order", "group", "values", "cross", "inner", "using", "limit"}
 
 
@@ -45,6 +46,9 @@ def tables(migrations: list[Path]) -> dict[str, set[str]]:
     for path in migrations:
         for name, body in _TABLE.findall(_COMMENT.sub("", path.read_text(encoding="utf-8"))):
             found[name] = {line.split()[0] for line in body.splitlines() if line.strip()}
+    for path in migrations:
+        for name, table in _VIEW.findall(_COMMENT.sub("", path.read_text(encoding="utf-8"))):
+            found[name] = found[table]  # a view shows its table's columns
     return found
 
 

@@ -18,7 +18,7 @@ from engrain.intake.writer import (
     fingerprint,
     put_passages,
 )
-from engrain.model.item import MemoryItem
+from engrain.model.item import LIVE, MemoryItem
 from engrain.model.scope import Scope
 from engrain.store.port import Store, Transaction
 from engrain.store.rows import INDEX, item_from_row, to_json
@@ -46,7 +46,7 @@ class Reviser:
             seq = bump(tx, scope.tenant, agent_scope(scope.agent))
             rows = tx.read("memory_own", base)
             now = self._world.now()
-            if not rows or rows[0]["state"] != "active" or (rows[0]["expires_at"] or now + 1) <= now:
+            if not rows or rows[0]["state"] not in LIVE or (rows[0]["expires_at"] or now + 1) <= now:
                 raise UnknownItem(f"{id_!r} is not an active item of agent {scope.agent!r}.")
             old = {name: rows[0][name] for name in rows[0].keys()}  # noqa: SIM118
             values = old | self._columns(change, now) | {"seq": seq, "updated_at": now}
@@ -60,6 +60,8 @@ class Reviser:
                 values["told_at"] = now
                 put_passages(tx, scope, [(id_, passages or [])])
             tx.run("memory_update", values)
+            if "importance" in change:
+                tx.run("memory_weigh", {**base, "importance": change["importance"], "now": now})
             return item_from_row(tx.read("memory_own", base)[0])
 
     @staticmethod

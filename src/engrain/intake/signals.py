@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engrain.errors import StoreClosed, StoreError
-from engrain.store.port import Store, Transaction
+from engrain.store.port import Row, Store, Transaction
+from engrain.store.transitions import Transition, log
 from engrain.world import World
 
 SECONDS = 1.0
@@ -27,6 +28,15 @@ class Counts:
     unhelpful: int = 0
     last_shown_at: int | None = None
     last_used_at: int | None = None
+
+
+def _is_revived(row: Row, counts: Counts) -> bool:
+    return row["pending_at"] is not None and counts.last_used_at is not None and row["state"] == "active"
+
+
+def _revived(row: Row) -> Transition:
+    """What was about to be archived was used, and so stays."""
+    return Transition(row["id"], row["agent"], "memory:revived", "pending_decay", "active", "used", "agent")
 
 
 class Signals:
@@ -73,10 +83,12 @@ class Signals:
         ids = sorted(pending)
         try:
             some = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
-            there = {row["id"] for part in some for row in tx.read("signal_lock", {"tenant": tenant, "ids": part})}
-            for id_, counts in ((id_, pending[id_]) for id_ in ids if id_ in there):
+            there = [row for part in some for row in tx.read("signal_lock", {"tenant": tenant, "ids": part})]
+            for row in there:
+                counts = pending[row["id"]]
                 values = {name: getattr(counts, name) for name in Counts.__dataclass_fields__}
-                tx.run("signal_add", {"tenant": tenant, "id": id_, **values})
+                tx.run("signal_add", {"tenant": tenant, "id": row["id"], **values})
+            log(tx, tenant, self._world.now(), [_revived(row) for row in there if _is_revived(row, pending[row["id"]])])
         except BaseException:
             self.restore(tenant, pending)
             raise

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 KINDS = ("context", "learning", "preference", "error_pattern", "success_pattern", "fact", "event", "knowledge")
+LIVE = ("active", "pending_decay")  # states of what is remembered: the second will be archived unless it is used
 VISIBILITIES = ("private", "team", "public")
 
 
@@ -18,8 +19,10 @@ class MemoryItem:
     ``told_at`` is when this content was told. ``created_at`` is when its ``key`` was first used: a new value under a
     key keeps it, with the counters; without a key the two are the same.
 
-    ``importance`` is 1–10. Times are timezone-aware. ``state`` is ``active`` or ``superseded``; a superseded
-    item names the item that replaced it in ``superseded_by`` and stays readable by id and through ``history``.
+    ``importance`` is 1–10, as it has faded by ``last_decay_at``. Times are timezone-aware. ``state`` is ``active``,
+    ``pending_decay`` (active, and archived soon unless it is used), ``superseded`` or ``archived``; a superseded item
+    names the item that replaced it in ``superseded_by`` and stays readable by id and through ``history``; an archived
+    one, since ``archived_at`` for ``archived_reason``, through ``archived`` until it is restored or purged.
     ``repeats`` counts how often the same thing was told again. ``shown``, ``applied`` and ``helpful`` are
     different facts: being shown is no evidence of use. ``redacted`` names the kinds of secrets that were cut
     out of the content before it was stored.
@@ -57,6 +60,10 @@ class MemoryItem:
     helpful: int = 0
     unhelpful: int = 0
     last_used_at: datetime | None = None
+    archived_at: datetime | None = None
+    archived_reason: str | None = None
+    promoted_at: datetime | None = None
+    last_decay_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from engrain.config import Config
 from engrain.errors import InvalidField, InvalidInput
-from engrain.model.item import Hit
+from engrain.model.item import LIVE, Hit
 from engrain.model.scope import Scope
 from engrain.recall.adapt import DEPTH
 from engrain.recall.cache import Segments
@@ -40,7 +40,7 @@ SPARE = 10  # candidates beyond the limit, for what supersession and near-duplic
 @dataclass(frozen=True, slots=True)
 class _Chosen:
     """Candidates in their order. Shapes: rows [k], parts [len(names), k], vectors [k, dim]; alone [k]: which of them
-    are of no session."""
+    are of no session; importance [k], as it was told."""
 
     rows: Wide
     ids: list[str]
@@ -48,6 +48,7 @@ class _Chosen:
     parts: Floats
     vectors: Floats
     alone: Mask
+    importance: Floats
 
 
 class Recaller:
@@ -150,7 +151,7 @@ class Recaller:
         if self._feedback is not None:
             trace = Trace(scope, question.now, made_by, question.vector, known, usual, ids, vectors)
             self._feedback.note(trace)
-        return _Chosen(rows, ids, names, parts, vectors, view.some("unit", rows) < 0)
+        return _Chosen(rows, ids, names, parts, vectors, view.some("unit", rows) < 0, view.some("importance", rows))
 
     def _candidates(self, scope: Scope, ranking: Ranking, chosen: _Chosen) -> list[Candidate]:
         """The chosen items with the parts of their scores, helpfulness among them. What others removed since the view
@@ -160,18 +161,25 @@ class Recaller:
         values = np.rint(chosen.parts.T.astype(np.float64) * 10**DIGITS)  # whole numbers: they sum exactly
         _fold(values, chosen.names, chosen.alone)
         parts, scores = (values / 10**DIGITS).tolist(), values.sum(axis=1).tolist()
+        told = dict(zip(chosen.ids, chosen.importance.tolist(), strict=True))
         for start in range(0, len(names), AT_ONCE):
             asked = {"tenant": scope.tenant, "agent": scope.agent, "ids": names[start : start + AT_ONCE]}
             for record in self._store.read("memory_get_many", asked):
-                if record["state"] != "active":
+                if record["state"] not in LIVE:
                     continue
                 place = places[record["id"]]
                 why, score = list(zip(chosen.names, parts[place], strict=True)), scores[place]
+                lift_of_one = float(ranking.per_lift[chosen.rows[place]])
+                if record["importance"] != told[record["id"]]:  # it has faded, or was used, since it was told
+                    change = (record["importance"] - told[record["id"]]) / 5 * self._weights.importance * lift_of_one
+                    change = round(change, DIGITS)
+                    why = [(name, part + change if name == "importance" else part) for name, part in why]
+                    score += change * 10**DIGITS
                 helpful, unhelpful = record["helpful"] or 0, record["unhelpful"] or 0
                 votes = helpful + unhelpful
                 if votes:  # -1..1, drawn to 0 by two votes of doubt
                     helped = (helpful - unhelpful) / (votes + 2)
-                    lift = round(self._weights.helpful * helped * float(ranking.per_lift[chosen.rows[place]]), DIGITS)
+                    lift = round(self._weights.helpful * helped * lift_of_one, DIGITS)
                     why, score = [*why, ("helpful", lift)], score + lift * 10**DIGITS
                 found.append(Candidate(record, round(score) / 10**DIGITS, why, place))
         return found
@@ -191,6 +199,7 @@ def _with(ends: Mapping[int, float], chosen: _Chosen, view: View, ranking: Ranki
         np.concatenate([chosen.parts, parts], axis=1),
         np.concatenate([chosen.vectors, view.vectors(more)]),
         np.concatenate([chosen.alone, view.some("unit", more) < 0]),
+        np.concatenate([chosen.importance, view.some("importance", more)]),
     )
 
 

@@ -21,7 +21,7 @@ INSERT = (
     "source", "state", "superseded_by", "superseded_at", "redacted", "repeats", "seq", "shared_seq", *INDEX,
 )  # fmt: skip
 """The parameters of ``memory_insert``, in their order."""
-_COLUMNS = 32  # of {item} and echoes
+_COLUMNS = 36  # of {item} and echoes
 _Open = make_dataclass("_Open", [(one.name, Any) for one in fields(MemoryItem)], slots=True, eq=False, repr=False)
 """An item before it is sealed. A frozen dataclass sets each of its fields through ``object.__setattr__``, which takes
 ten times as long as all the rest of making an item."""
@@ -54,7 +54,7 @@ def new_item(
         told_at if updated == told else from_micros(updated), key, importance, tags, metadata or {}, session, role,
         None if occurred is None else from_micros(occurred), None if expires is None else from_micros(expires), decay,
         visibility, pinned == 1, source, state, by, None if superseded is None else from_micros(superseded), redacted,
-        repeats, 0, 0, 0, 0, 0, 0, None,
+        repeats, 0, 0, 0, 0, 0, 0, None, None, None, None, None,
     )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def item_from_row(row: Row | tuple[Any, ...], pending: Counts | None = None) -> 
     (
         id_, tenant, agent, kind, content, created, told, updated, key, importance, tags, metadata, session, role,
         occurred, expires, decay, visibility, pinned, source, state, by, superseded, redacted, repeats,
-        shown, read, applied, helpful, unhelpful, used, echoes,
+        shown, read, applied, helpful, unhelpful, used, archived, why, promoted, decayed, echoes,
     ) = row[:_COLUMNS]  # fmt: skip
     if shown is None:
         shown = read = applied = helpful = unhelpful = 0
@@ -83,6 +83,8 @@ def item_from_row(row: Row | tuple[Any, ...], pending: Counts | None = None) -> 
         decay, visibility, pinned == 1, source, state, by, None if superseded is None else from_micros(superseded),
         () if redacted == "[]" else tuple(_json(id_, "redacted", redacted)), repeats, echoes,
         shown, read, applied, helpful, unhelpful, None if used is None else from_micros(used),
+        None if archived is None else from_micros(archived), why, None if promoted is None else from_micros(promoted),
+        None if decayed is None else from_micros(decayed),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from engrain.store.port import Many, Params
 
 FOLDER = Path(__file__).parent
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
+_PART = re.compile(r"\{([a-z_]+)\}")
 _LIST = re.compile(r"\bin \(:([a-z_]+)\)")
 
 Engine = Literal["sqlite", "postgres"]
@@ -121,18 +122,23 @@ def _named(text: str, counts: tuple[tuple[str, int], ...]) -> str:
 @cache
 def catalogue(engine: Engine) -> Mapping[str, Statement]:
     """Every statement by name; a statement whose header says ``-- engine: E`` replaces the shared one on E. A block
-    whose header says ``-- part: P`` stands wherever its file says ``{P}``."""
+    whose header says ``-- part: P`` stands wherever a statement or another part says ``{P}``; it may have a twin too."""
     found: dict[str, Statement] = {}
     twins: dict[str, Statement] = {}
-    for path in sorted((FOLDER / "statements").glob("*.sql")):
-        blocks = _blocks(path.read_text(encoding="utf-8"))
-        parts = {header["part"]: text for header, text in blocks if "part" in header}
+    files = [_blocks(path.read_text(encoding="utf-8")) for path in sorted((FOLDER / "statements").glob("*.sql"))]
+    parts = {
+        header["part"]: text
+        for blocks in files
+        for header, text in blocks
+        if "part" in header and header.get("engine", engine) == engine
+    }
+    for blocks in files:
         for header, written in blocks:
             if "part" in header:
                 continue
             text = written
-            for part, spelling in parts.items():
-                text = text.replace(f"{{{part}}}", spelling)
+            while (filled := _PART.sub(lambda match: parts[match[1]], text)) != text:  # a part may name others
+                text = filled
             parameters = tuple(dict.fromkeys(_PARAMETER.findall(text)))
             statement = Statement(header["name"], text, header.get("scope") == "admin", parameters)
             own = header.get("engine")

@@ -1,9 +1,52 @@
+-- How an item fares by now, of its row m, its signals s and its agent a: model/fading.py says the same in Python. Fading
+-- counts from the last use (or being told, or when the agent's items began to fade), up to the last decay of the agent,
+-- and an archived item stays as it was. Times are µs, the shares of a day doubles.
+-- part: greatest
+-- engine: sqlite
+max
+
+-- part: greatest
+-- engine: postgres
+greatest
+
+-- part: least
+-- engine: sqlite
+min
+
+-- part: least
+-- engine: postgres
+least
+
+-- part: joined
+left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+    left join agents a on a.tenant = m.tenant and a.name = m.agent
+
+-- part: used_at
+{greatest}(m.told_at, coalesce(s.last_used_at, 0), coalesce(a.fades_since, 0))
+
+-- part: idle
+(({least}(coalesce(m.archived_at, a.decayed_at), a.decayed_at) - {used_at}) / 86400000000.0)
+
+-- part: weighed
+((coalesce(s.weighed_at, m.told_at) - {used_at}) / 86400000000.0)
+
+-- part: faded
+coalesce(m.decay_rate, 0.1) * ({greatest}(0.0, {least}({idle}, 30.0) - 7.0) + 2.0 * {greatest}(0.0, {idle} - 30.0)
+        - {greatest}(0.0, {least}({weighed}, 30.0) - 7.0) - 2.0 * {greatest}(0.0, {weighed} - 30.0))
+
+-- part: importance
+case when a.decayed_at is null or m.pinned = 1 then coalesce(s.importance, m.importance)
+        else {greatest}(1.0, coalesce(s.importance, m.importance) - {greatest}(0.0, {faded})) end
+
 -- An item with its signals: store/rows.py reads these columns, and echoes after them, by position.
 -- part: item
-m.id, m.tenant, m.agent, m.kind, m.content, m.created_at, m.told_at, m.updated_at, m.key, m.importance, m.tags,
-    m.metadata, m.session, m.role, m.occurred_at, m.expires_at, m.decay_rate, m.visibility, m.pinned, m.source, m.state,
+m.id, m.tenant, m.agent, m.kind, m.content, m.created_at, m.told_at, m.updated_at, m.key, {importance} as importance,
+    m.tags, m.metadata, m.session, m.role, m.occurred_at, m.expires_at, m.decay_rate, m.visibility, m.pinned, m.source,
+    case when m.state = 'active' and s.pending_at is not null then 'pending_decay' else m.state end as state,
     m.superseded_by, m.superseded_at, m.redacted, m.repeats, s.shown, s.read, s.applied, s.helpful, s.unhelpful,
-    s.last_used_at
+    s.last_used_at, m.archived_at, m.archived_reason, m.promoted_at,
+    case when m.pinned = 0 and {idle} > 7 then {least}(coalesce(m.archived_at, a.decayed_at), a.decayed_at) end
+        as last_decay_at
 
 -- name: memory_insert
 insert into memories (id, tenant, agent, kind, key, content, fingerprint, importance, tags, metadata, session, role,
@@ -31,9 +74,9 @@ delete from passages where memory_id = :id and tenant = :tenant and agent = :age
 -- of what was shown lately.
 -- name: memory_twins
 select m.id, m.kind, m.key, m.content, m.session, m.occurred_at, s.last_shown_at
-from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+from remembered m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
 where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and m.fingerprint in (:fingerprints)
-  and (m.expires_at is null or m.expires_at > :now)
+  and m.until > :now
 order by m.created_at, m.id;
 
 -- name: memory_current
@@ -65,58 +108,58 @@ on conflict (tenant, memory_id) do nothing;
 select {item},
     case when m.repeats = 0 then 0
          else (select count(*) from echoes e where e.tenant = :tenant and e.memory_id = m.id) end as echoes
-from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
-where m.id = :id and m.tenant = :tenant and (m.expires_at is null or m.expires_at > :now)
+from remembered m {joined}
+where m.id = :id and m.tenant = :tenant and m.until > :now
   and (m.agent = :agent or (m.state = 'active' and (m.visibility = 'public'
        or (m.visibility = 'team' and m.agent in (
-           select a.name from agents a join agents me on me.tenant = a.tenant and me.team = a.team
-           where a.tenant = :tenant and me.name = :agent)))));
+           select mate.name from agents mate join agents me on me.tenant = mate.tenant and me.team = mate.team
+           where mate.tenant = :tenant and me.name = :agent)))));
 
 -- The same for many, of which expired ones were left out before.
 -- name: memory_get_many
 select {item}, 0 as echoes
-from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+from remembered m {joined}
 where m.id in (:ids) and m.tenant = :tenant
   and (m.agent = :agent or (m.state = 'active' and (m.visibility = 'public'
        or (m.visibility = 'team' and m.agent in (
-           select a.name from agents a join agents me on me.tenant = a.tenant and me.team = a.team
-           where a.tenant = :tenant and me.name = :agent)))));
+           select mate.name from agents mate join agents me on me.tenant = mate.tenant and me.team = mate.team
+           where mate.tenant = :tenant and me.name = :agent)))));
 
 -- name: memory_lookup
 select {item},
     case when m.repeats = 0 then 0
          else (select count(*) from echoes e where e.tenant = :tenant and e.memory_id = m.id) end as echoes
-from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+from remembered m {joined}
 where m.tenant = :tenant and m.agent = :agent and m.kind = :kind and m.key = :key and m.state = 'active'
-  and (m.expires_at is null or m.expires_at > :now);
+  and m.until > :now;
 
 -- name: memory_history
 select {item}, 0 as echoes
-from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+from remembered m {joined}
 where m.tenant = :tenant and m.agent = :agent and m.kind = :kind and m.key = :key
 order by case when m.state = 'active' then 0 else 1 end, m.superseded_at desc, m.id desc;
 
 -- name: memory_list
 select {item}, 0 as echoes
-from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
-where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and (m.expires_at is null or m.expires_at > :now)
+from remembered m {joined}
+where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and m.until > :now
   and (cast(:kind as text) is null or m.kind = :kind)
   and (cast(:after_id as text) is null or (m.created_at, m.id) > (cast(:after_at as bigint), :after_id))
 order by m.created_at, m.id limit :limit;
 
 -- name: memory_count
-select count(*) as n from memories
-where tenant = :tenant and agent = :agent and state = 'active' and (expires_at is null or expires_at > :now)
+select count(*) as n from remembered
+where tenant = :tenant and agent = :agent and state = 'active' and until > :now
   and (cast(:kind as text) is null or kind = :kind);
 
 -- name: memory_own
 select {item}, 0 as echoes, m.fingerprint, m.seq, m.shared_seq
-from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+from remembered m {joined}
 where m.id = :id and m.tenant = :tenant and m.agent = :agent;
 
 -- name: memory_update
-update memories set kind = :kind, content = :content, fingerprint = :fingerprint, importance = :importance, tags = :tags,
-    metadata = :metadata, session = :session, role = :role, occurred_at = :occurred_at, told_at = :told_at, updated_at = :updated_at,
+update memories set kind = :kind, content = :content, fingerprint = :fingerprint, tags = :tags, metadata = :metadata,
+    session = :session, role = :role, occurred_at = :occurred_at, told_at = :told_at, updated_at = :updated_at,
     expires_at = :expires_at, decay_rate = :decay_rate, visibility = :visibility, pinned = :pinned, source = :source,
     redacted = :redacted, seq = :seq, shared_seq = :shared_seq
 where id = :id and tenant = :tenant and agent = :agent;
@@ -145,27 +188,3 @@ select id, tags, state, expires_at from memories
 where tenant = :tenant and agent = :agent
   and (cast(:kind as text) is null or kind = :kind)
   and (cast(:before as bigint) is null or coalesce(occurred_at, told_at) < :before);
-
--- Those of some items that exist; on a server nobody can delete them before the transaction ends. Everyone locks rows in
--- the order of their ids, so that no two wait for each other.
--- name: signal_lock
--- scope: tenant
-select id from memories where tenant = :tenant and id in (:ids) order by id;
-
--- name: signal_lock
--- scope: tenant
--- engine: postgres
-select id from memories where tenant = :tenant and id in (:ids) order by id for key share;
-
--- name: signal_add
--- scope: tenant
-insert into signals (tenant, memory_id, shown, read, applied, helpful, unhelpful, last_shown_at, last_used_at)
-select m.tenant, m.id, cast(:shown as bigint), cast(:read as bigint), cast(:applied as bigint), cast(:helpful as bigint),
-    cast(:unhelpful as bigint), cast(:last_shown_at as bigint), cast(:last_used_at as bigint)
-from memories m where m.id = :id and m.tenant = :tenant
-on conflict (tenant, memory_id) do update set
-    shown = signals.shown + excluded.shown, read = signals.read + excluded.read,
-    applied = signals.applied + excluded.applied, helpful = signals.helpful + excluded.helpful,
-    unhelpful = signals.unhelpful + excluded.unhelpful,
-    last_shown_at = coalesce(excluded.last_shown_at, signals.last_shown_at),
-    last_used_at = coalesce(excluded.last_used_at, signals.last_used_at);

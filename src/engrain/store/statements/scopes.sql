@@ -10,7 +10,11 @@ select seq, purges from scopes where tenant = :tenant and name = :name;
 select name, seq, purges from scopes where tenant = :tenant and name in (:names);
 
 -- name: agent_register
-insert into agents (tenant, name, team, created_at) values (:tenant, :agent, cast(:team as text), :now)
+insert into agents (tenant, name, team, created_at, fades_since, decayed_at)
+select cast(:tenant as text), cast(:agent as text), cast(:team as text), cast(:now as bigint),
+    case when h.value = 'on' then cast(:now as bigint) end, case when h.value = 'on' then cast(:now as bigint) end
+from (select 1 as one) o left join home h on h.name = 'lifecycle'
+where true
 on conflict (tenant, name) do update set team = coalesce(excluded.team, agents.team);
 
 -- name: agent_find
@@ -24,8 +28,8 @@ where a.tenant = :tenant and me.name = :agent;
 -- name: agent_list
 -- scope: admin
 select a.tenant, a.name, a.team, a.created_at,
-    (select count(*) from memories m where m.tenant = a.tenant and m.agent = a.name and m.state = 'active'
-        and (m.expires_at is null or m.expires_at > :now)) as memories,
+    (select count(*) from remembered m where m.tenant = a.tenant and m.agent = a.name and m.state = 'active'
+        and m.until > :now) as memories,
     (select count(*) from experiences e where e.tenant = a.tenant and e.agent = a.name) as experiences
 from agents a order by a.tenant, a.name;
 
