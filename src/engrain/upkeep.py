@@ -19,7 +19,6 @@ from engrain.world import World
 
 if TYPE_CHECKING:
     from engrain.learn.learner import Learner
-    from engrain.memory import Memory
     from engrain.recall.embed import Embedder
 
 _PURGES = (
@@ -176,7 +175,7 @@ def _sound(store: Store) -> Check:
     return Check("damaged memories", not found, f"{len(found):,}: {told}" if found else "none")
 
 
-def canary(again: Callable[[], Memory]) -> tuple[Check, ...]:
+def canary(again: Callable[[], Any]) -> tuple[Check, ...]:
     """Does the loop live? In a throw-away tenant of the real store: something told is found, and outcomes recorded
     change a later decision, each after the store was closed and opened again."""
     options, state = ["canary-a", "canary-b"], {"canary": True}

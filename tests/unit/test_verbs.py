@@ -34,7 +34,8 @@ from engrain.shells.fields import Field, parse
 from engrain.shells.inputs import COMMON
 from engrain.shells.mcp import Tools
 from engrain.shells.plain import plain
-from engrain.shells.verbs import NOT_VERBS, VERBS, Verb, verbs_of
+from engrain.shells.verb import Verb
+from engrain.shells.verbs import NOT_VERBS, VERBS, verbs_of
 
 OWNERS: dict[str, type] = {"Agent": Agent, "Memory": Memory, "KeyValue": KeyValue}
 OUTCOME = {one.name: one.default for one in members(Outcome)}
@@ -118,8 +119,8 @@ def test_every_public_method_is_a_verb_or_says_why_not() -> None:
     public = {
         f"{owner}.{name}"
         for owner, one in OWNERS.items()
-        for name, part in vars(one).items()
-        if not name.startswith("_") and inspect.isfunction(part)
+        for name, part in inspect.getmembers(one, inspect.isfunction)
+        if not name.startswith("_")
     }
     carried = {verb.method for verb in VERBS if verb.method != "Agent.stats"}  # the tool: put together of others
     assert public - carried - set(NOT_VERBS) == set()

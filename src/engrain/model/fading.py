@@ -20,7 +20,8 @@ def lost(days: float) -> float:
 
 
 def faded(importance: float, *, weighed_at: int, used_at: int, until: int, rate: float | None = None) -> float:
-    """The importance at ``until`` of what had ``importance`` at ``weighed_at`` and was last used at ``used_at`` (µs)."""
+    """The importance at ``until`` of what had ``importance`` at ``weighed_at`` and was used last at
+    ``used_at`` (µs)."""
     drop = lost((until - used_at) / DAY) - lost((weighed_at - used_at) / DAY)
     return max(FLOOR, importance - max(0.0, (RATE if rate is None else rate) * drop))
 

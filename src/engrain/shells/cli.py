@@ -18,7 +18,8 @@ from engrain.shells.commands import COMMANDS, Command, Place
 from engrain.shells.fields import Field
 from engrain.shells.inputs import COMMON
 from engrain.shells.plain import dumped, plain, printable
-from engrain.shells.verbs import Verb, verbs_of
+from engrain.shells.verb import Verb
+from engrain.shells.verbs import verbs_of
 
 if TYPE_CHECKING:
     from engrain.agent import Agent

@@ -25,7 +25,8 @@ import engrain
 from engrain.errors import EngrainError, InvalidField
 from engrain.shells.fields import parse
 from engrain.shells.plain import plain
-from engrain.shells.verbs import Verb, verbs_of
+from engrain.shells.verb import Verb
+from engrain.shells.verbs import verbs_of
 
 if TYPE_CHECKING:
     from engrain.agent import Agent

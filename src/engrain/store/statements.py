@@ -122,7 +122,7 @@ def _named(text: str, counts: tuple[tuple[str, int], ...]) -> str:
 @cache
 def catalogue(engine: Engine) -> Mapping[str, Statement]:
     """Every statement by name; a statement whose header says ``-- engine: E`` replaces the shared one on E. A block
-    whose header says ``-- part: P`` stands wherever a statement or another part says ``{P}``; it may have a twin too."""
+    whose header says ``-- part: P`` stands wherever a statement or another part says ``{P}``; so may its twin."""
     found: dict[str, Statement] = {}
     twins: dict[str, Statement] = {}
     files = [_blocks(path.read_text(encoding="utf-8")) for path in sorted((FOLDER / "statements").glob("*.sql"))]

@@ -1,41 +1,23 @@
-"""One agent's scope: every verb that reads or writes goes through here."""
+"""What an agent remembers: telling, finding, changing, forgetting, and saying what helped."""
 
 from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from engrain.errors import InvalidField, InvalidInput, UnknownItem
+from engrain.agent.base import Scoped
+from engrain.errors import InvalidField, InvalidInput
 from engrain.intake import validate
-from engrain.intake.redact import redact, redact_value, refuse_secret
-from engrain.model.decision import Advice, Experience, Outcome
 from engrain.model.item import Hit, MemoryItem
-from engrain.model.scope import Scope
 
 if TYPE_CHECKING:
     from engrain.intake.kv import KeyValue
-    from engrain.learn.qtable import QValue
-    from engrain.memory import Memory
 
 
-T = TypeVar("T")
-
-
-class Agent:
-    """What one agent remembers, recalls, decides and observes. Made by ``memory.agent(name, tenant=, team=)``."""
-
-    def __init__(self, memory: Memory, scope: Scope, *, known: bool) -> None:
-        self._memory = memory
-        self.scope = scope
-        self._known = known
-
-    def __repr__(self) -> str:
-        return f"Agent({self.scope.agent!r}, tenant={self.scope.tenant!r}, team={self.scope.team!r})"
-
-    # -- memories -----------------------------------------------------------------------------------------------------
+class Memories(Scoped):
+    """The verbs that tell and find."""
 
     def remember(
         self,
@@ -230,134 +212,12 @@ class Agent:
             self._memory.store, self._memory.world, self.scope, namespace, redacts=self._memory.config.redact
         )
 
-    # -- decisions ----------------------------------------------------------------------------------------------------
-
-    def advise(
-        self,
-        task_type: str,
-        state: Mapping[str, Any] | None = None,
-        options: Sequence[str] | None = None,
-        episode: str | None = None,
-    ) -> Advice:
-        """What to do next, with value, interval and evidence. The decision is logged with its propensity before this
-        returns. With options and no evidence it explores; with neither it abstains."""
-        self._memory._check_open()
-        self._named(task_type=task_type, options=options, episode=episode)
-        learner = self._memory.learner
-        advice = learner.advise(self.scope, task_type, state=self._clean(state), options=options, episode=episode)
-        return self._wrote(advice)
-
-    def observe(self, advice: Advice | str, outcome: Outcome, action: str | None = None) -> Experience:
-        """What came of an advice (or of a decision id); ``action`` when another was taken. Observing again revises."""
-        self._memory._check_open()
-        self._named(action=action)
-        return self._memory.learner.observe(self.scope, advice, self._told(outcome), action=action)
-
-    def observe_step(
-        self,
-        task_type: str,
-        state: Mapping[str, Any] | None = None,
-        action: str | None = None,
-        outcome: Outcome | None = None,
-        next_state: Mapping[str, Any] | None = None,
-        propensity: float | None = None,
-        episode: str | None = None,
-        task_id: str | None = None,
-    ) -> Experience:
-        """An experience that no advice stood behind."""
-        row = {
-            "task_type": task_type,
-            "state": state,
-            "action": action,
-            "outcome": outcome,
-            "next_state": next_state,
-            "propensity": propensity,
-            "episode": episode,
-            "task_id": task_id,
-        }
-        return self.observe_many([row])[0]
-
-    def observe_many(self, rows: Iterable[Mapping[str, Any]]) -> builtins.list[Experience]:
-        """Many experiences in one transaction: all or none. Rows have the fields of ``observe_step``."""
-        self._memory._check_open()
-        cleaned = []
-        for number, row in enumerate(self._rows(rows)):
-            if not isinstance(row, Mapping):
-                raise InvalidField(f"Row {number} must be a dict of the arguments of observe_step().")
-            self._named(**{name: row.get(name) for name in ("task_type", "action", "episode", "task_id")})
-            changed = {name: self._clean(row[name]) for name in ("state", "next_state") if name in row}
-            if "outcome" in row:
-                changed["outcome"] = self._told(row["outcome"])
-            cleaned.append({**row, **changed})
-        return self._wrote(self._memory.learner.observe_many(self.scope, cleaned))
-
-    def experiences(self, task_type: str | None = None, limit: int = 100) -> builtins.list[Experience]:
-        """What this agent has observed, newest first."""
-        self._memory._check_open()
-        return self._memory.learner.experiences(self.scope, task_type, validate.whole("limit", limit, 1, 10_000))
-
-    def q_values(self, task_type: str | None = None) -> builtins.list[QValue]:
-        """What this agent has learned: visits, mean and spread by task type, state and action."""
-        self._memory._check_open()
-        return self._memory.learner.q_values(self.scope, task_type)
-
-    # -- checks and notes ---------------------------------------------------------------------------------------------
-
-    def _wrote(self, result: T) -> T:
-        """Note the agent in the home after its first write, so that ``memory.agents()`` lists it."""
-        if not self._known:
-            self._memory.note_agent(self.scope)
-            self._known = True
-        return result
-
     def _forgotten(self, count: int) -> int:
         if count:
             self._memory.feedback.forgotten(self.scope.tenant)
         return count
 
-    def _seen(self, id: str) -> str:
-        """The id of an item that this agent can see, or UnknownItem."""
-        item = self._memory.items.get(self.scope, validate.text("id", id, validate.FIELD_CHARACTERS))
-        if item is None:
-            raise UnknownItem(f"{id!r} is not an item that agent {self.scope.agent!r} can see.")
-        return item.id
-
-    @staticmethod
-    def _rows(rows: Any) -> Iterable[Any]:
-        if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
-            raise InvalidField(f"rows must be a list of dicts, not {type(rows).__name__}.")
-        return rows
-
-    def _clean(self, state: Any) -> Any:
-        """A state without secrets; whatever is not a mapping goes on to be refused where states are checked."""
-        if not self._memory.config.redact or not isinstance(state, Mapping):
-            return state
-        try:
-            return redact_value(state)[0]
-        except RecursionError as error:
-            raise InvalidField("state contains itself; leave the circle out.") from error
-
-    def _told(self, outcome: Any) -> Any:
-        """An outcome without secrets in its error."""
-        if not self._memory.config.redact:
-            return outcome
-        if isinstance(outcome, Mapping) and isinstance(outcome.get("error"), str):
-            return {**outcome, "error": redact(outcome["error"]).text}
-        if isinstance(outcome, Outcome) and isinstance(outcome.error, str):
-            return replace(outcome, error=redact(outcome.error).text)
-        return outcome
-
-    def _named(self, **names: Any) -> None:
-        """Refuse secrets in names: they stand in every row and are looked up by."""
-        for name, value in names.items() if self._memory.config.redact else ():
-            for one in value if isinstance(value, list | tuple) else (value,):
-                refuse_secret(name, one)
-
     def _kinds(self, kinds: Sequence[str]) -> tuple[str, ...]:
         if isinstance(kinds, str) or not isinstance(kinds, Sequence | set | frozenset):
             raise InvalidField(f"kinds must be a list of kinds, not {kinds!r}.")
         return tuple(validate.kind_name(kind, self._memory.kinds) for kind in kinds)
-
-    @staticmethod
-    def _optional(name: str, value: str | None) -> str | None:
-        return None if value is None else validate.text(name, value, validate.FIELD_CHARACTERS)

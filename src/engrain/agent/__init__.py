@@ -1,0 +1,12 @@
+"""One agent's scope: every verb that reads or writes goes through here."""
+
+from __future__ import annotations
+
+from engrain.agent.decisions import Decisions
+from engrain.agent.exits import Exits
+from engrain.agent.life import Life
+from engrain.agent.memories import Memories
+
+
+class Agent(Memories, Decisions, Life, Exits):
+    """What one agent remembers, recalls, decides and observes. Made by ``memory.agent(name, tenant=, team=)``."""

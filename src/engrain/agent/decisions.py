@@ -1,0 +1,100 @@
+"""What an agent decides, and what came of it."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from engrain.agent.base import Scoped
+from engrain.errors import InvalidField
+from engrain.intake import validate
+from engrain.intake.redact import redact
+from engrain.model.decision import Advice, Experience, Outcome
+
+if TYPE_CHECKING:
+    from engrain.learn.qtable import QValue
+
+
+class Decisions(Scoped):
+    """The verbs that advise and observe."""
+
+    def advise(
+        self,
+        task_type: str,
+        state: Mapping[str, Any] | None = None,
+        options: Sequence[str] | None = None,
+        episode: str | None = None,
+    ) -> Advice:
+        """What to do next, with value, interval and evidence. The decision is logged with its propensity before this
+        returns. With options and no evidence it explores; with neither it abstains."""
+        self._memory._check_open()
+        self._named(task_type=task_type, options=options, episode=episode)
+        learner = self._memory.learner
+        advice = learner.advise(self.scope, task_type, state=self._clean(state), options=options, episode=episode)
+        return self._wrote(advice)
+
+    def observe(self, advice: Advice | str, outcome: Outcome, action: str | None = None) -> Experience:
+        """What came of an advice (or of a decision id); ``action`` when another was taken. Observing again revises."""
+        self._memory._check_open()
+        self._named(action=action)
+        return self._memory.learner.observe(self.scope, advice, self._told(outcome), action=action)
+
+    def observe_step(
+        self,
+        task_type: str,
+        state: Mapping[str, Any] | None = None,
+        action: str | None = None,
+        outcome: Outcome | None = None,
+        next_state: Mapping[str, Any] | None = None,
+        propensity: float | None = None,
+        episode: str | None = None,
+        task_id: str | None = None,
+    ) -> Experience:
+        """An experience that no advice stood behind."""
+        row = {
+            "task_type": task_type,
+            "state": state,
+            "action": action,
+            "outcome": outcome,
+            "next_state": next_state,
+            "propensity": propensity,
+            "episode": episode,
+            "task_id": task_id,
+        }
+        return self.observe_many([row])[0]
+
+    def observe_many(self, rows: Iterable[Mapping[str, Any]]) -> builtins.list[Experience]:
+        """Many experiences in one transaction: all or none. Rows have the fields of ``observe_step``."""
+        self._memory._check_open()
+        cleaned = []
+        for number, row in enumerate(self._rows(rows)):
+            if not isinstance(row, Mapping):
+                raise InvalidField(f"Row {number} must be a dict of the arguments of observe_step().")
+            self._named(**{name: row.get(name) for name in ("task_type", "action", "episode", "task_id")})
+            changed = {name: self._clean(row[name]) for name in ("state", "next_state") if name in row}
+            if "outcome" in row:
+                changed["outcome"] = self._told(row["outcome"])
+            cleaned.append({**row, **changed})
+        return self._wrote(self._memory.learner.observe_many(self.scope, cleaned))
+
+    def experiences(self, task_type: str | None = None, limit: int = 100) -> builtins.list[Experience]:
+        """What this agent has observed, newest first."""
+        self._memory._check_open()
+        return self._memory.learner.experiences(self.scope, task_type, validate.whole("limit", limit, 1, 10_000))
+
+    def q_values(self, task_type: str | None = None) -> builtins.list[QValue]:
+        """What this agent has learned: visits, mean and spread by task type, state and action."""
+        self._memory._check_open()
+        return self._memory.learner.q_values(self.scope, task_type)
+
+    def _told(self, outcome: Any) -> Any:
+        """An outcome without secrets in its error."""
+        if not self._memory.config.redact:
+            return outcome
+        if isinstance(outcome, Mapping) and isinstance(outcome.get("error"), str):
+            return {**outcome, "error": redact(outcome["error"]).text}
+        if isinstance(outcome, Outcome) and isinstance(outcome.error, str):
+            return replace(outcome, error=redact(outcome.error).text)
+        return outcome

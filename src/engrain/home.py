@@ -1,0 +1,181 @@
+"""A home that is open: the only place that wires the parts together."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import weakref
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from engrain import upkeep
+from engrain.config import Config
+from engrain.errors import EngrainError, StoreClosed
+from engrain.intake.signals import Signals
+from engrain.model.item import KINDS
+from engrain.model.scope import Scope
+from engrain.recall.items import Items
+from engrain.store import is_server, open_store
+from engrain.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engrain.intake.revise import Reviser
+    from engrain.intake.writer import Indexer, Writer
+    from engrain.learn.learner import Learner
+    from engrain.recall.embed import Embedder
+    from engrain.recall.feedback import Feedback
+    from engrain.recall.recaller import Recaller
+
+    Excerpt = Callable[[str, str, int, Callable[[str], bool]], str]
+
+
+class Home:
+    """The store of one home and the stages over it, each made when first needed."""
+
+    def __init__(self, location: str, home: Path, config: Config, world: World, embedder: Embedder | None) -> None:
+        self.home = home
+        self.config = config
+        self.world = world
+        self.kinds = frozenset((*KINDS, *config.kinds))
+        self._location = location
+        self._given_embedder = embedder
+        self.store = open_store(location, config, None if is_server(location) else home)
+        self._open = True
+        try:
+            version, needed = self.store.schema()
+            if version < needed or not self.store.read("home_get", {"name": "created_at"}):
+                upkeep.prepare(self.store, world, self.embedder_name)
+            world.enter(lambda: upkeep.count_opening(self.store))
+        except BaseException:
+            self.store.close()
+            raise
+        self._begin()
+        reference = weakref.ref(self)
+        self._at_exit = lambda: _close(reference)
+        atexit.register(self._at_exit)
+
+    def _begin(self) -> None:
+        """What belongs to this process alone. After a fork it is made anew: the parent writes its own signals, and
+        its threads and locks did not come along."""
+        self._pid = os.getpid()
+        self.signals = Signals(self.store, self.world)
+        self.items = Items(self.store, self.world, self.signals.pending)
+        for part in ("writer", "reviser", "recaller", "feedback", "learner"):
+            self.__dict__.pop(part, None)
+
+    # -- parts, made when first needed: a hook that only looks a key up must not pay for numpy ------------------------
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedder in use, loaded on first use."""
+        from engrain.recall.embed import Given, load_embedder
+
+        return load_embedder(self.config.embedder) if self._given_embedder is None else Given(self._given_embedder)
+
+    @property
+    def embedder_name(self) -> str:
+        """The identity that vectors are stamped with."""
+        return self.embedder.name
+
+    @cached_property
+    def index(self) -> Indexer:
+        """Texts to their passages: words and vectors."""
+        from engrain.recall.index import index
+
+        return lambda texts, cuts=(): index(texts, self.embedder, cuts)
+
+    @cached_property
+    def writer(self) -> Writer:
+        from engrain.intake.writer import Writer
+
+        echo = int(self.config.echo_minutes * 60e6)
+        return Writer(self.store, self.world, self.signals, self.index, redacts=self.config.redact, echo=echo)
+
+    @cached_property
+    def excerpt(self) -> Excerpt:
+        """(text, question, near, fits) → the part of the text that the question asks about; see ``recall.excerpt``."""
+        from engrain.recall.excerpt import excerpt
+
+        return excerpt
+
+    @cached_property
+    def reviser(self) -> Reviser:
+        from engrain.intake.revise import Reviser
+
+        return Reviser(self.store, self.world, self.writer, self.index)
+
+    @cached_property
+    def recaller(self) -> Recaller:
+        from engrain.recall.recaller import Recaller
+
+        own = self.store.read("home_get", {"name": "embedder"})
+        if own and own[0]["value"] != self.embedder_name:
+            import logging
+
+            told = (
+                "%s is in use, but this home is indexed with %s: what has no vector of the one in use is found by its "
+            )
+            told += "words alone, until `engrain rebuild` has made them."
+            logging.getLogger(__name__).warning(told, self.embedder_name, own[0]["value"])
+        return Recaller(self.store, self.world, lambda: self.embedder, self.config, feedback=self.feedback)
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        from engrain.recall.feedback import Feedback
+
+        feedback = Feedback(self.store, self.world)
+        self.signals.also = feedback.flush
+        return feedback
+
+    @cached_property
+    def learner(self) -> Learner:
+        from engrain.learn.learner import Learner
+
+        return Learner(self.store, self.world, self.config)
+
+    def close(self) -> None:
+        """Write buffered signals and let the store go. Closing twice is harmless."""
+        if self._open:
+            if self._pid != os.getpid():
+                self._begin()
+            self._open = False
+            atexit.unregister(self._at_exit)
+            try:
+                self.signals.close()
+            finally:
+                self.store.close()
+
+    def note_agent(self, scope: Scope) -> None:
+        """List an agent among ``agents()``; harmless when it is there."""
+        row = {"tenant": scope.tenant, "agent": scope.agent, "team": None, "now": self.world.now()}
+        self.store.write([("agent_register", row)])
+
+    def _again(self) -> Self:
+        """The same home, opened anew: nothing of this process's caches carries over."""
+        return type(self)(self._location, self.home, self.config, self.world, self._given_embedder)
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise StoreClosed
+        if self._pid != os.getpid():
+            self._begin()
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings in force."""
+        return {name: getattr(self.config, name) for name in self.config.__dataclass_fields__}
+
+
+def _close(reference: weakref.ref[Home]) -> None:
+    memory = reference()
+    if memory is not None:
+        try:
+            memory.close()
+        except EngrainError as error:
+            import logging
+
+            logging.getLogger(__name__).warning("the memory could not be closed cleanly: %s", error)

@@ -1,0 +1,1 @@
+"""What becomes of a memory: pure rules, and the sweeps that carry them out."""

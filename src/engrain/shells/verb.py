@@ -1,0 +1,51 @@
+"""A verb: its inputs, output, help, who may call it, and which shells have it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from engrain.shells.calls import Call
+from engrain.shells.fields import Field
+
+if TYPE_CHECKING:
+    from engrain.agent import Agent
+    from engrain.memory import Memory
+
+CLI = frozenset({"cli"})
+BOTH = frozenset({"cli", "mcp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb: the method of the facade that has its name, whose value it answers with, under the name ``part`` when
+    that is given; or ``call(memory, agent, arguments)`` where that is not enough. An admin's verb is one of Memory."""
+
+    name: str
+    help: str
+    fields: tuple[Field, ...]
+    returns: Any  # the type of the answer
+    part: str = ""
+    call: Call | None = None
+    shells: frozenset[str] = CLI
+    admin: bool = False
+    reads: bool = False  # changes nothing
+    destroys: bool = False  # may take something away
+    repeats: bool = False  # changes something, but a second identical call nothing more
+    no: str = ""  # the part of the answer that, when empty or false, means "no"
+    progress: bool = False  # takes a callable "progress" among its arguments
+    views: tuple[Field, ...] = ()  # flags of the command line alone, each another screen for the same answer
+
+    @property
+    def method(self) -> str:
+        """The facade's method that it stands for."""
+        group, _, name = self.name.rpartition(" ")
+        owner = "KeyValue" if group else "Memory" if self.admin else "Agent"
+        return f"{owner}.{name.replace('-', '_')}"
+
+    def run(self, memory: Memory, agent: Agent | None, arguments: dict[str, Any]) -> Any:
+        """Call the facade. Raises what it raises."""
+        if self.call is not None:
+            return self.call(memory, agent, arguments)
+        value = getattr(memory if self.admin else agent, self.name.replace("-", "_"))(**arguments)
+        return {self.part: value} if self.part else value
