@@ -11,6 +11,7 @@ from rich.text import Text
 
 from engrain.model.explain import PARTS, explain, shares
 from engrain.model.report import counted
+from engrain.shells import render_health
 from engrain.shells.plain import dumped, printable
 from engrain.shells.screen import (
     BAR,
@@ -377,4 +378,5 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "doctor": _doctor,
     "rebuild": _rebuilt,
     "backup": _told("copied to {path}"),
+    **render_health.SCREENS,
 }
