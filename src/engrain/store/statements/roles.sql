@@ -31,7 +31,8 @@ where id = :id and token = :token and state = 'running';
 -- scope: admin
 select r.id, r.role, r.dry, r.token from runs r
 where r.state = 'running'
-  and not exists (select 1 from leases l where l.name = 'role:' || r.role and l.token = r.token and l.expires_at > :now);
+  and not exists (select 1 from leases l where l.name = 'role:' || r.role and l.token = r.token
+    and l.expires_at > :now and l.expires_at <= :now + 86400000000);
 
 -- name: run_list
 -- scope: admin
