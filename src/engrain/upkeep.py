@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from engrain.config import Config
 from engrain.errors import EngrainError
 from engrain.intake.revise import FEEDBACK
-from engrain.intake.writer import SHARED, Indexer, bump
+from engrain.intake.writer import Indexer
 from engrain.model.decision import Outcome
 from engrain.model.report import Check, Report, counted
 from engrain.reindex import reindex, stale, wanted
+from engrain.store.changes import SHARED, bump
 from engrain.store.port import Store
 from engrain.world import World
 

@@ -8,18 +8,10 @@ from typing import Any
 
 from engrain.errors import InvalidField, UnknownItem
 from engrain.intake.validate import Draft
-from engrain.intake.writer import (
-    CHUNK,
-    SHARED,
-    Indexer,
-    Writer,
-    agent_scope,
-    bump,
-    fingerprint,
-    put_passages,
-)
+from engrain.intake.writer import CHUNK, Indexer, Writer, fingerprint
 from engrain.model.item import LIVE, MemoryItem
 from engrain.model.scope import Scope
+from engrain.store.changes import SHARED, agent_scope, bump, put_passages
 from engrain.store.port import Store, Transaction
 from engrain.store.rows import INDEX, item_from_row, to_json
 from engrain.world import World
