@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from engrain.model.machine import check
 from engrain.store.port import Transaction
 from engrain.store.rows import to_json
 
@@ -31,7 +32,10 @@ class Transition:
 
 def log(tx: Transaction, tenant: str, at: int, transitions: Sequence[Transition]) -> int:
     """Write transitions of one transaction under one number, which is returned; 0 when there are none. The scope of the
-    transitions is locked from here on: log last, so that nobody waits in a circle."""
+    transitions is locked from here on: log last, so that nobody waits in a circle. Raises InvalidInput for a transition
+    that the state machine does not know."""
+    for one in transitions:
+        check(one.old, one.new, one.event)
     if not transitions:
         return 0
     seq = int(tx.read("scope_bump", {"tenant": tenant, "name": SCOPE, "purges": 0})[0]["seq"])
