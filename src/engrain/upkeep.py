@@ -78,6 +78,7 @@ def stats(store: Store, home: Path, config: Config) -> dict[str, Any]:
         "memories": {
             "active": sum(row["n"] for row in memories if row["state"] == "active"),
             "superseded": sum(row["n"] for row in memories if row["state"] == "superseded"),
+            "archived": sum(row["n"] for row in memories if row["state"] == "archived"),
             "characters": sum(row["characters"] or 0 for row in memories),
             "by_kind": kinds,
         },
