@@ -39,6 +39,16 @@ class Config:
     every_prune: str = field(default="7d", metadata={"help": "how often what was archived long ago is deleted"})
     every_report: str = field(default="7d", metadata={"help": "how often a health report is kept"})
     alert_items: int = field(default=10_000, metadata={"help": "an agent with more memories raises an alert"})
+    lifecycle_policy: str = field(
+        default="importance", metadata={"help": "what is let go of: importance, utility or stability"}
+    )
+    floor_days: float = field(default=90.0, metadata={"help": "unused at the lowest importance, before it is let go"})
+    pending_days: float = field(default=14.0, metadata={"help": "announced (pending_decay), before it is archived"})
+    superseded_days: float = field(default=90.0, metadata={"help": "after which an older version is archived"})
+    restore_days: float = field(default=30.0, metadata={"help": "for which what was restored is spared"})
+    prune_days: float = field(default=90.0, metadata={"help": "archived, before it is deleted"})
+    keep_importance: float = field(default=8.0, metadata={"help": "what is so important is not deleted"})
+    keep_cap: int = field(default=1000, metadata={"help": "but for what an agent has beyond so many of them"})
 
 
 def load(home: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Config:
@@ -95,10 +105,19 @@ _TYPES: dict[str, Any] = {
     "every_prune": str,
     "every_report": str,
     "alert_items": int,
+    "lifecycle_policy": str,
+    "floor_days": float,
+    "pending_days": float,
+    "superseded_days": float,
+    "restore_days": float,
+    "prune_days": float,
+    "keep_importance": float,
+    "keep_cap": int,
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "synchronous": ("FULL", "NORMAL"),
     "exploration": ("thompson", "ucb", "epsilon"),
+    "lifecycle_policy": ("importance", "utility", "stability"),
 }
 _RANGES = {
     "echo_minutes": (0.0, 1e9),
@@ -106,6 +125,9 @@ _RANGES = {
     "cache_rows": (1000, 10**9),
     "explore_floor": (0.0, 1.0),
     "alert_items": (1, 10**9),
+    **dict.fromkeys(("floor_days", "pending_days", "superseded_days", "restore_days", "prune_days"), (0.0, 36_500.0)),
+    "keep_importance": (1.0, 10.0),
+    "keep_cap": (0, 10**9),
 }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engrain.daemon.health import keep_report
 from engrain.lifecycle.metrics import measure
+from engrain.lifecycle.sweep import SWEEPS
 from engrain.model.fading import DAY
 from engrain.model.run import RoleState
 from engrain.store.port import Store
@@ -15,6 +16,7 @@ from engrain.world import World, span_of
 
 if TYPE_CHECKING:
     from engrain.config import Config
+    from engrain.lifecycle.sweep import Sweeps
 
 
 class Work(NamedTuple):
@@ -54,13 +56,25 @@ def metrics(most: int) -> Callable[[Work], Done]:
     return run
 
 
-def roles(config: Config) -> list[Role]:
+def sweeping(sweeps: Sweeps, name: str) -> Callable[[Work], Done]:
+    """Carries the rules of a memory's life out; ``held_ms`` is how long it held the write lock at most."""
+
+    def run(work: Work) -> Done:
+        found = sweeps.run(name, dry=work.dry, checkpoint=work.checkpoint, stop=work.stop)
+        held = {} if work.dry else {"held_ms": round(found.longest * 1000, 1)}
+        return {**found.counts, **held}, found.checkpoint
+
+    return run
+
+
+def roles(config: Config, sweeps: Sweeps) -> list[Role]:
     """The roles of a home, in the order in which those that are due are run."""
 
     def every(name: str) -> int:
         return span_of(getattr(config, f"every_{name}")) or DAY
 
     return [
+        *(Role(name, every(name), sweeping(sweeps, name)) for name in SWEEPS),
         Role("metrics", DAY, metrics(config.alert_items), ages=False, midnight=True),
         Role("report", every("report"), keep_report, ages=False),
     ]
