@@ -13,6 +13,11 @@ from engrain.store.transitions import Transition, log
 from engrain.testing import SimulatedWorld
 from tests.postgres import Place
 
+MOVES = {
+    "memory:expired": ("active", "expired"),
+    "memory:archived": ("expired", "archived"),
+    "memory:promoted": ("active", "active"),
+}
 STOCK = ("memories", "importance", "bytes", "uses", "accesses")
 
 
@@ -34,8 +39,9 @@ def measured(memory: Memory) -> Run:
 
 def logged(memory: Memory, tenant: str, agent: str, ids: list[str], event: str) -> None:
     """Changes of state, as a sweep logs them."""
+    old, new = MOVES[event]
     with memory.store.transaction(tenant) as tx:
-        steps = [Transition(one, agent, event, "active", "archived", "test", "test") for one in ids]
+        steps = [Transition(one, agent, event, old, new, "test", "test") for one in ids]
         log(tx, tenant, memory.world.now(), steps)
 
 
