@@ -84,26 +84,28 @@ update agents set fades_since = :now, decayed_at = :now where decayed_at is null
 -- scope: admin
 select tenant, name from agents order by tenant, name;
 
--- How an agent's memories of each kind are doing: those that are remembered now, the bytes of the content of all that
--- is kept, and how often what is current or archived was used.
--- name: metric_measure
-select m.kind, sum(case when m.state = 'active' and coalesce(m.expires_at, :now + 1) > :now then 1 else 0 end) as memories,
-    avg(case when m.state = 'active' and coalesce(m.expires_at, :now + 1) > :now then {importance} end) as importance,
-    sum(length(cast(m.content as blob))) as bytes,
-    sum(case when m.superseded_at is null then coalesce(s.read + s.applied + s.helpful, 0) else 0 end) as uses
-from memories m {joined}
-where m.tenant = :tenant and m.agent = :agent
-group by m.kind;
+-- part: bytes
+-- engine: sqlite
+length(cast(m.content as blob))
 
--- name: metric_measure
+-- part: bytes
 -- engine: postgres
-select m.kind, sum(case when m.state = 'active' and coalesce(m.expires_at, :now + 1) > :now then 1 else 0 end) as memories,
-    avg(case when m.state = 'active' and coalesce(m.expires_at, :now + 1) > :now then {importance} end) as importance,
-    sum(octet_length(m.content)) as bytes,
-    sum(case when m.superseded_at is null then coalesce(s.read + s.applied + s.helpful, 0) else 0 end) as uses
-from memories m {joined}
-where m.tenant = :tenant and m.agent = :agent
-group by m.kind;
+octet_length(m.content)
+
+-- How an agent's memories of each kind are doing: those that are remembered now, the bytes of the content of all that
+-- is kept, and how often what is current or archived was used. The limit, which is none, keeps the inner select apart,
+-- so that numbers are sorted by kind and not the content that they were made of.
+-- name: metric_measure
+select kind, count(importance) as memories, avg(importance) as importance, sum(bytes) as bytes, sum(uses) as uses
+from (
+    select m.kind, {bytes} as bytes,
+        case when m.state = 'active' and coalesce(m.expires_at, :now + 1) > :now then {importance} end as importance,
+        case when m.superseded_at is null then coalesce(s.read + s.applied + s.helpful, 0) else 0 end as uses
+    from agents a join memories m on m.tenant = a.tenant and m.agent = a.name
+        left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+    where a.tenant = :tenant and a.name = :agent and m.tenant = :tenant
+    limit 1000000000000) one
+group by kind;
 
 -- name: metric_put
 -- scope: admin
