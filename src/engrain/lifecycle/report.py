@@ -14,7 +14,7 @@ from engrain.model.run import Alert, RoleState
 WEEK = 7  # days that the numbers are about; the charts show more
 TOP = 10  # agents
 FLOWS = ("expired", "archived", "promoted")
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>#!|&~])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]#!|~])")
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1d2330;--dim:#667085;--paper:#fff;--line:#e3e6ec;--card:#f6f7f9;
 --s0:#3b6fd4;--s1:#d98a2b;--s2:#3a9b6b;--bad:#b3261e;--good:#2c7a4b}
@@ -41,7 +41,7 @@ overflow-wrap:anywhere}
 
 def plain_markdown(text: str) -> str:
     """Text that Markdown shows as it is, in one line."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\1", escape(" ".join(text.split()), quote=False))
 
 
 class Health:
