@@ -94,7 +94,8 @@ where id = :id and tenant = :tenant and agent = :agent;
 -- name: memory_take_back
 update memories set state = :state, archived_at = null, archived_reason = null, superseded_by = :superseded_by,
     superseded_at = :superseded_at, expires_at = :expires_at, updated_at = :now, seq = :seq,
-    shared_seq = case when visibility <> 'private' or shared_seq is not null then cast(:shared_seq as bigint) end
+    shared_seq = case when visibility = 'private' and shared_seq is null then null
+        else cast(:shared_seq as bigint) end
 where id = :id and tenant = :tenant and agent = :agent and state = 'archived' and seq = :was;
 
 -- name: archived_get
@@ -131,7 +132,8 @@ order by m.key desc, m.id limit 1;
 
 -- name: memory_merge
 update memories set tags = :tags, metadata = :metadata, updated_at = :now, seq = :seq,
-    shared_seq = case when visibility <> 'private' or shared_seq is not null then cast(:shared_seq as bigint) end
+    shared_seq = case when visibility = 'private' and shared_seq is null then null
+        else cast(:shared_seq as bigint) end
 where id = :id and tenant = :tenant and agent = :agent;
 
 -- name: signals_sum
