@@ -128,7 +128,7 @@ def test_a_role_that_fails_gives_the_exit_code_of_no(
     def broken(sweep: object) -> None:
         raise OSError("the disk is on fire")
 
-    monkeypatch.setitem(SWEEPS, "decay", broken)  # type: ignore[arg-type]
+    monkeypatch.setitem(SWEEPS, "decay", broken)
     words = ["--home", str(tmp_path / "home")]
     assert main(["tick", "--role", "decay", "--role", "promote", *words]) == 1
     said = capsys.readouterr().out

@@ -74,7 +74,8 @@ class Life(Scoped):
 
         memory, actor = self._memory, f"agent:{self.scope.agent}"
         acts = Acts(memory.store, memory.world, memory.archive, memory.rules, actor)
-        acts.carry_out(self.scope.tenant, [self._id(id)], [self.scope.agent], asked)
+        while decided := acts.decided(self.scope.tenant, [self._id(id)], asked):  # again, if it was used meanwhile
+            acts.carry_out(self.scope.tenant, decided)
         item = memory.items.get(self.scope, id)
         if item is None or item.agent != self.scope.agent or item.state not in LIVE:
             raise UnknownItem(f"{id!r} is not an active item of agent {self.scope.agent!r}.")

@@ -43,7 +43,7 @@ class HotArchive:
 
     def old(self, scope: Scope, before: int, now: int) -> builtins.list[Life]:
         query = {**_whose(scope), "before": before, "now": now}
-        return [Life(*row[:-1]) for row in self._store.read("archived_old", query)]
+        return [Life(*row[: len(Life._fields)]) for row in self._store.read("archived_old", query)]
 
     def drop(self, tx: Transaction, tenant: str, items: Sequence[tuple[str, str]]) -> None:
         tx.run_many("archived_drop", [(id_, tenant, agent) for id_, agent in items])

@@ -5,13 +5,13 @@ Locks are taken in the order that all writers keep: the agents' scopes, rows by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engrain.lifecycle.rules import Act, Decision
 from engrain.model.life import Life, Rules
 from engrain.store.changes import SHARED, agent_scope, bump
-from engrain.store.port import Row, Store, Transaction
+from engrain.store.port import Store, Transaction
 from engrain.store.transitions import Transition, log
 from engrain.world import World
 
@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from engrain.archive.port import Archive
 
 Rule = Callable[[Life, int, Rules], Decision]
-Found = list[tuple[Life, Decision]]
+_LIFE = len(Life._fields)
+
+
+class Decided(NamedTuple):
+    """One item, what is to become of it, whether others may see it, and what changes when it is changed or used."""
+
+    life: Life
+    decision: Decision
+    shared: bool
+    stamp: tuple[Any, ...]
 
 
 class Change(NamedTuple):
@@ -37,33 +46,36 @@ class Acts:
     def __init__(self, store: Store, world: World, archive: Archive, rules: Rules, actor: str) -> None:
         self._store, self._world, self._archive, self._rules, self._actor = store, world, archive, rules, actor
 
-    def decided(self, tenant: str, ids: Sequence[str], rule: Rule) -> Found:
-        """What a rule would do with items now; nothing is changed."""
+    def decided(self, tenant: str, ids: Sequence[str], rule: Rule) -> list[Decided]:
+        """What a rule would do with items now; those it keeps are left out."""
         now = self._world.now()
-        rows = self._store.read("life_read", {"tenant": tenant, "ids": sorted(ids), "now": now})
-        return [(life, decision) for life, _, decision in self._ruled(rows, rule, now)]
+        found = []
+        for row in self._store.read("life_read", {"tenant": tenant, "ids": ids, "now": now}):
+            life = Life(*row[:_LIFE])
+            decision = rule(life, now, self._rules)
+            if decision.act != Act.KEEP:
+                found.append(Decided(life, decision, row[_LIFE] is not None, tuple(row[_LIFE + 1 :])))
+        return found
 
-    def carry_out(self, tenant: str, ids: Sequence[str], agents: Iterable[str], rule: Rule) -> Found:
-        """Do with items, which are of ``agents``, what a rule says now that nobody else can change them."""
+    def carry_out(self, tenant: str, decided: Sequence[Decided]) -> list[Act]:
+        """Do what was decided, but leave alone what was changed or used since; what was done."""
         with self._store.transaction(tenant) as tx:
-            seqs = {agent: bump(tx, tenant, agent_scope(agent)) for agent in sorted(set(agents))}
+            seqs = {
+                agent: bump(tx, tenant, agent_scope(agent)) for agent in sorted({one.life.agent for one in decided})
+            }
             now = self._world.now()
-            rows = tx.read("life_lock", {"tenant": tenant, "ids": sorted(ids), "now": now})
-            found = list(self._ruled(rows, rule, now))
-            seen = any(shared is not None and decision.act not in _UNSEEN for _, shared, decision in found)
+            ids = sorted(one.life.id for one in decided)
+            same = {row[0]: tuple(row[1:]) for row in tx.read("life_lock", {"tenant": tenant, "ids": ids})}
+            due = [one for one in decided if same.get(one.life.id) == one.stamp]
+            seen = any(one.shared and one.decision.act not in _UNSEEN for one in due)
             shared_seq = bump(tx, tenant, SHARED) if seen else None
             steps: list[Transition] = []
-            for act, run in _RUNS.items():
-                mine = [(life, one.reason) for life, _, one in found if one.act == act]
+            for act in dict.fromkeys(one.decision.act for one in due):
+                mine = [(one.life, one.decision.reason) for one in due if one.decision.act == act]
                 some = [Change(life, reason, seqs[life.agent], shared_seq) for life, reason in mine]
-                steps += run(self, tx, tenant, now, some) if some else ()
+                steps += _RUNS[act](self, tx, tenant, now, some)
             log(tx, tenant, now, steps)
-        return [(life, decision) for life, _, decision in found]
-
-    def _ruled(self, rows: Sequence[Row], rule: Rule, now: int) -> Iterable[tuple[Life, int | None, Decision]]:
-        for row in rows:
-            life = Life(*row[:-1])
-            yield life, row[-1], rule(life, now, self._rules)
+        return [one.decision.act for one in due]
 
     def _moved(
         self, one: Change, event: str, new: str, before: Mapping[str, Any] | None = None, **after: Any
@@ -115,7 +127,7 @@ class Acts:
         return [self._moved(one, "memory:pruned", "purged") for one in some]
 
 
-_UNSEEN = (Act.KEEP, Act.PEND, Act.SPARE)  # what other processes' recall need not hear of
+_UNSEEN = (Act.PEND, Act.SPARE)  # what other processes' recall need not hear of
 _RUNS: dict[Act, Callable[..., list[Transition]]] = {
     Act.PEND: Acts._pend,
     Act.SPARE: Acts._spare,

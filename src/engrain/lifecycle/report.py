@@ -31,7 +31,8 @@ border-bottom:1px solid var(--line);overflow-wrap:anywhere;vertical-align:top}
 th{font-weight:600;color:var(--dim)}.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 svg{width:100%;height:auto}svg text{font-size:11px;fill:var(--dim)}.axis,.grid,.gap{stroke:var(--line)}
 .gap{stroke:var(--dim);stroke-dasharray:2 2}.s0{fill:var(--s0)}.s1{fill:var(--s1)}.s2{fill:var(--s2)}
-.key{margin-right:1rem;white-space:nowrap;color:var(--dim)}.key i{display:inline-block;width:.7em;height:.7em;border-radius:2px;
+.key{margin-right:1rem;white-space:nowrap;color:var(--dim)}
+.key i{display:inline-block;width:.7em;height:.7em;border-radius:2px;
 margin-right:.4em}i.s0{background:var(--s0)}i.s1{background:var(--s1)}i.s2{background:var(--s2)}
 .alert{border-left:4px solid var(--bad);background:var(--card);padding:.5rem .8rem;margin:.5rem 0;
 overflow-wrap:anywhere}

@@ -36,9 +36,10 @@ from engrain.world import World
 if TYPE_CHECKING:
     from engrain.archive.port import Archive
 
-AIM = 0.015  # seconds that a piece should hold the write lock; below 0.05 even when the disk is slow
+AIM = 0.01  # seconds that a piece should hold the write lock: below 0.05 even when the disk is slow at times
+GAP = 0.75  # of the time for which it was held it is left to others, so that who polls for it soon finds it free
 LARGEST = 1000  # items in a piece
-PAGE = 10_000  # items that are looked for at once
+PAGE = 50_000  # items that are looked for at once
 AGENTS = 200  # agents that are looked for at once
 KEEP_EVENTS, KEEP_REPLIES = 400 * DAY, DAY  # µs that transitions, and replies to repeated requests, are kept
 
@@ -78,7 +79,7 @@ class _Pace:
 
     def hold(self, act: Callable[[], Any]) -> Any:
         """Run a transaction after the others had their turn."""
-        time.sleep(max(0.0, self.held - (time.perf_counter() - self.free_since)))
+        time.sleep(max(0.0, self.held * GAP - (time.perf_counter() - self.free_since)))
         began = time.perf_counter()
         done = act()
         self.free_since = time.perf_counter()
@@ -136,13 +137,11 @@ class _Sweep:
                 if self.unfinished or self.pace.over():
                     self.unfinished = True
                     return
-                ids = [one.id for one in piece]
-                if self.dry:
-                    found = self.acts.decided(tenant, ids, rule)
-                else:
-                    agents = {one.agent for one in piece}
-                    found = self.pace.hold(lambda: self.acts.carry_out(tenant, ids, agents, rule))  # noqa: B023
-                self.counts.update(_NAMES[one.act] for _, one in found if one.act != Act.KEEP)
+                decided = self.acts.decided(tenant, sorted(one.id for one in piece), rule)
+                done = [one.decision.act for one in decided]
+                if decided and not self.dry:
+                    done = self.pace.hold(lambda: self.acts.carry_out(tenant, decided))  # noqa: B023
+                self.counts.update(_NAMES[act] for act in done)
 
     def everywhere(self, statement: str, **asked: Any) -> Iterator[Due]:
         """What a statement finds in all tenants: in the order of its key, each page sorted by agent."""

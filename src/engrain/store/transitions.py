@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from engrain.model.event import Event
 from engrain.model.machine import check
@@ -14,12 +14,12 @@ from engrain.store.port import Row, Transaction
 from engrain.store.rows import to_json
 from engrain.world import from_micros
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 SCOPE = "transitions"
 """The change sequence of a tenant's transitions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """One change of one memory's state: ``event`` such as ``memory:archived``; ``actor`` such as ``role:decay`` or
     ``agent:NAME``; ``before`` and ``after`` what else changed with it (never content)."""
 
@@ -30,16 +30,16 @@ class Transition:
     new: str
     reason: str
     actor: str
-    before: Mapping[str, Any] = field(default_factory=dict)
-    after: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, Any] = _NOTHING
+    after: Mapping[str, Any] = _NOTHING
 
 
 def log(tx: Transaction, tenant: str, at: int, transitions: Sequence[Transition]) -> int:
     """Write transitions of one transaction under one number, which is returned; 0 when there are none. The scope of the
     transitions is locked from here on: log last, so that nobody waits in a circle. Raises InvalidInput for a transition
     that the state machine does not know."""
-    for one in transitions:
-        check(one.old, one.new, one.event)
+    for kind in {(one.old, one.new, one.event) for one in transitions}:
+        check(*kind)
     if not transitions:
         return 0
     seq = bump(tx, tenant, SCOPE)

@@ -1,5 +1,5 @@
--- An item as its rules see it, in the order of model/life.py Life, then whether others may see it. What does not fade
--- counts as used now.
+-- An item as its rules see it, in the order of model/life.py Life; then whether others may see it, and what tells whether
+-- it was changed or used since. What does not fade counts as used now.
 -- part: life
 m.id, m.agent, m.tenant, m.kind,
     case when m.state = 'active' and s.pending_at is not null then 'pending_decay' else m.state end as state,
@@ -8,21 +8,26 @@ m.id, m.agent, m.tenant, m.kind,
     case when a.fades_since is null then cast(:now as bigint) else {used_at} end as used_at, m.decay_rate, m.pinned,
     m.expires_at, s.pending_at, s.spared_until, m.archived_at, m.archived_reason, m.superseded_at, m.promoted_at,
     coalesce(s.read + s.applied + s.helpful, 0) as uses, coalesce(s.helpful, 0) as helpful,
-    coalesce(s.unhelpful, 0) as unhelpful, coalesce(s.applied, 0) as applied, m.shared_seq
+    coalesce(s.unhelpful, 0) as unhelpful, coalesce(s.applied, 0) as applied, m.shared_seq, m.seq, s.pending_at as pends,
+    s.last_used_at
 
 -- name: life_read
 -- scope: tenant
 select {life} from memories m {joined} where m.tenant = :tenant and m.id in (:ids) order by m.id;
 
--- The same, and nobody changes the items before the transaction ends; signals of use need not wait.
+-- What tells it, and nobody changes the items before the transaction ends; signals of use need not wait.
 -- name: life_lock
 -- scope: tenant
-select {life} from memories m {joined} where m.tenant = :tenant and m.id in (:ids) order by m.id;
+select m.id, m.seq, s.pending_at, s.last_used_at
+from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+where m.tenant = :tenant and m.id in (:ids) order by m.id;
 
 -- name: life_lock
 -- scope: tenant
 -- engine: postgres
-select {life} from memories m {joined} where m.tenant = :tenant and m.id in (:ids) order by m.id for no key update of m;
+select m.id, m.seq, s.pending_at, s.last_used_at
+from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
+where m.tenant = :tenant and m.id in (:ids) order by m.id for no key update of m;
 
 -- What sweeps look at: everything that time has made due, in pieces, of all tenants or agent by agent.
 -- name: life_expired
@@ -89,7 +94,8 @@ where id = :id and tenant = :tenant and agent = :agent;
 -- name: memory_take_back
 update memories set state = :state, archived_at = null, archived_reason = null, superseded_by = :superseded_by,
     superseded_at = :superseded_at, expires_at = :expires_at, updated_at = :now, seq = :seq,
-    shared_seq = case when visibility <> 'private' or shared_seq is not null then cast(:shared_seq as bigint) end
+    shared_seq = case when visibility = 'private' and shared_seq is null then null
+        else cast(:shared_seq as bigint) end
 where id = :id and tenant = :tenant and agent = :agent and state = 'archived' and seq = :was;
 
 -- name: archived_get
@@ -126,7 +132,8 @@ order by m.key desc, m.id limit 1;
 
 -- name: memory_merge
 update memories set tags = :tags, metadata = :metadata, updated_at = :now, seq = :seq,
-    shared_seq = case when visibility <> 'private' or shared_seq is not null then cast(:shared_seq as bigint) end
+    shared_seq = case when visibility = 'private' and shared_seq is null then null
+        else cast(:shared_seq as bigint) end
 where id = :id and tenant = :tenant and agent = :agent;
 
 -- name: signals_sum
