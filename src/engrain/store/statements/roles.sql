@@ -1,3 +1,11 @@
+-- part: bytes
+-- engine: sqlite
+length(cast(m.content as blob))
+
+-- part: bytes
+-- engine: postgres
+octet_length(m.content)
+
 -- name: role_list
 -- scope: admin
 select name, due_at, paused, failures, checkpoint from roles;
@@ -83,14 +91,6 @@ update agents set fades_since = :now, decayed_at = :now where decayed_at is null
 -- name: agent_names
 -- scope: admin
 select tenant, name from agents order by tenant, name;
-
--- part: bytes
--- engine: sqlite
-length(cast(m.content as blob))
-
--- part: bytes
--- engine: postgres
-octet_length(m.content)
 
 -- How an agent's memories of each kind are doing: those that are remembered now, the bytes of the content of all that
 -- is kept, and how often what is current or archived was used. The limit, which is none, keeps the inner select apart,
