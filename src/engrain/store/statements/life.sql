@@ -70,8 +70,7 @@ where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and m.creat
 
 -- name: life_replaced
 select id from memories
-where tenant = :tenant and agent = :agent and state = 'superseded' and created_at <= :before and superseded_at <= :before
-order by id;
+where tenant = :tenant and agent = :agent and state = 'superseded' and created_at <= :before and superseded_at <= :before;
 
 -- Never backwards: what has faded stays so when the clock is put back.
 -- name: agent_decay
