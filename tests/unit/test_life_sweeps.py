@@ -77,6 +77,7 @@ def test_a_sweep_can_be_stopped_anywhere_and_gone_on_with(
     place: Place, world: SimulatedWorld, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweep, "AGENTS", 2)
+    monkeypatch.setattr(sweep, "LEAST", 1)
     monkeypatch.setattr(sweep, "LARGEST", 8)
     memory = filled(place, world, 6, 40, expires_in="200d" if name == "decay" else "1d", importance=1.0)
     world.advance(days=91)
