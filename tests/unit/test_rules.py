@@ -91,13 +91,14 @@ def test_stability_is_the_curve_of_fsrs() -> None:
     assert score(one, round(days * DAY), RULES["stability"]) == pytest.approx(0.9)
     once = item(uses=1, used_at=10 * DAY)
     recall = (1 + (0.9 ** (-1 / 0.1542) - 1) * 10 / days) ** -0.1542
-    grown = 2.718281828**1.8722 * 6 * days**-0.1666 * (2.718281828 ** (0.796 * (1 - recall)) - 1)
+    grown = 0.25 * 6 * days**-0.1666 * (2.718281828 ** (0.796 * (1 - recall)) - 1)
     assert stable_days(once) == pytest.approx(days * (1 + grown), rel=1e-6)
 
 
 def test_spaced_uses_strengthen_massed_ones_hardly_do() -> None:
     massed, spaced = item(uses=10, used_at=DAY // 24), item(uses=10, used_at=60 * DAY)
-    assert stable_days(massed) < 2 * stable_days(item()) < 10 * stable_days(item()) < stable_days(spaced)
+    assert stable_days(item()) < stable_days(massed) < 1.1 * stable_days(item())
+    assert stable_days(spaced) > 3 * stable_days(item())
     assert stable_days(item(helpful=5)) > stable_days(item()) > stable_days(item(unhelpful=5))
     assert stable_days(item(told_importance=10.0)) == pytest.approx(2 * stable_days(item()))
 
