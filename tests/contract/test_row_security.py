@@ -13,8 +13,15 @@ from tests.postgres import Place
 pytestmark = pytest.mark.postgres
 TABLES = [
     "scopes", "agents", "memories", "passages", "echoes", "signals", "kv", "decisions", "experiences", "q_values",
-    "recall_questions", "recall_answers", "adapters",
+    "recall_questions", "recall_answers", "adapters", "transitions", "daily_metrics", "api_keys", "replies",
 ]  # fmt: skip
+# Rows of tables whose statements belong to a stage: {0} is the tenant.
+ROWS = {
+    "transitions": "'{0}', 1, 0, 1, 'a', 'm', 'memory:archived', 'active', 'archived', 'r', 'x', '{{}}', '{{}}'",
+    "daily_metrics": "'{0}', 'a', '2026-01-01', 'fact', 1, 1, 1, 1, 1, 1, 1, 1, 1",
+    "api_keys": "'k-{0}', 'digest-{0}', 'n', '{0}', null, 'read', 1, null, null, null",
+    "replies": "'{0}', 'o', 'k', 'd', 200, '', 1",
+}
 
 
 @pytest.fixture
@@ -46,6 +53,11 @@ def raw(make_place: Callable[..., Place]) -> Iterator[psycopg.Connection[tuple[o
             tx.run("adapter_note", {"tenant": tenant, "more": 1, "now": 1})
     assert place.url is not None
     with psycopg.connect(place.url, autocommit=True) as connection:
+        for tenant in ("mine", "other"):
+            connection.execute("select set_config('engrain.tenant', %s, false)", (tenant,))
+            for table, row in ROWS.items():
+                connection.execute(f"insert into {table} values ({row.format(tenant)})".encode())
+        connection.execute("select set_config('engrain.tenant', '', false)")
         yield connection
 
 

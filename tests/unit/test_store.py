@@ -193,8 +193,9 @@ def test_a_row_is_an_item_to_the_last_field(tmp_path: Path) -> None:
     store.close()
     times = {name: from_micros(value) for name, value in {**columns, **counts}.items() if name.endswith("_at")}
     said = {"tags": ("x",), "metadata": {"a": [1]}, "redacted": ("r",), "pinned": True, "echoes": 1, "state": "active"}
+    never = dict.fromkeys(("archived_at", "archived_reason", "promoted_at", "last_decay_at"))
     fixed = {"id": "m", "tenant": "t", "agent": "a", "kind": "fact", "key": "k", "content": "content of m"}
-    assert asdict(item) == columns | counts | times | said | fixed
+    assert asdict(item) == columns | counts | times | said | never | fixed
     assert type(item) is MemoryItem
     assert item == MemoryItem(**{one.name: getattr(item, one.name) for one in fields(item)})
     assert pickle.loads(pickle.dumps(item)) == copy.copy(item) == replace(item) == item
