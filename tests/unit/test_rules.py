@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engrain.lifecycle.policies import POLICIES, due, least_idle, score, stable_days
+from engrain.lifecycle.policies import POLICIES, due, least_idle, stable_days
 from engrain.lifecycle.rules import KEEP, Act, Decision, beyond_cap, decide, lower_bound, prunes
 from engrain.model.fading import DAY, FLOOR, floor_at
 from engrain.model.life import Life, Rules
@@ -16,6 +16,10 @@ from engrain.model.life import Life, Rules
 RULES = {name: Rules(policy=name) for name in POLICIES}
 BASE = Life("id", "ann", "main", "fact", "active", 5.0, 5.0, 0, 0, 0, 0)
 NEVER = 100_000 * DAY
+
+
+def score(life: Life, now: int, rules: Rules) -> float:
+    return POLICIES[rules.policy].score(life, now, rules)
 
 
 def item(**fields: Any) -> Life:

@@ -105,11 +105,6 @@ POLICIES = {
 }
 
 
-def score(life: Life, now: int, rules: Rules) -> float:
-    """What the chosen policy thinks that the item is worth at ``now``; higher: keep it."""
-    return POLICIES[rules.policy].score(life, now, rules)
-
-
 def least_idle(rules: Rules) -> int:
     """µs since the last use below which the chosen policy lets go of nothing."""
     return POLICIES[rules.policy].least_idle(rules)
