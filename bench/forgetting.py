@@ -43,7 +43,7 @@ from engrain.world import to_micros
 
 Ranking = Callable[[Life, int, random.Random], float]
 KEPT = (0.25, 0.5, 0.75)
-AGENTS, ITEMS, CUT, END = 20, 400, 270, 365
+ITEMS, CUT, END = 400, 270, 365
 SHARES = {"passing": 0.45, "burst": 0.2, "seasonal": 0.15, "lasting": 0.2}
 
 
@@ -123,11 +123,11 @@ def moments(what: str, told: float, rank: int, rng: random.Random) -> list[float
     return days
 
 
-def year(seed: int) -> list[list[Item]]:
+def year(seed: int, agents: int) -> list[list[Item]]:
     """The items of each agent with all their uses."""
     rng = random.Random(seed)
-    agents = []
-    for _ in range(AGENTS):
+    told_all = []
+    for _ in range(agents):
         items = []
         for number in range(ITEMS):
             what = rng.choices(list(SHARES), list(SHARES.values()))[0]
@@ -144,8 +144,8 @@ def year(seed: int) -> list[list[Item]]:
                 key=lambda use: use[0],
             )
             items.append(item)
-        agents.append(items)
-    return agents
+        told_all.append(items)
+    return told_all
 
 
 def kept_uses(agents: list[list[Item]], ranking: Ranking, rng: random.Random) -> dict[tuple[str, float], float]:
@@ -239,7 +239,7 @@ def recall_after(ranking: Ranking, seed: int) -> dict[float, float]:
             one = split(memory, talk, f"t{number}", random.Random(f"{seed}:{number}"))
             order = best(one.lives, ranking, one.end, rng)
             for share, values in found.items():
-                keep = round(share * len(order))
+                keep = round(share * len(one.lives))
                 for id_ in order[keep:]:
                     one.told.agent.forget(id_)
                 del order[keep:]
@@ -261,20 +261,20 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     print()
 
 
-def report_year(seeds: int) -> None:
-    years = [year(seed) for seed in range(seeds)]
+def report_year(seeds: int, agents: int) -> None:
+    years = [year(seed, agents) for seed in range(seeds)]
     rows, kinds = [], []
     for name, ranking in RANKINGS.items():
-        found = [kept_uses(agents, ranking, random.Random(n)) for n, agents in enumerate(years)]
+        found = [kept_uses(one, ranking, random.Random(n)) for n, one in enumerate(years)]
         rows.append([name, *(cell([one["all", share] for one in found]) for share in KEPT)])
         kinds.append([name, *(cell([one[what, 0.5] for one in found]) for what in SHARES)])
-    print(f"### The year: later uses found, per cent ({seeds} seeds, {AGENTS} agents, {ITEMS} items each)\n")
+    print(f"### The year: later uses found, per cent ({seeds} seeds, {agents} agents, {ITEMS} items each)\n")
     table(["ranked by", *(f"{share:.0%} kept" for share in KEPT)], rows)
     print("### The same at 50 % kept, by what the item is\n")
     table(["ranked by", *SHARES], kinds)
     lasted = []
     for name in POLICIES:
-        runs = [missed(agents, Rules(policy=name)) for agents in years]
+        runs = [missed(one, Rules(policy=name)) for one in years]
         lasted.append([name, cell([archived for archived, _ in runs]), cell([late for _, late in runs])])
     print("### With the default rules, day by day\n")
     table(["policy", "archived by the end, % of items", "uses that came too late, %"], lasted)
@@ -293,12 +293,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", choices=("year", "locomo"))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--agents", type=int, default=20, help="agents in a year")
     chosen = parser.parse_args()
     if chosen.only != "year" and not (DATA / FILES["locomo"]).exists():
         print(f"absent: {DATA / FILES['locomo']}; the simulated year alone: --only year", file=sys.stderr)
         return 1
     if chosen.only != "locomo":
-        report_year(chosen.seeds)
+        report_year(chosen.seeds, chosen.agents)
     if chosen.only != "year":
         report_locomo(chosen.seeds)
     return 0

@@ -34,8 +34,7 @@ KEEP = Decision(Act.KEEP)
 
 def expires(life: Life, now: int, rules: Rules) -> Decision:
     """What is past its expiry leaves at once, pinned or not: somebody said until when it is true."""
-    over = life.state in LIVE and life.expires_at is not None and life.expires_at <= now
-    return Decision(Act.EXPIRE, "expired") if over else KEEP
+    return Decision(Act.EXPIRE, "expired") if life.state in LIVE and not _visible(life, now) else KEEP
 
 
 def retires(life: Life, now: int, rules: Rules) -> Decision:
@@ -46,7 +45,7 @@ def retires(life: Life, now: int, rules: Rules) -> Decision:
 
 def promotes(life: Life, now: int, rules: Rules) -> Decision:
     """What has lasted and was used, or was found helpful so often that luck is no explanation, becomes knowledge."""
-    if life.state not in LIVE or life.promoted_at is not None or life.kind == "knowledge":
+    if not _visible(life, now) or life.promoted_at is not None or life.kind == "knowledge":
         return KEEP
     if lower_bound(life.helpful, life.unhelpful) > rules.promote_bound:
         return Decision(Act.PROMOTE, f"helpful {life.helpful} of {life.helpful + life.unhelpful} times")
@@ -62,7 +61,7 @@ def promotes(life: Life, now: int, rules: Rules) -> Decision:
 def forgets(life: Life, now: int, rules: Rules) -> Decision:
     """What the chosen policy lets go of is announced, and archived when nobody used it meanwhile; an announcement whose
     reason is gone is taken back."""
-    if life.state not in LIVE:
+    if not _visible(life, now):
         return KEEP
     reason = due(life, now, rules)
     if life.pending_at is None:
@@ -105,6 +104,10 @@ def lower_bound(helpful: int, unhelpful: int) -> float:
     share = helpful / votes
     spread = z * math.sqrt((share * (1.0 - share) + z * z / (4.0 * votes)) / votes)
     return max(0.0, (share + z * z / (2.0 * votes) - spread) / (1.0 + z * z / votes))
+
+
+def _visible(life: Life, now: int) -> bool:
+    return life.state in LIVE and (life.expires_at is None or life.expires_at > now)
 
 
 def _since(moment: int | None, now: int) -> float:

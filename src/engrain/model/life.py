@@ -60,7 +60,7 @@ class Rules:
     floor_days: float = 90.0  # unused at the floor, before the policy `importance` lets go
     utility_threshold: float = 0.15
     utility_days: float = 30.0  # the policy `utility` counts time in these
-    stability_recall: float = 0.6  # the policy `stability` lets go when recall is no likelier
+    stability_recall: float = 0.58  # the policy `stability` lets go when recall is no likelier
     superseded_days: float = 90.0
     prune_days: float = 90.0
     keep_importance: float = 8.0  # what is at least so important is not pruned,
