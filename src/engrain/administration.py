@@ -53,6 +53,14 @@ class Administration(Home):
         self._check_open()
         return upkeep.rebuild(self.store, self.index, self.learner, self.embedder, progress)
 
+    def prune(self, dry_run: bool = False) -> dict[str, int]:
+        """Delete for good what was archived 90 days ago (``prune_days``), but for what is important
+        (``keep_importance``, at most ``keep_cap`` of an agent). Counts: pruned, kept, and capped, the agents that had
+        more than that. A dry run only counts."""
+        self._check_open()
+        counts = self.sweeps.run("prune", dry=dry_run).counts
+        return {name: counts.get(name, 0) for name in ("pruned", "kept", "capped")}
+
     def backup(self, path: str | os.PathLike[str]) -> Path:
         """A verified copy of an embedded home's store, made while others work. Never overwrites."""
         self._check_open()

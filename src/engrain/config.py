@@ -30,6 +30,16 @@ class Config:
     explore_floor: float = field(
         default=0.02, metadata={"help": "ε: every option keeps at least ε/k of the probability"}
     )
+    lifecycle_policy: str = field(
+        default="importance", metadata={"help": "what is let go of: importance, utility or stability"}
+    )
+    floor_days: float = field(default=90.0, metadata={"help": "unused at the lowest importance, before it is let go"})
+    pending_days: float = field(default=14.0, metadata={"help": "announced (pending_decay), before it is archived"})
+    superseded_days: float = field(default=90.0, metadata={"help": "after which an older version is archived"})
+    restore_days: float = field(default=30.0, metadata={"help": "for which what was restored is spared"})
+    prune_days: float = field(default=90.0, metadata={"help": "archived, before it is deleted"})
+    keep_importance: float = field(default=8.0, metadata={"help": "what is so important is not deleted"})
+    keep_cap: int = field(default=1000, metadata={"help": "but for what an agent has beyond so many of them"})
 
 
 def load(home: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Config:
@@ -79,16 +89,28 @@ _TYPES: dict[str, Any] = {
     "cache_rows": int,
     "exploration": str,
     "explore_floor": float,
+    "lifecycle_policy": str,
+    "floor_days": float,
+    "pending_days": float,
+    "superseded_days": float,
+    "restore_days": float,
+    "prune_days": float,
+    "keep_importance": float,
+    "keep_cap": int,
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "synchronous": ("FULL", "NORMAL"),
     "exploration": ("thompson", "ucb", "epsilon"),
+    "lifecycle_policy": ("importance", "utility", "stability"),
 }
 _RANGES = {
     "echo_minutes": (0.0, 1e9),
     "busy_seconds": (0.0, 3600.0),
     "cache_rows": (1000, 10**9),
     "explore_floor": (0.0, 1.0),
+    **dict.fromkeys(("floor_days", "pending_days", "superseded_days", "restore_days", "prune_days"), (0.0, 36_500.0)),
+    "keep_importance": (1.0, 10.0),
+    "keep_cap": (0, 10**9),
 }
 
 

@@ -6,6 +6,7 @@ import atexit
 import os
 import weakref
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -15,6 +16,7 @@ from engrain.config import Config
 from engrain.errors import EngrainError, StoreClosed
 from engrain.intake.signals import Signals
 from engrain.model.item import KINDS
+from engrain.model.life import Rules
 from engrain.model.scope import Scope
 from engrain.recall.items import Items
 from engrain.store import is_server, open_store
@@ -23,9 +25,12 @@ from engrain.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engrain.archive.port import Archive
     from engrain.intake.revise import Reviser
     from engrain.intake.writer import Indexer, Writer
     from engrain.learn.learner import Learner
+    from engrain.lifecycle.restore import Restorer
+    from engrain.lifecycle.sweep import Sweeps
     from engrain.recall.embed import Embedder
     from engrain.recall.feedback import Feedback
     from engrain.recall.recaller import Recaller
@@ -64,7 +69,7 @@ class Home:
         self._pid = os.getpid()
         self.signals = Signals(self.store, self.world)
         self.items = Items(self.store, self.world, self.signals.pending)
-        for part in ("writer", "reviser", "recaller", "feedback", "learner"):
+        for part in ("writer", "reviser", "recaller", "feedback", "learner", "archive", "sweeps", "restorer"):
             self.__dict__.pop(part, None)
 
     # -- parts, made when first needed: a hook that only looks a key up must not pay for numpy ------------------------
@@ -107,6 +112,31 @@ class Home:
         from engrain.intake.revise import Reviser
 
         return Reviser(self.store, self.world, self.writer, self.index)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """Where archived memories are kept."""
+        from engrain.archive.hot import HotArchive
+
+        return HotArchive(self.store)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The rules of the lifecycle, as the settings say."""
+        names = {one.name for one in fields(Rules)} & {one.name for one in fields(Config)}
+        return Rules(policy=self.config.lifecycle_policy, **{name: getattr(self.config, name) for name in names})
+
+    @cached_property
+    def sweeps(self) -> Sweeps:
+        from engrain.lifecycle.sweep import Sweeps
+
+        return Sweeps(self.store, self.world, self.rules, self.archive)
+
+    @cached_property
+    def restorer(self) -> Restorer:
+        from engrain.lifecycle.restore import Restorer
+
+        return Restorer(self.store, self.world, self.rules, self.archive, self.index)
 
     @cached_property
     def recaller(self) -> Recaller:

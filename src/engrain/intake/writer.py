@@ -12,13 +12,13 @@ from engrain.intake.signals import Signals
 from engrain.intake.validate import Draft
 from engrain.model.item import MemoryItem
 from engrain.model.scope import Scope
+from engrain.store.changes import NOWHERE, SHARED, agent_scope, bump, inline
 from engrain.store.port import Store, Transaction
 from engrain.store.rows import INDEX, INSERT, item_from_row, new_item, to_json
 from engrain.world import World
 
 CHUNK = 400
 _STATE = INSERT.index("state")  # with superseded_by and superseded_at after it
-_NOWHERE = (None,) * len(INDEX)
 ECHO_WORDS = 4  # shorter things ("yes", "thank you so much") are said again and again and are no echo
 
 
@@ -205,7 +205,7 @@ class Writer:
             del batch.echoes[echo]  # what is being replaced cannot stand for what is told after it
         if current.row is not None:
             current.row[_STATE : _STATE + 3] = "superseded", by, batch.now
-            current.row[-len(INDEX) :] = _NOWHERE
+            current.row[-len(INDEX) :] = NOWHERE
         batch.superseded.append((current.id, by))
 
     def _apply(self, tx: Transaction, scope: Scope, batch: _Batch) -> None:
@@ -247,19 +247,6 @@ class Writer:
         return [found[id_] for id_ in ids]
 
 
-SHARED = "shared"
-
-
-def agent_scope(agent: str) -> str:
-    """The name of an agent's own change sequence."""
-    return f"agent:{agent}"
-
-
-def bump(tx: Transaction, tenant: str, name: str, purges: int = 0) -> int:
-    """The next change number of a scope; its row stays locked until the transaction ends."""
-    return int(tx.read("scope_bump", {"tenant": tenant, "name": name, "purges": purges})[0]["seq"])
-
-
 def _may_echo(one: Draft) -> bool:
     """Whoever says when, under which key, who said it or for whom, tells something of its own; the bare words of what
     was just shown are an echo, in whatever session (the link keeps the session)."""
@@ -277,20 +264,5 @@ def _row(scope: Scope, told: _Told, id_: str, created_at: int, batch: _Batch) ->
         one.session, one.role, one.occurred_at, created_at, now, now,
         None if one.expires_in is None else now + one.expires_in, one.decay_rate, one.visibility, int(one.pinned),
         one.source, "active", None, None, to_json(told.rules) if told.rules else "[]", 0, batch.seq,
-        None if one.visibility == "private" else batch.shared_seq, *_inline(told.passages),
+        None if one.visibility == "private" else batch.shared_seq, *inline(told.passages),
     ]  # fmt: skip
-
-
-def _inline(passages: Sequence[Any]) -> tuple[Any, ...]:
-    """What of an item's passages stands in its own row: the only one, without its number, or nothing of several."""
-    return tuple(passages[0][1:]) if len(passages) == 1 else _NOWHERE
-
-
-def put_passages(tx: Transaction, scope: Scope, made: Sequence[tuple[str, Sequence[Any]]]) -> None:
-    """Put the passages of items, given by id, in place of those they have."""
-    ids = [{"id": id_, "tenant": scope.tenant, "agent": scope.agent} for id_, _ in made]
-    tx.run_many("passage_delete", ids)
-    rows = [(*_inline(passages), id_, scope.tenant, scope.agent) for id_, passages in made]
-    tx.run_many("memory_index", rows)
-    long = [(id_, scope.tenant, scope.agent, *one) for id_, several in made if len(several) > 1 for one in several]
-    tx.run_many("passage_insert", long)

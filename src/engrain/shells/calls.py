@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from engrain.errors import InvalidField, NotFound, UnknownItem
 from engrain.model.decision import Experience, Outcome
+from engrain.model.event import Event
 from engrain.model.item import Hit, MemoryItem
 from engrain.model.report import AgentInfo, Check
 
@@ -25,6 +26,10 @@ class Hits(TypedDict):
 
 class Items(TypedDict):
     items: list[MemoryItem]
+
+
+class Events(TypedDict):
+    events: list[Event]
 
 
 class Context(TypedDict):

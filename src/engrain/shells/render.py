@@ -319,6 +319,11 @@ def _rebuilt(value: Mapping[str, Any], now: datetime) -> None:
         hanging(2, (told + "run it again when nobody uses that one", "yellow"))
 
 
+def _events(value: Mapping[str, Any], now: datetime) -> None:
+    rows = [(age(one.at, now), one.event, one.memory_id, one.reason, one.actor) for one in value["events"]]
+    table(rows, ("when", "event", "memory", "because", "by"))
+
+
 # -- pieces -----------------------------------------------------------------------------------------------------------
 
 
@@ -377,4 +382,10 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "doctor": _doctor,
     "rebuild": _rebuilt,
     "backup": _told("copied to {path}"),
+    "archived": _items,
+    "restore": _item,
+    "promote": _item,
+    "pin": _item,
+    "transitions": _events,
+    "prune": _told("pruned: {pruned}, kept as important: {kept}, agents beyond their cap: {capped}"),
 }

@@ -174,11 +174,12 @@ with recursive chain (id) as (
 select id from chain;
 
 -- name: memory_lock
-select id from memories where tenant = :tenant and agent = :agent and id in (:ids) order by id;
+select id, state, expires_at from memories where tenant = :tenant and agent = :agent and id in (:ids) order by id;
 
 -- name: memory_lock
 -- engine: postgres
-select id from memories where tenant = :tenant and agent = :agent and id in (:ids) order by id for update;
+select id, state, expires_at from memories where tenant = :tenant and agent = :agent and id in (:ids)
+order by id for update;
 
 -- name: memory_forget
 delete from memories where tenant = :tenant and agent = :agent and id in (:ids);
