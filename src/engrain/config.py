@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from engrain.errors import ConfigError
+from engrain.world import span_of
 
 FILE = "engrain.toml"
+MINUTE = 60_000_000  # µs
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,13 @@ class Config:
     explore_floor: float = field(
         default=0.02, metadata={"help": "ε: every option keeps at least ε/k of the probability"}
     )
+    every_expire: str = field(default="15m", metadata={"help": "how often what is past its expiry is archived"})
+    every_decay: str = field(default="1d", metadata={"help": "how often importance is let fade"})
+    every_archive: str = field(default="1d", metadata={"help": "how often what faded is archived"})
+    every_promote: str = field(default="1d", metadata={"help": "how often what proved itself is promoted"})
+    every_prune: str = field(default="7d", metadata={"help": "how often what was archived long ago is deleted"})
+    every_report: str = field(default="7d", metadata={"help": "how often a health report is kept"})
+    alert_items: int = field(default=10_000, metadata={"help": "an agent with more memories raises an alert"})
     lifecycle_policy: str = field(
         default="importance", metadata={"help": "what is let go of: importance, utility or stability"}
     )
@@ -89,6 +98,13 @@ _TYPES: dict[str, Any] = {
     "cache_rows": int,
     "exploration": str,
     "explore_floor": float,
+    "every_expire": str,
+    "every_decay": str,
+    "every_archive": str,
+    "every_promote": str,
+    "every_prune": str,
+    "every_report": str,
+    "alert_items": int,
     "lifecycle_policy": str,
     "floor_days": float,
     "pending_days": float,
@@ -108,6 +124,7 @@ _RANGES = {
     "busy_seconds": (0.0, 3600.0),
     "cache_rows": (1000, 10**9),
     "explore_floor": (0.0, 1.0),
+    "alert_items": (1, 10**9),
     **dict.fromkeys(("floor_days", "pending_days", "superseded_days", "restore_days", "prune_days"), (0.0, 36_500.0)),
     "keep_importance": (1.0, 10.0),
     "keep_cap": (0, 10**9),
@@ -153,6 +170,8 @@ def _checked(name: str, given: Any, where: str) -> Any:
         raise ConfigError(f"{where}: {name} must be one of {', '.join(_CHOICES[name])}, not {value!r}.")
     if name in _RANGES and not _RANGES[name][0] <= value <= _RANGES[name][1]:
         raise ConfigError(f"{where}: {name} must lie in {_RANGES[name][0]}..{_RANGES[name][1]}, not {value!r}.")
+    if name.startswith("every_") and not MINUTE <= (span_of(value) or 0) <= 3650 * 1440 * MINUTE:
+        raise ConfigError(f'{where}: {name} must be a span of 1m to 3650d, such as "15m" or "1d", not {value!r}.')
     if kind is tuple and not all(isinstance(part, str) and part for part in value):
         raise ConfigError(f"{where}: {name} must be a list of names, not {value!r}.")
     return value

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engrain.archive.port import Archive
+    from engrain.daemon.looper import Looper
+    from engrain.daemon.supervisor import Supervisor
     from engrain.intake.revise import Reviser
     from engrain.intake.writer import Indexer, Writer
     from engrain.learn.learner import Learner
@@ -36,6 +38,19 @@ if TYPE_CHECKING:
     from engrain.recall.recaller import Recaller
 
     Excerpt = Callable[[str, str, int, Callable[[str], bool]], str]
+
+_PARTS = (
+    "writer",
+    "reviser",
+    "recaller",
+    "feedback",
+    "learner",
+    "archive",
+    "sweeps",
+    "restorer",
+    "supervisor",
+    "looper",
+)
 
 
 class Home:
@@ -69,7 +84,7 @@ class Home:
         self._pid = os.getpid()
         self.signals = Signals(self.store, self.world)
         self.items = Items(self.store, self.world, self.signals.pending)
-        for part in ("writer", "reviser", "recaller", "feedback", "learner", "archive", "sweeps", "restorer"):
+        for part in _PARTS:
             self.__dict__.pop(part, None)
 
     # -- parts, made when first needed: a hook that only looks a key up must not pay for numpy ------------------------
@@ -167,11 +182,31 @@ class Home:
 
         return Learner(self.store, self.world, self.config)
 
+    @cached_property
+    def supervisor(self) -> Supervisor:
+        from engrain.daemon.roles import roles
+        from engrain.daemon.supervisor import Supervisor
+
+        return Supervisor(self.store, self.world, roles(self.config, self.sweeps))
+
+    @cached_property
+    def looper(self) -> Looper:
+        """The thread that runs what is due, once somebody has started it."""
+        from engrain.daemon.looper import Looper
+
+        def tick(stop: Callable[[], bool]) -> None:
+            self.signals.flush()
+            self.supervisor.tick(stop=stop)
+
+        return Looper(tick, self.world.rng)
+
     def close(self) -> None:
         """Write buffered signals and let the store go. Closing twice is harmless."""
         if self._open:
             if self._pid != os.getpid():
                 self._begin()
+            if "looper" in self.__dict__:
+                self.looper.stop()
             self._open = False
             atexit.unregister(self._at_exit)
             try:

@@ -42,6 +42,8 @@ OUTCOME = {one.name: one.default for one in members(Outcome)}
 # Parameters of a method that its verb does not have, and why.
 NO_FIELD = {
     ("Memory.rebuild", "progress"): "the shell shows it",
+    ("Memory.metrics", "tenant"): "its --tenant is who asks; the answer names every agent",
+    ("Memory.metrics", "agent"): "as its --tenant",
     ("KeyValue.get", "default"): "a key that is not set is the answer no",
 }
 # What MCP does not carry, so that a model has few tools to choose from: it has another way, or no need.

@@ -30,6 +30,7 @@ TOPICS = {
     "Decide and learn": "advise observe observe-step observe-many experiences q-values",
     "Keys and values": "kv",
     "Look after a home": "init doctor stats agents rebuild backup",
+    "Background work": "tick roles runs pause resume lifecycle metrics report alerts",
     "Other shells": "mcp demo version",
 }
 _TYPES: dict[str, Any] = {"integer": int, "number": float, "flag": bool}

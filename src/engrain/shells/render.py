@@ -11,6 +11,7 @@ from rich.text import Text
 
 from engrain.model.explain import PARTS, explain, shares
 from engrain.model.report import counted
+from engrain.shells import render_health
 from engrain.shells.plain import dumped, printable
 from engrain.shells.screen import (
     BAR,
@@ -388,4 +389,5 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "pin": _item,
     "transitions": _events,
     "prune": _told("pruned: {pruned}, kept as important: {kept}, agents beyond their cap: {capped}"),
+    **render_health.SCREENS,
 }

@@ -28,11 +28,13 @@ left join signals s on s.tenant = m.tenant and s.memory_id = m.id
 (({least}(coalesce(m.archived_at, a.decayed_at), a.decayed_at) - {used_at}) / 86400000000.0)
 
 -- part: weighed
-((coalesce(s.weighed_at, m.told_at) - {used_at}) / 86400000000.0)
+((s.weighed_at - {used_at}) / 86400000000.0)
 
+-- What was never weighed anew was weighed when it was told, and so had lost nothing by then.
 -- part: faded
-coalesce(m.decay_rate, 0.1) * ({greatest}(0.0, {least}({idle}, 30.0) - 7.0) + 2.0 * {greatest}(0.0, {idle} - 30.0)
-        - {greatest}(0.0, {least}({weighed}, 30.0) - 7.0) - 2.0 * {greatest}(0.0, {weighed} - 30.0))
+coalesce(m.decay_rate, 0.1) * ({greatest}(0.0, {idle} - 7.0) + {greatest}(0.0, {idle} - 30.0)
+        - case when s.weighed_at is null then 0.0
+            else {greatest}(0.0, {weighed} - 7.0) + {greatest}(0.0, {weighed} - 30.0) end)
 
 -- part: importance
 case when a.decayed_at is null or m.pinned = 1 then coalesce(s.importance, m.importance)
