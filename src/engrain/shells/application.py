@@ -29,6 +29,7 @@ TOPICS = {
     "The life of a memory": "archived restore promote pin transitions prune",
     "Decide and learn": "advise observe observe-step observe-many experiences q-values",
     "Keys and values": "kv",
+    "Leave and come back": "export import",
     "Look after a home": "init doctor stats agents rebuild backup",
     "Background work": "tick roles runs pause resume lifecycle metrics report alerts",
     "Other shells": "mcp demo version",
