@@ -28,7 +28,7 @@ TOPICS = {
     ),
     "Decide and learn": "advise observe observe-step observe-many experiences q-values",
     "Keys and values": "kv",
-    "Look after a home": "init doctor stats agents rebuild backup",
+    "Look after a home": "init doctor stats agents rebuild backup restore-backup",
     "Other shells": "mcp demo version",
 }
 _TYPES: dict[str, Any] = {"integer": int, "number": float, "flag": bool}
