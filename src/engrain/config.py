@@ -13,6 +13,7 @@ from engrain.world import span_of
 
 FILE = "engrain.toml"
 MINUTE = 60_000_000  # µs
+QUOTAS = ("quota_agent_items", "quota_agent_bytes", "quota_tenant_items", "quota_tenant_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class Config:
     synchronous: str = field(default="FULL", metadata={"help": "FULL (default) or NORMAL: may lose the last commits"})
     busy_seconds: float = field(default=60.0, metadata={"help": "how long a write waits for other processes"})
     cache_rows: int = field(default=500_000, metadata={"help": "passages kept in memory over all scopes"})
+    quota_agent_items: int = field(default=0, metadata={"help": "active memories that an agent may have; 0: any"})
+    quota_agent_bytes: int = field(default=0, metadata={"help": "bytes of content (UTF-8) that they may have; 0: any"})
+    quota_tenant_items: int = field(default=0, metadata={"help": "active memories of all of a tenant's agents; 0: any"})
+    quota_tenant_bytes: int = field(default=0, metadata={"help": "bytes of content of all of them; 0: any"})
     exploration: str = field(default="thompson", metadata={"help": "thompson, ucb or epsilon"})
     explore_floor: float = field(
         default=0.02, metadata={"help": "ε: every option keeps at least ε/k of the probability"}
@@ -96,6 +101,7 @@ _TYPES: dict[str, Any] = {
     "synchronous": str,
     "busy_seconds": float,
     "cache_rows": int,
+    **dict.fromkeys(QUOTAS, int),
     "exploration": str,
     "explore_floor": float,
     "every_expire": str,
@@ -123,6 +129,7 @@ _RANGES = {
     "echo_minutes": (0.0, 1e9),
     "busy_seconds": (0.0, 3600.0),
     "cache_rows": (1000, 10**9),
+    **dict.fromkeys(QUOTAS, (0, 10**15)),
     "explore_floor": (0.0, 1.0),
     "alert_items": (1, 10**9),
     **dict.fromkeys(("floor_days", "pending_days", "superseded_days", "restore_days", "prune_days"), (0.0, 36_500.0)),

@@ -30,7 +30,7 @@ TOPICS = {
     "Decide and learn": "advise observe observe-step observe-many experiences q-values",
     "Keys and values": "kv",
     "Leave and come back": "export import",
-    "Look after a home": "init doctor stats agents rebuild backup",
+    "Look after a home": "init doctor stats agents rebuild backup restore-backup",
     "Background work": "tick roles runs pause resume lifecycle metrics report alerts",
     "Other shells": "mcp demo version",
 }
