@@ -30,6 +30,10 @@ class Config:
     explore_floor: float = field(
         default=0.02, metadata={"help": "ε: every option keeps at least ε/k of the probability"}
     )
+    requests_per_minute: int = field(
+        default=0, metadata={"help": "of each key and each agent, at most so many over HTTP; 0: any number"}
+    )
+    request_bytes: int = field(default=16 << 20, metadata={"help": "the largest body of a request over HTTP"})
 
 
 def load(home: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Config:
@@ -79,6 +83,8 @@ _TYPES: dict[str, Any] = {
     "cache_rows": int,
     "exploration": str,
     "explore_floor": float,
+    "requests_per_minute": int,
+    "request_bytes": int,
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "synchronous": ("FULL", "NORMAL"),
@@ -89,6 +95,8 @@ _RANGES = {
     "busy_seconds": (0.0, 3600.0),
     "cache_rows": (1000, 10**9),
     "explore_floor": (0.0, 1.0),
+    "requests_per_minute": (0, 10**9),
+    "request_bytes": (1024, 1 << 30),
 }
 
 

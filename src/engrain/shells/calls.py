@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from engrain.errors import InvalidField, NotFound, UnknownItem
 from engrain.model.decision import Experience, Outcome
 from engrain.model.item import Hit, MemoryItem
+from engrain.model.key import ApiKey
 from engrain.model.report import AgentInfo, Check
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ class Experiences(TypedDict):
 
 class Agents(TypedDict):
     agents: list[AgentInfo]
+
+
+class Keys(TypedDict):
+    keys: list[ApiKey]
 
 
 class Examination(TypedDict):

@@ -26,6 +26,7 @@ from engrain.shells.screen import (
     put,
     table,
 )  # fmt: skip
+from engrain.shells.screens_service import SERVICE
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
@@ -377,4 +378,5 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "doctor": _doctor,
     "rebuild": _rebuilt,
     "backup": _told("copied to {path}"),
+    **SERVICE,
 }

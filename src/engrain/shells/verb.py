@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from engrain.agent import Agent
     from engrain.memory import Memory
 
-CLI = frozenset({"cli"})
-BOTH = frozenset({"cli", "mcp"})
+LOCAL = frozenset({"cli"})  # what names a file of the machine, or works for long
+SERVED = frozenset({"cli", "rest"})
+BOTH = frozenset({"cli", "mcp", "rest"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Verb:
     returns: Any  # the type of the answer
     part: str = ""
     call: Call | None = None
-    shells: frozenset[str] = CLI
+    shells: frozenset[str] = SERVED
     admin: bool = False
     reads: bool = False  # changes nothing
     destroys: bool = False  # may take something away
@@ -39,13 +40,17 @@ class Verb:
     @property
     def method(self) -> str:
         """The facade's method that it stands for."""
-        group, _, name = self.name.rpartition(" ")
-        owner = "KeyValue" if group else "Memory" if self.admin else "Agent"
-        return f"{owner}.{name.replace('-', '_')}"
+        name = self.name.removeprefix("kv ")
+        owner = "KeyValue" if name != self.name else "Memory" if self.admin else "Agent"
+        return f"{owner}.{_spelled(name)}"
 
     def run(self, memory: Memory, agent: Agent | None, arguments: dict[str, Any]) -> Any:
         """Call the facade. Raises what it raises."""
         if self.call is not None:
             return self.call(memory, agent, arguments)
-        value = getattr(memory if self.admin else agent, self.name.replace("-", "_"))(**arguments)
+        value = getattr(memory if self.admin else agent, _spelled(self.name))(**arguments)
         return {self.part: value} if self.part else value
+
+
+def _spelled(name: str) -> str:
+    return name.replace("-", "_").replace(" ", "_")

@@ -6,7 +6,7 @@ from typing import Any
 
 from engrain.shells import calls
 from engrain.shells.fields import Field
-from engrain.shells.verb import Verb
+from engrain.shells.verb import LOCAL, Verb
 
 ADMIN: tuple[Verb, ...] = (
     Verb("stats", "What is in the home, in numbers.", (), dict[str, Any], admin=True, reads=True),
@@ -17,6 +17,7 @@ ADMIN: tuple[Verb, ...] = (
         (Field("canary", "flag", "Also prove, in a throw-away tenant, that outcomes change later decisions.", False),),
         calls.Examination,
         call=calls.doctor,
+        shells=LOCAL,
         admin=True,
         repeats=True,
         no="ok",
@@ -26,6 +27,7 @@ ADMIN: tuple[Verb, ...] = (
         "Make words and vectors anew while others work: what is stale, as with another embedder, or else everything.",
         (),
         dict[str, int],
+        shells=LOCAL,
         admin=True,
         repeats=True,
         progress=True,
@@ -36,6 +38,7 @@ ADMIN: tuple[Verb, ...] = (
         (Field("path", "text", "The file to make; it must not exist.", positional=True),),
         dict[str, str],
         call=calls.backup,
+        shells=LOCAL,
         admin=True,
     ),
 )

@@ -296,7 +296,7 @@ AGENT: tuple[Verb, ...] = (
         (),
         calls.AgentStats,
         call=calls.agent_stats,
-        shells=frozenset({"mcp"}),
+        shells=frozenset({"mcp", "rest"}),
         reads=True,
     ),
 )
