@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import hmac
 import json
@@ -77,7 +78,7 @@ class Keys:
         self._store.write([("key_insert", row)])
         return next(_shown(one, key) for one in self._rows(tenant) if one["id"] == id_)
 
-    def list(self, tenant: str | None) -> list[ApiKey]:
+    def list(self, tenant: str | None) -> builtins.list[ApiKey]:
         """All keys, or those of one tenant, oldest first; revoked and expired ones too."""
         return [_shown(row) for row in self._rows(tenant)]
 
@@ -107,7 +108,7 @@ class Keys:
                 _log.warning("that the key %s was used could not be noted: %s", row["id"], error)
         return Caller(row["id"], row["tenant"], _agents(row), row["rights"])
 
-    def _rows(self, tenant: str | None) -> list[Row]:
+    def _rows(self, tenant: str | None) -> builtins.list[Row]:
         return self._store.read("key_list", {"tenant": tenant})
 
 
@@ -121,14 +122,11 @@ def _agents(row: Row) -> tuple[str, ...] | None:
 
 
 def _shown(row: Row, key: str | None = None) -> ApiKey:
-    created, expires, revoked, used = (
-        None if row[name] is None else from_micros(row[name])
-        for name in ("created_at", "expires_at", "revoked_at", "used_at")
+    expires, revoked, used = (
+        None if row[name] is None else from_micros(row[name]) for name in ("expires_at", "revoked_at", "used_at")
     )
-    assert created is not None
-    return ApiKey(
-        row["id"], row["name"], row["tenant"], _agents(row), row["rights"], created, expires, revoked, used, key
-    )
+    made = row["id"], row["name"], row["tenant"], _agents(row), row["rights"], from_micros(row["created_at"])
+    return ApiKey(*made, expires, revoked, used, key)
 
 
 # -- replies ----------------------------------------------------------------------------------------------------------

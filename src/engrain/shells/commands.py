@@ -11,7 +11,6 @@ from typing import Any
 from engrain.errors import ConfigError
 from engrain.shells.fields import Field
 
-
 # Verbs of two words, by their first.
 GROUPS = {"kv": "Values under keys, beside the memories.", "keys": "Who may call the REST service."}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +30,7 @@ def _made_key(key: ApiKey, now: datetime) -> None:
     print(f"key {told}. It is not shown again.", file=sys.stderr)
 
 
-SERVICE = {
+SERVICE: dict[str, Callable[[Any, datetime], None]] = {
     "keys create": _made_key,
     "keys list": _keys,
     "keys revoke": lambda key, now: line((f"revoked: {key.id}", "green")),

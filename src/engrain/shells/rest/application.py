@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from engrain.errors import EngrainError
 from engrain.shells.rest import openapi
@@ -57,7 +58,7 @@ class Application:
         self._add_own("/v1/events", events.stream)
         self._add_own("/healthz", self._healthy)
         self._add_own("/metrics", self._told)
-        self.routes.add_route("/mcp/{agent}", self._mcp, include_in_schema=False)
+        self.routes.router.routes.append(Route("/mcp/{agent}", self._mcp, include_in_schema=False))
         self.routes.add_middleware(Door, metrics=self.metrics, open=open, limit=memory.config.request_bytes)
         openapi.complete(self.routes)
 

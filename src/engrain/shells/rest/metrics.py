@@ -47,8 +47,8 @@ class Metrics:
         yield from _head("engrain_request_seconds", "histogram", "How long requests took.")
         for route, one in sorted(times.items()):
             below = 0.0
-            for bound, count in zip((*BOUNDS, "+Inf"), one[:-1], strict=True):
-                below += count
+            for bound, fell in zip((*BOUNDS, "+Inf"), one[:-1], strict=True):
+                below += fell
                 yield f"engrain_request_seconds_bucket{_labels(route=route, le=bound)} {below:.0f}"
             yield f"engrain_request_seconds_sum{_labels(route=route)} {one[-1]:.6f}"
             yield f"engrain_request_seconds_count{_labels(route=route)} {below:.0f}"

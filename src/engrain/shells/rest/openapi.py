@@ -72,8 +72,8 @@ def operation(verb: Verb, method: str, kinds: Collection[str]) -> dict[str, Any]
         parameters += [_parameter(field.schema(kinds), field) for field in verb.fields]
     else:
         schema = input_schema(verb.fields, kinds)
-        for name, one in schema["properties"].items():
-            one |= {"examples": [EXAMPLES[name]]} if name in EXAMPLES else {}
+        for name in schema["properties"].keys() & EXAMPLES.keys():
+            schema["properties"][name]["examples"] = [EXAMPLES[name]]
         given = {field.name: EXAMPLES[field.name] for field in verb.fields if field.name in EXAMPLES and field.required}
         body = {"schema": schema, **({"example": given} if given else {})}
         extra["requestBody"] = {"content": {"application/json": body}, "required": bool(schema["required"])}

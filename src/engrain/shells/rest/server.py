@@ -21,11 +21,18 @@ GRACE = 10  # seconds that running requests have beyond what a write may wait fo
 
 
 class Server(uvicorn.Server):
-    """Ends the streams of events when a signal comes: they would never end by themselves."""
+    """Says where it is when it can be reached, and ends the streams of events when a signal comes: they would never end
+    by themselves."""
 
-    def __init__(self, config: uvicorn.Config, application: Application) -> None:
+    def __init__(self, config: uvicorn.Config, application: Application, url: str) -> None:
         super().__init__(config)
         self._application = application
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(f"serving at {self._url}" if sys.stdout.isatty() else json.dumps({"url": self._url}), flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._application.closing = True
@@ -50,11 +57,9 @@ def serve(home: str | None, host: str = "127.0.0.1", port: int = 8765) -> int:
             timeout_graceful_shutdown=int(memory.config.busy_seconds) + GRACE, proxy_headers=False,
         )  # fmt: skip
         shown = f"[{address}]" if ":" in address else address
-        url = f"http://{shown}:{listener.getsockname()[1]}"
-        print(json.dumps({"url": url}) if not sys.stdout.isatty() else f"serving {memory.home} at {url}", flush=True)
-        for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises again, at its end, what made it end
-            signal.signal(number, lambda *_: None)
-        server = Server(settings, application)
+        server = Server(settings, application, f"http://{shown}:{listener.getsockname()[1]}")
+        for number in (signal.SIGTERM, signal.SIGINT):  # before uvicorn has its own, and when it raises them again
+            signal.signal(number, server.handle_exit)
         server.run(sockets=[listener])
         return 0 if server.started else 3
 
