@@ -54,6 +54,10 @@ class Config:
     prune_days: float = field(default=90.0, metadata={"help": "archived, before it is deleted"})
     keep_importance: float = field(default=8.0, metadata={"help": "what is so important is not deleted"})
     keep_cap: int = field(default=1000, metadata={"help": "but for what an agent has beyond so many of them"})
+    requests_per_minute: int = field(
+        default=0, metadata={"help": "of each key and each agent, at most so many over HTTP; 0: any number"}
+    )
+    request_bytes: int = field(default=16 << 20, metadata={"help": "the largest body of a request over HTTP"})
 
 
 def load(home: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Config:
@@ -93,33 +97,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}.") from error
 
 
-_TYPES: dict[str, Any] = {
-    "embedder": str,
-    "redact": bool,
-    "echo_minutes": float,
-    "kinds": tuple,
-    "synchronous": str,
-    "busy_seconds": float,
-    "cache_rows": int,
-    **dict.fromkeys(QUOTAS, int),
-    "exploration": str,
-    "explore_floor": float,
-    "every_expire": str,
-    "every_decay": str,
-    "every_archive": str,
-    "every_promote": str,
-    "every_prune": str,
-    "every_report": str,
-    "alert_items": int,
-    "lifecycle_policy": str,
-    "floor_days": float,
-    "pending_days": float,
-    "superseded_days": float,
-    "restore_days": float,
-    "prune_days": float,
-    "keep_importance": float,
-    "keep_cap": int,
-}
+_TYPES: dict[str, Any] = {one.name: type(one.default) for one in fields(Config)}
 _CHOICES: dict[str, tuple[str, ...]] = {
     "synchronous": ("FULL", "NORMAL"),
     "exploration": ("thompson", "ucb", "epsilon"),
@@ -135,6 +113,8 @@ _RANGES = {
     **dict.fromkeys(("floor_days", "pending_days", "superseded_days", "restore_days", "prune_days"), (0.0, 36_500.0)),
     "keep_importance": (1.0, 10.0),
     "keep_cap": (0, 10**9),
+    "requests_per_minute": (0, 10**9),
+    "request_bytes": (1024, 1 << 30),
 }
 
 

@@ -68,7 +68,9 @@ def test_a_day_is_counted_by_agent_and_kind(memory: Memory, world: SimulatedWorl
     assert measured(memory).findings["memories"] == 4
     found = rows(memory)
     facts = found["default", "ann", "fact"]
-    assert (facts["memories"], facts["importance"], facts["uses"], facts["accesses"]) == (2, 6.05, 2, 2), "a use adds 0.1"
+    assert (facts["memories"], facts["importance"], facts["uses"], facts["accesses"]) == (2, 6.05, 2, 2), (
+        "a use adds 0.1"
+    )
     assert facts["bytes"] == len("Zürich".encode()) + len("a second fact")
     assert found["default", "ann", "event"]["memories"] == 0, "what is past its expiry is not remembered"
     assert found["default", "ann", "event"]["importance"] is None

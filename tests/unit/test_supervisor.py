@@ -91,9 +91,7 @@ def test_missed_runs_become_one_in_the_order_of_the_roles(diary: Diary) -> None:
     assert diary.due("report") == datetime(2026, 2, 5, tzinfo=UTC)
 
 
-def test_midnight_is_that_of_utc_whatever_the_zone_and_season(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_midnight_is_that_of_utc_whatever_the_zone_and_season(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "America/New_York")
     time.tzset()
     try:
@@ -142,7 +140,9 @@ def test_a_role_that_fails_is_told_of_tried_again_and_stops_nobody(diary: Diary)
     diary.world.advance(minutes=15)
     assert ("decay", "done") in states(diary.tick())
     assert diary.memory.alerts() == []
-    assert [one.settled_at for one in diary.memory.alerts(settled=True)] == [diary.supervisor.runs("decay", 1)[0].ended_at]
+    assert [one.settled_at for one in diary.memory.alerts(settled=True)] == [
+        diary.supervisor.runs("decay", 1)[0].ended_at
+    ]
     assert diary.due("decay") == datetime(2026, 1, 3, tzinfo=UTC), "what failed for a while has its old times again"
 
 

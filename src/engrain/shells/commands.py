@@ -1,4 +1,4 @@
-"""The commands that are not verbs on an open memory: init, restore-backup, mcp, demo, version."""
+"""The commands that are not verbs on an open memory: init, restore-backup, mcp, serve, demo, version."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engrain.errors import ConfigError
 from engrain.shells.fields import Field
 from engrain.shells.plain import printable
+
+# Verbs of two words, by their first.
+GROUPS = {"kv": "Values under keys, beside the memories.", "keys": "Who may call the REST service."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,15 @@ def _mcp(place: Place, given: dict[str, Any]) -> int:
     from engrain.shells.mcp import serve
 
     return serve(place.home, place.agent, place.tenant, place.team)
+
+
+def _serve(place: Place, given: dict[str, Any]) -> int:
+    try:
+        from engrain.shells.rest import serve
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"The service needs {error.name}: pip install 'engrain[server]'.") from error
+
+    return serve(place.home, **given)
 
 
 def _init(place: Place, given: dict[str, Any]) -> int:
@@ -101,6 +114,15 @@ COMMANDS: tuple[Command, ...] = (
         _restore_backup,
     ),
     Command("mcp", "Serve the agent's memory over MCP on stdin and stdout, until stdin closes.", (), _mcp),
+    Command(
+        "serve",
+        "Serve all agents of the home over HTTP: REST, MCP and events, until a signal comes.",
+        (
+            Field("host", "text", "The address to listen at; beyond this machine only with keys.", "127.0.0.1"),
+            Field("port", "integer", "The port; 0: any that is free.", 8765),
+        ),
+        _serve,
+    ),
     Command(
         "demo",
         "See it learn: an agent hunts for bugs in Python's standard library. Makes ./engrain-demo.",

@@ -27,6 +27,7 @@ from engrain.shells.screen import (
     put,
     table,
 )  # fmt: skip
+from engrain.shells.screens_service import SERVICE
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
@@ -391,4 +392,5 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "prune": _told("pruned: {pruned}, kept as important: {kept}, agents beyond their cap: {capped}"),
     **render_health.SCREENS,
     **render_exits.SCREENS,
+    **SERVICE,
 }
