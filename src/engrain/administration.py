@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engrain import upkeep
+from engrain.access import Keys
 from engrain.errors import InvalidField, NotFound
 from engrain.home import Home
 from engrain.intake import validate
+from engrain.model.key import ApiKey
 from engrain.model.report import AgentInfo, Report
 from engrain.model.run import ROLES, Alert, HealthReport, RoleState, Run
 from engrain.world import from_micros
@@ -166,6 +169,31 @@ class Administration(Home):
         if kept is None:
             raise NotFound("No report has been kept yet; the first is, one week after the home was made.")
         return kept
+
+    # -- keys of the service ------------------------------------------------------------------------------------------
+
+    def keys_create(
+        self,
+        name: str,
+        tenant: str = "default",
+        agents: Sequence[str] | None = None,
+        rights: str = "write",
+        expires_in: timedelta | str | None = None,
+    ) -> ApiKey:
+        """Make a key of the REST service for a tenant ("*": the whole home), for some of its agents or all, with the
+        rights read, write or admin. Only here is ``key`` told: a hash is all that is kept."""
+        self._check_open()
+        return Keys(self.store, self.world).create(name, tenant, agents, rights, expires_in)
+
+    def keys_list(self, tenant: str | None = None) -> list[ApiKey]:
+        """All keys, or those of one tenant, oldest first, with those that were revoked or have expired."""
+        self._check_open()
+        return Keys(self.store, self.world).list(tenant)
+
+    def keys_revoke(self, id: str, tenant: str | None = None) -> ApiKey:
+        """End a key at once, in every process. Raises NotFound when there is none (of that tenant)."""
+        self._check_open()
+        return Keys(self.store, self.world).revoke(id, tenant)
 
 
 def _names(roles: Any) -> list[str]:

@@ -13,6 +13,7 @@ from engrain.world import span_of
 
 FILE = "engrain.toml"
 MINUTE = 60_000_000  # µs
+QUOTAS = ("quota_agent_items", "quota_agent_bytes", "quota_tenant_items", "quota_tenant_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class Config:
     synchronous: str = field(default="FULL", metadata={"help": "FULL (default) or NORMAL: may lose the last commits"})
     busy_seconds: float = field(default=60.0, metadata={"help": "how long a write waits for other processes"})
     cache_rows: int = field(default=500_000, metadata={"help": "passages kept in memory over all scopes"})
+    quota_agent_items: int = field(default=0, metadata={"help": "active memories that an agent may have; 0: any"})
+    quota_agent_bytes: int = field(default=0, metadata={"help": "bytes of content (UTF-8) that they may have; 0: any"})
+    quota_tenant_items: int = field(default=0, metadata={"help": "active memories of all of a tenant's agents; 0: any"})
+    quota_tenant_bytes: int = field(default=0, metadata={"help": "bytes of content of all of them; 0: any"})
     exploration: str = field(default="thompson", metadata={"help": "thompson, ucb or epsilon"})
     explore_floor: float = field(
         default=0.02, metadata={"help": "ε: every option keeps at least ε/k of the probability"}
@@ -49,6 +54,10 @@ class Config:
     prune_days: float = field(default=90.0, metadata={"help": "archived, before it is deleted"})
     keep_importance: float = field(default=8.0, metadata={"help": "what is so important is not deleted"})
     keep_cap: int = field(default=1000, metadata={"help": "but for what an agent has beyond so many of them"})
+    requests_per_minute: int = field(
+        default=0, metadata={"help": "of each key and each agent, at most so many over HTTP; 0: any number"}
+    )
+    request_bytes: int = field(default=16 << 20, metadata={"help": "the largest body of a request over HTTP"})
 
 
 def load(home: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Config:
@@ -88,32 +97,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}.") from error
 
 
-_TYPES: dict[str, Any] = {
-    "embedder": str,
-    "redact": bool,
-    "echo_minutes": float,
-    "kinds": tuple,
-    "synchronous": str,
-    "busy_seconds": float,
-    "cache_rows": int,
-    "exploration": str,
-    "explore_floor": float,
-    "every_expire": str,
-    "every_decay": str,
-    "every_archive": str,
-    "every_promote": str,
-    "every_prune": str,
-    "every_report": str,
-    "alert_items": int,
-    "lifecycle_policy": str,
-    "floor_days": float,
-    "pending_days": float,
-    "superseded_days": float,
-    "restore_days": float,
-    "prune_days": float,
-    "keep_importance": float,
-    "keep_cap": int,
-}
+_TYPES: dict[str, Any] = {one.name: type(one.default) for one in fields(Config)}
 _CHOICES: dict[str, tuple[str, ...]] = {
     "synchronous": ("FULL", "NORMAL"),
     "exploration": ("thompson", "ucb", "epsilon"),
@@ -123,11 +107,14 @@ _RANGES = {
     "echo_minutes": (0.0, 1e9),
     "busy_seconds": (0.0, 3600.0),
     "cache_rows": (1000, 10**9),
+    **dict.fromkeys(QUOTAS, (0, 10**15)),
     "explore_floor": (0.0, 1.0),
     "alert_items": (1, 10**9),
     **dict.fromkeys(("floor_days", "pending_days", "superseded_days", "restore_days", "prune_days"), (0.0, 36_500.0)),
     "keep_importance": (1.0, 10.0),
     "keep_cap": (0, 10**9),
+    "requests_per_minute": (0, 10**9),
+    "request_bytes": (1024, 1 << 30),
 }
 
 

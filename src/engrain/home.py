@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from engrain import upkeep
-from engrain.config import Config
+from engrain.config import QUOTAS, Config
 from engrain.errors import EngrainError, StoreClosed
 from engrain.intake.signals import Signals
 from engrain.model.item import KINDS
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from engrain.archive.port import Archive
     from engrain.daemon.looper import Looper
     from engrain.daemon.supervisor import Supervisor
+    from engrain.intake.quota import Quota
     from engrain.intake.revise import Reviser
     from engrain.intake.writer import Indexer, Writer
     from engrain.learn.learner import Learner
@@ -113,7 +114,18 @@ class Home:
         from engrain.intake.writer import Writer
 
         echo = int(self.config.echo_minutes * 60e6)
-        return Writer(self.store, self.world, self.signals, self.index, redacts=self.config.redact, echo=echo)
+        redacts = self.config.redact
+        return Writer(self.store, self.world, self.signals, self.index, redacts=redacts, echo=echo, quota=self.quota)
+
+    @cached_property
+    def quota(self) -> Quota | None:
+        """What the settings allow to be remembered; None for any."""
+        limits = {name: getattr(self.config, name) for name in QUOTAS}
+        if not any(limits.values()):
+            return None
+        from engrain.intake.quota import Quota
+
+        return Quota(limits)
 
     @cached_property
     def excerpt(self) -> Excerpt:

@@ -11,6 +11,7 @@ from engrain.errors import InvalidField, NotFound, UnknownItem
 from engrain.model.decision import Experience, Outcome
 from engrain.model.event import Event
 from engrain.model.item import Hit, MemoryItem
+from engrain.model.key import ApiKey
 from engrain.model.report import AgentInfo, Check
 from engrain.model.run import Alert, RoleState, Run
 
@@ -64,6 +65,10 @@ class Experiences(TypedDict):
 
 class Agents(TypedDict):
     agents: list[AgentInfo]
+
+
+class Keys(TypedDict):
+    keys: list[ApiKey]
 
 
 class Examination(TypedDict):

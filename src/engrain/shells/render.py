@@ -11,7 +11,7 @@ from rich.text import Text
 
 from engrain.model.explain import PARTS, explain, shares
 from engrain.model.report import counted
-from engrain.shells import render_health
+from engrain.shells import render_exits, render_health
 from engrain.shells.plain import dumped, printable
 from engrain.shells.screen import (
     BAR,
@@ -27,6 +27,7 @@ from engrain.shells.screen import (
     put,
     table,
 )  # fmt: skip
+from engrain.shells.screens_service import SERVICE
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
@@ -390,4 +391,6 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "transitions": _events,
     "prune": _told("pruned: {pruned}, kept as important: {kept}, agents beyond their cap: {capped}"),
     **render_health.SCREENS,
+    **render_exits.SCREENS,
+    **SERVICE,
 }

@@ -7,7 +7,7 @@ from typing import Any
 from engrain.model.run import ROLES, HealthReport
 from engrain.shells import calls
 from engrain.shells.fields import Field
-from engrain.shells.verb import Verb
+from engrain.shells.verb import LOCAL, Verb
 
 ROLE = Field("role", "choice", "One role; left out: all.", None, ROLES, positional=True)
 
@@ -20,6 +20,7 @@ ADMIN: tuple[Verb, ...] = (
         (Field("canary", "flag", "Also prove, in a throw-away tenant, that outcomes change later decisions.", False),),
         calls.Examination,
         call=calls.doctor,
+        shells=LOCAL,
         admin=True,
         repeats=True,
         no="ok",
@@ -29,6 +30,7 @@ ADMIN: tuple[Verb, ...] = (
         "Make words and vectors anew while others work: what is stale, as with another embedder, or else everything.",
         (),
         dict[str, int],
+        shells=LOCAL,
         admin=True,
         repeats=True,
         progress=True,
@@ -39,6 +41,7 @@ ADMIN: tuple[Verb, ...] = (
         (Field("path", "text", "The file to make; it must not exist.", positional=True),),
         dict[str, str],
         call=calls.backup,
+        shells=LOCAL,
         admin=True,
     ),
     Verb(
@@ -89,7 +92,11 @@ ADMIN: tuple[Verb, ...] = (
     Verb(
         "metrics",
         "Daily figures of memories: how many, how important, used, expired, archived, promoted.",
-        (Field("days", "integer", "So many days that are over.", 30),),
+        (
+            Field("days", "integer", "So many days that are over.", 30),
+            Field("tenant", "text", "Only of this tenant.", None),
+            Field("agent", "text", "Only of this agent.", None),
+        ),
         dict[str, Any],
         admin=True,
         reads=True,

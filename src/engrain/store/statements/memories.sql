@@ -50,6 +50,14 @@ m.id, m.tenant, m.agent, m.kind, m.content, m.created_at, m.told_at, m.updated_a
     case when m.pinned = 0 and {idle} > 7 then {least}(coalesce(m.archived_at, a.decayed_at), a.decayed_at) end
         as last_decay_at
 
+-- part: bytes
+-- engine: sqlite
+length(cast(content as blob))
+
+-- part: bytes
+-- engine: postgres
+octet_length(content)
+
 -- name: memory_insert
 insert into memories (id, tenant, agent, kind, key, content, fingerprint, importance, tags, metadata, session, role,
     occurred_at, created_at, told_at, updated_at, expires_at, decay_rate, visibility, pinned, source, state, superseded_by,
@@ -153,6 +161,21 @@ order by m.created_at, m.id limit :limit;
 select count(*) as n from remembered
 where tenant = :tenant and agent = :agent and state = 'active' and until > :now
   and (cast(:kind as text) is null or kind = :kind);
+
+-- What agents have, and until when that is so if nothing is written.
+-- name: quota_used
+-- scope: tenant
+select agent, count(*) as items, sum({bytes}) as bytes, min(until) as until from remembered
+where tenant = :tenant and agent in (:agents) and state = 'active' and until > :now group by agent;
+
+-- name: quota_of
+select count(*) as items, coalesce(sum({bytes}), 0) as bytes from remembered
+where tenant = :tenant and agent = :agent and id in (:ids) and state = 'active' and until > :now;
+
+-- name: quota_agents
+-- scope: tenant
+select a.name, s.seq from agents a join scopes s on s.tenant = a.tenant and s.name = 'agent:' || a.name
+where a.tenant = :tenant;
 
 -- name: memory_own
 select {item}, 0 as echoes, m.fingerprint, m.seq, m.shared_seq
