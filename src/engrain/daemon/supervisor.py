@@ -11,12 +11,13 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from engrain.daemon.roles import Role, Work
-from engrain.lifecycle.alerts import raise_alerts, settle_alerts
+from engrain.lifecycle.alerts import alerts, raise_alerts, settle_alerts
+from engrain.model.report import Check
 from engrain.model.run import RoleState, Run
 from engrain.store.leases import Lease, acquire, release
 from engrain.store.port import Row, Store
 from engrain.store.rows import to_json
-from engrain.world import World, from_micros
+from engrain.world import World, from_micros, to_micros
 
 TTL = 120_000_000  # µs that a run may be silent before another process takes its role over
 RETRY = 15 * 60_000_000  # µs after which a role that failed is due again, if it is not due before
@@ -207,6 +208,17 @@ class Supervisor:
             failures = state["failures"] if state else 0
             found.append(RoleState(name, now, role.every / 1e6, from_micros(due), failures, last.get(name)))
         return found
+
+    def check(self) -> Check:
+        """For the doctor: are there alerts, and does anybody do what is due? Not known while it is all paused."""
+        name, now = "background work", self._world.now()
+        if found := alerts(self._store, now):
+            return Check(name, False, "; ".join(f"{one.name}: {one.subject} {one.detail}" for one in found[:5]))
+        late = [
+            one for one in self.roles() if one.state == "on" and now - to_micros(one.due_at) > one.every_seconds * 1e6
+        ]
+        told = f"nobody did {', '.join(one.name for one in late)} when it was due: run engrain tick, best from cron"
+        return Check(name, None if late else True, told if late else "nothing is overdue")
 
     def runs(self, role: str | None, limit: int, since: int = 0) -> list[Run]:
         """The latest first."""
