@@ -50,7 +50,8 @@ class Administration(Home):
 
     def doctor(self, canary: bool = False) -> Report:
         """Examine the home: integrity, schema, embedder identity, orphans, stale derived state, background work that
-        fails or that nobody does. With ``canary`` also prove, in a throw-away tenant, that a recorded outcome changes a later decision after a restart."""
+        fails or that nobody does. With ``canary`` also prove, in a throw-away tenant, that a recorded outcome changes a
+        later decision after a restart."""
         self._check_open()
         self.signals.flush()
         found = upkeep.examine(self.store, self.embedder)
