@@ -15,6 +15,7 @@ from engrain.model.exchange import CONFLICTS, Exported, Imported
 
 if TYPE_CHECKING:
     from engrain.exchange.files import Found
+    from engrain.exchange.outgoing import Export
 
 Progress = Callable[[int, int], Any]
 """Is told how many items are done, of how many."""
@@ -55,9 +56,9 @@ class Exits(Scoped):
         """Take in what an export wrote, or another memory: json, jsonl, csv, mem0, mcp-memory, claude-code (a file or a
         folder of transcripts), markdown (a folder of notes); left out, the format is told by what is there.
 
-        ``on_conflict`` says what becomes of a row that meets an item: skip, overwrite, keep-newer or merge. Every row is
-        checked first: when one is refused, InvalidInput names it and nothing is changed, unless ``partial`` leaves such
-        rows out. An import that was interrupted may be run again."""
+        ``on_conflict`` says what becomes of a row that meets an item: skip, overwrite, keep-newer or merge. Every row
+        is checked first: when one is refused, InvalidInput names it and nothing is changed, unless ``partial`` leaves
+        such rows out. An import that was interrupted may be run again."""
         from engrain.exchange.formats import import_format, rows_of
 
         self._memory._check_open()
@@ -85,7 +86,7 @@ class Exits(Scoped):
 
             return self._import(rows, on_conflict, partial, None)
 
-    def _export(self) -> Any:
+    def _export(self) -> Export:
         from engrain.exchange.outgoing import Export
 
         self._memory.signals.flush()

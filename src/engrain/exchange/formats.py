@@ -91,10 +91,10 @@ def told_by(name: str, head: bytes) -> str:
         for mark, found in (('"engrain"', "json"), ('"memory"', "mem0"), ('"content"', "json")):
             if mark in text:
                 return found
-    found = _object(first, name)
-    if found is None:
+    guess = _object(first, name)
+    if guess is None:
         raise InvalidField(f"The format of {name} cannot be told; name it: {', '.join(FORMATS)}.")
-    return found
+    return guess
 
 
 def _object(first: Any, name: str) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from engrain.errors import InvalidInput
 from engrain.exchange.files import Found
-from engrain.exchange.rows import COUNTS, SIGNALS, TIMES, Columns, columns, complete, derived_id
+from engrain.exchange.rows import COUNTS, FIELDS, SIGNALS, Columns, columns, complete, derived_id
 from engrain.intake.validate import METADATA_BYTES, TAGS, Draft
 from engrain.intake.writer import SHARED, Indexer, Writer, agent_scope, bump, fingerprint, put_passages
 from engrain.model.exchange import BadRow, Imported
@@ -24,9 +24,7 @@ from engrain.world import World
 
 CHUNK, BYTES = 200, 1 << 20  # items and bytes of content in one transaction
 TOLD_ROWS = 20  # of those that are refused
-_SAME = ("id", "kind", "key", "content", "importance", "tags", "metadata", "session", "role", "decay_rate", "visibility",
-         "pinned", "source", "state", "superseded_by", "archived_reason", "redacted", "weighed", *COUNTS,
-         *TIMES)  # fmt: skip
+_SAME = tuple(name for name in FIELDS if name not in ("id", "echoes"))  # in which two items must not differ
 
 
 class Import:
@@ -52,7 +50,8 @@ class Import:
         progress: Callable[[int, int], Any] | None,
     ) -> Imported:
         """Raises InvalidInput, and stores nothing, when a row is refused and ``partial`` is false."""
-        refused, bad, good = 0, [], 0
+        refused, good = 0, 0
+        bad: list[BadRow] = []
         for where, raw in rows():
             try:
                 row = self._checked(raw)
@@ -92,7 +91,7 @@ class Import:
                 if partial:
                     continue
                 raise  # the file has changed since it was checked
-            own = {("id", row["id"])} if row["id"] is not None else set()
+            own: set[Any] = {("id", row["id"])} if row["id"] is not None else set()
             if row["state"] == "active":
                 own |= {_identity(row)} | ({("key", row["kind"], row["key"])} if row["key"] is not None else set())
             if chunk and (own & names or len(chunk) == CHUNK or size > BYTES):
@@ -138,8 +137,8 @@ class Import:
             "fingerprints": [row["fingerprint"] for row in chunk],
         }
         found = tx.read("exchange_known", {**self._base, **asked})
-        zero = dict.fromkeys(COUNTS, 0)
-        return [zero | {name: row[name] for name in row.keys() if row[name] is not None or name not in COUNTS} for row in found]  # noqa: SIM118
+        rows = [{name: row[name] for name in row.keys()} for row in found]  # noqa: SIM118 (rows are not dicts)
+        return [{**row, **{name: row[name] or 0 for name in COUNTS}} for row in rows]
 
     def _write(self, tx: Transaction, plan: _Plan, passages: dict[str, Any], stamp: dict[str, Any]) -> None:
         for old, by in plan.replaced.items():
@@ -148,7 +147,9 @@ class Import:
         for row in plan.changed.values():
             tx.run("exchange_replace", _stamped(row, stamp))
         tx.run_many("exchange_insert", [_stamped(row, stamp) for row in plan.new.values()])
-        mine = {row["id"] for row in tx.read("memory_lock", {**self._base, "ids": sorted(plan.new)})} if plan.new else ()
+        mine = (
+            {row["id"] for row in tx.read("memory_lock", {**self._base, "ids": sorted(plan.new)})} if plan.new else ()
+        )
         taken = [row for id_, row in plan.new.items() if id_ not in mine]
         for row in taken:  # somebody else has the id, of whom nothing is told
             old = row["id"]
@@ -197,14 +198,14 @@ class _Plan:
             self._put(row, holder, "imported")
             return
         newer = row["updated_at"] > target["updated_at"]
-        same = all(row[name] == target[name] for name in _SAME if name != "id")
-        if same or self._policy == "skip" or (self._policy == "keep-newer" and not newer):
-            self.done["skipped"] += 1
-        elif mine is not None and holder not in (None, mine) and not self._gives_way(holder, row):
+        stays = self._policy == "skip" or (self._policy == "keep-newer" and not newer)
+        stays = stays or all(row[name] == target[name] for name in _SAME)
+        stays = stays or (mine is not None and holder not in (None, mine) and not self._gives_way(holder, row))
+        if stays:
             self.done["skipped"] += 1
         elif self._policy == "merge":
             self._change(_merged(target, row) if newer else _merged(row, target), target, holder, "merged")
-        elif target is holder and mine is None and not _identical(target, row):
+        elif target is holder and mine is None and _identity(target) != _identity(row):
             self.moved.pop(row["id"], None)
             self._put(row, holder, "overwritten")
         else:
@@ -250,13 +251,9 @@ def _identity(row: Columns) -> tuple[Any, ...]:
     return row["kind"], row["content"], row["session"], row["occurred_at"]
 
 
-def _identical(one: Columns, other: Columns) -> bool:
-    return _identity(one) == _identity(other)
-
-
 def _merged(older: Columns, newer: Columns) -> Columns:
-    """One item of two: what the newer says; all tags and metadata; the greater importance, the greater of each count and
-    time of use; the longer life. Merging twice is the same as once, so nothing is added up."""
+    """One item of two: what the newer says; all tags and metadata; the greater importance, the greater of each count
+    and time of use; the longer life. Merging twice is the same as once, so nothing is added up."""
     found = dict(newer)
     tags = list(dict.fromkeys([*json.loads(newer["tags"]), *json.loads(older["tags"])]))[:TAGS]
     metadata = {**json.loads(older["metadata"]), **json.loads(newer["metadata"])}

@@ -35,7 +35,7 @@ class Export:
         return WRITERS[format_](header, self._items(), self.counts)
 
     def save(self, path: Path, format_: str, progress: Callable[[int, int], Any] | None) -> Exported:
-        """Write it to a draft beside ``path``, which gets the name when it is whole and on the disk. Raises StoreError."""
+        """Write a draft beside ``path``, which gets the name when it is whole and on the disk. Raises StoreError."""
         total = int(self._store.read("exchange_count", self._base)[0]["n"])
         draft = path.with_name(f".{path.name}.{os.getpid()}.part")
         told = 0

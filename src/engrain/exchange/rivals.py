@@ -36,7 +36,8 @@ def _row(one: Any, convert: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
 
 
 def _mem0(one: dict[str, Any]) -> dict[str, Any]:
-    metadata = one.get("metadata") if isinstance(one.get("metadata"), dict) else {}
+    given = one.get("metadata")
+    metadata: dict[str, Any] = given if isinstance(given, dict) else {}
     others = {name: value for name, value in one.items() if name not in _MEM0_OURS and value not in (None, [], {})}
     if one.get("id") is not None:
         others["id"] = one["id"]

@@ -27,7 +27,7 @@ SIGNALS = (*COUNTS[1:], "last_shown_at", "last_used_at", "weighed", "weighed_at"
 STATES = ("active", "superseded", "archived")
 FIELDS = ("id", "state", *TOLD, *TIMES, *COUNTS, "superseded_by", "archived_reason", "weighed", "redacted", "echoes")
 """Every field of a row, in the order of a table's columns. ``weighed`` is the importance at ``weighed_at``, from which
-it fades on; ``echoes`` are the moments and sessions in which the item was told again although it had just been shown."""
+it fades on; ``echoes`` are the times and sessions in which the item was told again although it had just been shown."""
 
 _JSON = ("tags", "metadata", "redacted", "echoes")
 _EMPTY = {"tags": "[]", "metadata": "{}", "redacted": "[]", "echoes": "[]"}

@@ -28,7 +28,7 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of the rows: new items, rows that changed nothing, items that a row replaced, items joined with a row.
+    """What became of the rows: new items, rows that changed nothing, items replaced by a row or joined with one.
     ``refused`` counts the rows that were left out, ``bad`` tells the first of them."""
 
     imported: int = 0

@@ -28,6 +28,7 @@ TOPICS = {
     ),
     "Decide and learn": "advise observe observe-step observe-many experiences q-values",
     "Keys and values": "kv",
+    "Leave and come back": "export import",
     "Look after a home": "init doctor stats agents rebuild backup",
     "Other shells": "mcp demo version",
 }

@@ -12,6 +12,7 @@ from rich.text import Text
 from engrain.model.explain import PARTS, explain, shares
 from engrain.model.report import counted
 from engrain.shells.plain import dumped, printable
+from engrain.shells.render_exits import SCREENS as EXITS
 from engrain.shells.screen import (
     BAR,
     age,
@@ -377,4 +378,5 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "doctor": _doctor,
     "rebuild": _rebuilt,
     "backup": _told("copied to {path}"),
+    **EXITS,
 }

@@ -74,3 +74,45 @@ on conflict (tenant, memory_id) do update set shown = excluded.shown, read = exc
     helpful = excluded.helpful, unhelpful = excluded.unhelpful, last_shown_at = excluded.last_shown_at,
     last_used_at = excluded.last_used_at, importance = excluded.importance, weighed_at = excluded.weighed_at,
     pending_at = excluded.pending_at, spared_until = excluded.spared_until;
+
+-- Everything of an agent, wherever it may have put words. Rows of what is gone go with it by their references.
+-- name: erase_ids
+select id from memories where tenant = :tenant and agent = :agent order by id limit :limit;
+
+-- Adapters that learned from what is about to go are off until they are learned without it.
+-- name: erase_adapter
+-- scope: tenant
+update adapters set version = version + 1, pending = pending + examples + 1, in_force = 0, gain = null, low = null,
+    state = :nothing
+where tenant = :tenant and exists (
+    select 1 from recall_questions q where q.tenant = :tenant and q.agent = :agent and q.judged = 1);
+
+-- name: erase_questions
+delete from recall_questions where tenant = :tenant and agent = :agent;
+
+-- name: erase_echoes
+delete from echoes where tenant = :tenant and agent = :agent;
+
+-- name: erase_kv
+delete from kv where tenant = :tenant and agent = :agent;
+
+-- name: erase_decisions
+delete from decisions where tenant = :tenant and agent = :agent;
+
+-- name: erase_experiences
+delete from experiences where tenant = :tenant and agent = :agent;
+
+-- name: erase_transitions
+delete from transitions where tenant = :tenant and agent = :agent;
+
+-- name: erase_metrics
+delete from daily_metrics where tenant = :tenant and agent = :agent;
+
+-- Answers that are kept for repeated requests may quote anything; none says of whom it speaks.
+-- name: erase_replies
+-- scope: tenant
+delete from replies where tenant = :tenant;
+
+-- name: erase_scope
+-- scope: tenant
+delete from scopes where tenant = :tenant and name = :name;
