@@ -26,7 +26,7 @@ def spawn(code: str, given: Any = None, before: Callable[[], None] | None = None
     return subprocess.Popen(
         [sys.executable, "-c", PROLOGUE + textwrap.dedent(code), json.dumps(given)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), "PYTHONWARNINGS": "default"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -13,7 +13,7 @@ from typing import Any
 
 from engrain.errors import InvalidInput
 from engrain.exchange.files import Found
-from engrain.exchange.rows import COUNTS, FIELDS, SIGNALS, Columns, columns, complete, derived_id
+from engrain.exchange.rows import COUNTS, FIELDS, SIGNALS, TOLD, Columns, columns, complete, derived_id
 from engrain.intake.validate import METADATA_BYTES, TAGS, Draft
 from engrain.intake.writer import SHARED, Indexer, Writer, agent_scope, bump, fingerprint, put_passages
 from engrain.model.exchange import BadRow, Imported
@@ -25,6 +25,7 @@ from engrain.world import World
 CHUNK, BYTES = 200, 1 << 20  # items and bytes of content in one transaction
 TOLD_ROWS = 20  # of those that are refused
 _SAME = tuple(name for name in FIELDS if name not in ("id", "echoes"))  # in which two items must not differ
+_SAID = (*TOLD, "occurred_at")  # the same for a row that has no id, and so tells nothing of its past
 
 
 class Import:
@@ -113,7 +114,7 @@ class Import:
         with self._store.transaction(self._scope.tenant) as tx:
             seq = bump(tx, self._scope.tenant, agent_scope(self._scope.agent))
             tx.run("agent_register", {**self._base, "team": None, "now": self._now})
-            plan = _Plan(self._known(tx, chunk), policy, self._now, self._ids | set(self._moved.values()))
+            plan = _Plan(self._known(tx, chunk), policy, self._now, self._ids)
             for row in chunk:
                 row["superseded_by"] = self._moved.get(row["superseded_by"], row["superseded_by"])
                 if row["id"] is None:
@@ -126,6 +127,7 @@ class Import:
             shared = bump(tx, self._scope.tenant, SHARED) if plan.shares else None
             self._write(tx, plan, passages, {**self._base, "seq": seq, "shared_seq": shared})
         self._done.update(plan.done)
+        self._ids |= plan.renamed
         self._moved |= plan.moved
 
     def _known(self, tx: Transaction, chunk: list[Columns]) -> list[Columns]:
@@ -154,10 +156,11 @@ class Import:
         for row in taken:  # somebody else has the id, of whom nothing is told
             old = row["id"]
             row["id"] = plan.moved[old] = derived_id(**self._base, id_=old)
+            plan.renamed.add(row["id"])
         tx.run_many("exchange_insert", [_stamped(row, stamp) for row in taken])
         written = [*plan.changed.values(), *plan.new.values()]
-        kept = [(row["id"], passages[row["content"]] if row["state"] != "superseded" else []) for row in written]
-        put_passages(tx, self._scope, kept)
+        gone = [(row["id"], ()) for row in written if row["state"] == "superseded"]
+        put_passages(tx, self._scope, [*gone, *self._indexed(written, passages)])
         marked = [row for row in written if row["id"] in plan.changed or any(row[name] for name in SIGNALS)]
         tx.run_many("exchange_signals", [{**_signals(row), **self._base} for row in marked])
         for row in written:
@@ -165,6 +168,13 @@ class Import:
                 tx.run("echo_insert", {**self._base, "id": row["id"], "session": session, "now": at})
         for old, by in plan.moved.items():
             tx.run("exchange_chain", {**self._base, "id": old, "by": by})
+
+    @staticmethod
+    def _indexed(written: list[Columns], passages: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """What was joined with an older row keeps its content, and so its words and vector."""
+        for row in written:
+            if row["state"] != "superseded" and row["content"] in passages:
+                yield row["id"], passages[row["content"]]
 
 
 class _Plan:
@@ -183,6 +193,7 @@ class _Plan:
         self.changed: dict[str, Columns] = {}
         self.replaced: dict[str, str] = {}  # active items that leave their key to another
         self.moved: dict[str, str] = {}
+        self.renamed: set[str] = set()  # ids of items whose own id somebody else has
         self.done: Counter[str] = Counter()
         self.shares = False
 
@@ -191,6 +202,8 @@ class _Plan:
         one."""
         mine = self._by_id.get(row["id"]) or self._by_id.get(elsewhere or "")
         holder = self._holders.get((row["kind"], row["key"])) if row["state"] == "active" and row["key"] else None
+        if mine is not None and elsewhere is not None and mine["id"] == elsewhere:
+            self.renamed.add(elsewhere)
         target = mine or self._twin(row) or self._live(holder)
         if target is not None and target["id"] != row["id"] and elsewhere is not None:
             self.moved[row["id"]] = target["id"]
@@ -199,7 +212,7 @@ class _Plan:
             return
         newer = row["updated_at"] > target["updated_at"]
         stays = self._policy == "skip" or (self._policy == "keep-newer" and not newer)
-        stays = stays or all(row[name] == target[name] for name in _SAME)
+        stays = stays or all(row[name] == target[name] for name in (_SAME if elsewhere else _SAID))
         stays = stays or (mine is not None and holder not in (None, mine) and not self._gives_way(holder, row))
         if stays:
             self.done["skipped"] += 1
