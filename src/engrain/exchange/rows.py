@@ -65,8 +65,8 @@ def columns(raw: Any, kinds: Collection[str], now: int) -> tuple[validate.Draft,
     if unknown := next((name for name in given if name not in _FIELDS), None):
         raise InvalidField(f"There is no field {validate.shown(unknown)}; the fields are {', '.join(FIELDS)}.")
     draft = validate.draft({name: given[name] for name in ("content", *TOLD) if name in given}, kinds)
-    found: Columns = {name: _moment(name, given.get(name)) for name in TIMES}
-    found |= {name: validate.whole(name, given.get(name, 0), 0, 1 << 62) for name in COUNTS}
+    found: Columns = {name: _moment(name, given[name]) if name in given else None for name in TIMES}
+    found |= {name: validate.whole(name, given[name], 0, 1 << 62) if name in given else 0 for name in COUNTS}
     for name, check in _CHECKS.items():
         found[name] = check(name, given[name]) if name in given else _MISSING.get(name)
     if found["id"] is None and found["state"] != "active":
