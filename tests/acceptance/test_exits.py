@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +76,15 @@ def test_an_import_that_was_killed_is_simply_run_again(make_place: Callable[...,
     assert came.imported + came.skipped == 1500
     assert exported(agent) == exported(clean.open().agent("a"))
     assert len(agent.recall("the current value number 1497 is stored")) == 10
+
+
+def test_two_processes_that_import_the_same_double_nothing(place: Place, tmp_path: Path) -> None:
+    path = write(tmp_path / "mem.jsonl", [*rows(300), *({"content": f"without an id {n}"} for n in range(300))])
+    place.open().close()
+    both = [children.spawn(IMPORT, {"place": place.arguments, "file": str(path)}) for _ in range(2)]
+    assert [children.said(one)[-1] for one in both] == [600, 600]
+    found = exported(place.open().agent("a"))
+    assert len(found) == len({row["content"] for row in found}) == 600
 
 
 class Broken(Exception):
@@ -293,6 +306,25 @@ def _cli(place: Place, *words: str, stdin: str = "") -> tuple[int, str, str]:
     where = ["--home", str(place.home), "--agent", "a"]
     ((code_, out, err),) = children.run(code, {"words": [*words, *where], "stdin": stdin})
     return code_, out, err
+
+
+def test_a_terminal_is_asked_first(tmp_path: Path) -> None:
+    place = Place(tmp_path / "home")
+    with place.open() as memory:
+        memory.agent("a").remember("the build needs node 20")
+    command = [sys.executable, "-m", "engrain", "forget", "--everything", "--home", str(place.home), "--agent", "a"]
+    for typed, code, left in ((b"no\n", 1, 1), (b"a\n", 0, 0)):
+        ours, theirs = pty.openpty()
+        done = subprocess.Popen(
+            command, cwd=children.ROOT, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        os.write(ours, typed)
+        _, err = done.communicate(timeout=30)
+        for end in (ours, theirs):
+            os.close(end)
+        assert (done.returncode, b"agent a of tenant default" in err) == (code, True)
+        with place.open() as memory:
+            assert memory.agent("a").count() == left
 
 
 def test_the_command_line_exports_imports_and_forgets(tmp_path: Path) -> None:
