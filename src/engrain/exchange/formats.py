@@ -90,6 +90,8 @@ def told_by(name: str, head: bytes) -> str:
     except (ValueError, RecursionError):  # a document of several lines
         first = None
         text = head.decode(errors="replace")
+        if name.lower().endswith(".jsonl"):  # its first line is longer than what was looked at
+            return "claude-code" if '"sessionId"' in text else "jsonl"
         for mark, found in (('"engrain"', "json"), ('"memory"', "mem0"), ('"content"', "json")):
             if mark in text:
                 return found
