@@ -71,7 +71,9 @@ class Connection:
 
     async def post(self, path: str, body: bytes) -> bytes:
         """The body of the answer, which must be a good one."""
-        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        )
         self._writer.write(head.encode() + b"\r\n\r\n" + body)
         told = await self._reader.readuntil(b"\r\n\r\n")
         size = next(line for line in told.lower().split(b"\r\n") if line.startswith(b"content-length:"))

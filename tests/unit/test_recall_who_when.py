@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice, permutations
 
 import pytest
 
 import engrain
+from engrain.recall import pool, recaller
 from engrain.testing import SimulatedWorld
 from tests.postgres import Place
 
@@ -46,6 +48,20 @@ def test_a_time_is_enough_to_ask(diary: engrain.Agent, asked: str, found: str) -
 def test_a_speaker_is_enough_to_ask(diary: engrain.Agent) -> None:
     hits = diary.recall("What did Ben tell us?")
     assert [hit.item.role for hit in hits[:2]] == ["Ben", "Ben"]
+
+
+@pytest.mark.parametrize("asked", ["what happened in May 2025", "What did Anna tell us?"])
+def test_they_are_enough_in_a_large_scope_too(place: Place, monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
+    """A question without words of its own, of a scope that is ranked by a pool of a few: nothing but the name or the
+    time tells the one memory from the others."""
+    monkeypatch.setattr(recaller, "LARGE", 100)
+    monkeypatch.setattr(pool, "WIDTH", 10)
+    agent = place.open(embedder="static", world=SimulatedWorld(NOW.isoformat())).agent("reader")
+    things = "river garden dinner music lawyer market doctor winter summer football party journey teacher wedding"
+    said = [f"the {' '.join(some)} was here" for some in islice(permutations(things.split(), 3), 1000)]
+    agent.remember_many([{"content": one, "role": "Cleo"} for one in said[1:]])
+    agent.remember(said[0], role="Anna", occurred_at=datetime(2025, 5, 10, tzinfo=UTC))
+    assert agent.recall(asked)[0].item.content == said[0]
 
 
 def test_the_digits_of_a_date_are_no_words(place: Place) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from engrain.recall.columns import Floats, Mask, Wide
 from engrain.recall.question import Question
-from engrain.recall.rank import Weights, relative
+from engrain.recall.rank import Weights, asked_for, relative
 from engrain.recall.vectors import meanings
 from engrain.recall.view import Pool, View
 from engrain.recall.words import REACH, rarest, sparse
@@ -32,6 +32,8 @@ def pool(view: View, question: Question, weights: Weights, admitted: Mask, most:
     together += weights.meaning * relative(alike) + weights.around * relative(cosine)
     width = max(WIDTH, 2 * most)
     chosen = [_best(view, measure, width) for measure in (words, cosine, alike, together)]
+    # A question of only a name or a time has no words that would find it: among those that fit, the likeliest.
+    chosen += [_best(view, fits * (1 + together), width) for fits in asked_for(view, question).values()]
     if not admitted.all():
         chosen.append(_best(view, np.where(admitted, together, np.float32(-1)), width))
     core = np.zeros(view.n, np.bool_)

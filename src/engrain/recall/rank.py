@@ -187,7 +187,7 @@ def relative(values: Floats) -> Floats:
 
 def _lifts(view: View, question: Question, weights: Weights) -> dict[str, Floats]:
     """Those that can apply, with the value of each item."""
-    items, nothing = view.items, np.zeros(view.n, np.float32)
+    items = view.items
     ages = np.maximum(question.now - items["time"], 0).astype(np.float64)
     user = _said_by(view, lambda role: role.lower() == "user")
     found = {
@@ -197,17 +197,24 @@ def _lifts(view: View, question: Question, weights: Weights) -> dict[str, Floats
         # Who asks a friend tells little; what a user asks for is what the user wanted.
         "asks": -items["asks"].astype(np.float32) * (np.float32(1) if user is None or question.answered else 1 - user),
     }
-    if question.named:
-        named = _said_by(view, lambda role: not question.named.isdisjoint(analyze(role)))
-        found["speaker"] = nothing if named is None else named
+    found |= asked_for(view, question)
     if question.answered:
         assistant = _said_by(view, lambda role: role.lower() == "assistant")
         if assistant is not None:
             found["assistant"] = assistant
     elif user is not None:
         found["user"] = user
+    return found
+
+
+def asked_for(view: View, question: Question) -> dict[str, Floats]:
+    """How well each item fits whom the question names, and when it asks for, where it does."""
+    found = {}
+    if question.named:
+        named = _said_by(view, lambda role: not question.named.isdisjoint(analyze(role)))
+        found["speaker"] = np.zeros(view.n, np.float32) if named is None else named
     if question.asked:
-        found["when"] = fit(items["time"], question.asked)
+        found["when"] = fit(view.items["time"], question.asked)
     return found
 
 

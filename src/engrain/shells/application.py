@@ -26,9 +26,12 @@ TOPICS = {
         "remember remember-many recall context get lookup history list count update forget forget-where "
         "helpful applied adaptation reset-adaptation"
     ),
+    "The life of a memory": "archived restore promote pin transitions prune",
     "Decide and learn": "advise observe observe-step observe-many experiences q-values",
     "Keys and values": "kv",
-    "Look after a home": "init doctor stats agents rebuild backup",
+    "Leave and come back": "export import",
+    "Look after a home": "init doctor stats agents rebuild backup restore-backup",
+    "Background work": "tick roles runs pause resume lifecycle metrics report alerts",
     "Other shells": "mcp serve keys demo version",
 }
 _TYPES: dict[str, Any] = {"integer": int, "number": float, "flag": bool}

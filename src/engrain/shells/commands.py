@@ -1,4 +1,4 @@
-"""The commands that are not verbs on a memory: init, mcp, serve, demo, version."""
+"""The commands that are not verbs on an open memory: init, restore-backup, mcp, serve, demo, version."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from engrain.errors import ConfigError
 from engrain.shells.fields import Field
+from engrain.shells.plain import printable
 
 # Verbs of two words, by their first.
 GROUPS = {"kv": "Values under keys, beside the memories.", "keys": "Who may call the REST service."}
@@ -71,6 +72,19 @@ def _init(place: Place, given: dict[str, Any]) -> int:
     return 0
 
 
+def _restore_backup(place: Place, given: dict[str, Any]) -> int:
+    from engrain.memory import restore_backup
+
+    found = restore_backup(given["copy"], place.home, force=given.get("force", False))
+    if place.json:
+        print(json.dumps(found))
+    else:
+        counts = ", ".join(f"{found[name]:,} {name}" for name in ("memories", "experiences", "agents"))
+        kept = f"\nwhat was there is kept as {found['kept']}" if found["kept"] else ""
+        print(printable(f"restored to {found['path']}: {counts}{kept}"))
+    return 0
+
+
 def _demo(place: Place, given: dict[str, Any]) -> int:
     from engrain.qe.bughunt import main
 
@@ -89,6 +103,15 @@ COMMANDS: tuple[Command, ...] = (
             Field("undo", "flag", "Take the entry out again; the home and what it holds stay.", False, option="--undo"),
         ),
         _init,
+    ),
+    Command(
+        "restore-backup",
+        "Put a backup in the place of the home's store, after verifying it. What it replaces is kept beside it.",
+        (
+            Field("copy", "text", "The file that engrain backup made.", positional=True),
+            Field("force", "flag", "Replace the store that is there.", False, option="--force"),
+        ),
+        _restore_backup,
     ),
     Command("mcp", "Serve the agent's memory over MCP on stdin and stdout, until stdin closes.", (), _mcp),
     Command(

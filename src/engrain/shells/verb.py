@@ -34,6 +34,8 @@ class Verb:
     destroys: bool = False  # may take something away
     repeats: bool = False  # changes something, but a second identical call nothing more
     no: str = ""  # the part of the answer that, when empty or false, means "no"
+    does: str = ""  # the facade's method, where that has another name
+    asks: str = ""  # the flag that is asked about first on a command line, unless there is --yes
     progress: bool = False  # takes a callable "progress" among its arguments
     views: tuple[Field, ...] = ()  # flags of the command line alone, each another screen for the same answer
 
@@ -42,15 +44,11 @@ class Verb:
         """The facade's method that it stands for."""
         name = self.name.removeprefix("kv ")
         owner = "KeyValue" if name != self.name else "Memory" if self.admin else "Agent"
-        return f"{owner}.{_spelled(name)}"
+        return f"{owner}.{self.does or name.replace('-', '_').replace(' ', '_')}"
 
     def run(self, memory: Memory, agent: Agent | None, arguments: dict[str, Any]) -> Any:
         """Call the facade. Raises what it raises."""
         if self.call is not None:
             return self.call(memory, agent, arguments)
-        value = getattr(memory if self.admin else agent, _spelled(self.name))(**arguments)
+        value = getattr(memory if self.admin else agent, self.method.partition(".")[2])(**arguments)
         return {self.part: value} if self.part else value
-
-
-def _spelled(name: str) -> str:
-    return name.replace("-", "_").replace(" ", "_")
