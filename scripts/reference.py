@@ -64,8 +64,8 @@ def _command(command: Command) -> str:
 
 
 def _verb(verb: Verb) -> str:
-    where = {"cli": "command line", "mcp": "MCP"}
-    facts = [" and ".join(where[shell] for shell in sorted(verb.shells)), f"`{verb.method}`"]
+    where = {"cli": "command line", "mcp": "MCP", "rest": "REST"}
+    facts = [", ".join(where[shell] for shell in sorted(verb.shells)), f"`{verb.method}`"]
     facts += ["only reads"] if verb.reads else []
     facts += ["deletes or overwrites"] if verb.destroys else []
     rows = "\n".join(_input(one) for one in (*verb.fields, *verb.views))

@@ -6,15 +6,17 @@ import atexit
 import os
 import weakref
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from engrain import upkeep
-from engrain.config import Config
+from engrain.config import QUOTAS, Config
 from engrain.errors import EngrainError, StoreClosed
 from engrain.intake.signals import Signals
 from engrain.model.item import KINDS
+from engrain.model.life import Rules
 from engrain.model.scope import Scope
 from engrain.recall.items import Items
 from engrain.store import is_server, open_store
@@ -23,14 +25,33 @@ from engrain.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engrain.archive.port import Archive
+    from engrain.daemon.looper import Looper
+    from engrain.daemon.supervisor import Supervisor
+    from engrain.intake.quota import Quota
     from engrain.intake.revise import Reviser
     from engrain.intake.writer import Indexer, Writer
     from engrain.learn.learner import Learner
+    from engrain.lifecycle.restore import Restorer
+    from engrain.lifecycle.sweep import Sweeps
     from engrain.recall.embed import Embedder
     from engrain.recall.feedback import Feedback
     from engrain.recall.recaller import Recaller
 
     Excerpt = Callable[[str, str, int, Callable[[str], bool]], str]
+
+_PARTS = (
+    "writer",
+    "reviser",
+    "recaller",
+    "feedback",
+    "learner",
+    "archive",
+    "sweeps",
+    "restorer",
+    "supervisor",
+    "looper",
+)
 
 
 class Home:
@@ -64,7 +85,7 @@ class Home:
         self._pid = os.getpid()
         self.signals = Signals(self.store, self.world)
         self.items = Items(self.store, self.world, self.signals.pending)
-        for part in ("writer", "reviser", "recaller", "feedback", "learner"):
+        for part in _PARTS:
             self.__dict__.pop(part, None)
 
     # -- parts, made when first needed: a hook that only looks a key up must not pay for numpy ------------------------
@@ -93,7 +114,18 @@ class Home:
         from engrain.intake.writer import Writer
 
         echo = int(self.config.echo_minutes * 60e6)
-        return Writer(self.store, self.world, self.signals, self.index, redacts=self.config.redact, echo=echo)
+        redacts = self.config.redact
+        return Writer(self.store, self.world, self.signals, self.index, redacts=redacts, echo=echo, quota=self.quota)
+
+    @cached_property
+    def quota(self) -> Quota | None:
+        """What the settings allow to be remembered; None for any."""
+        limits = {name: getattr(self.config, name) for name in QUOTAS}
+        if not any(limits.values()):
+            return None
+        from engrain.intake.quota import Quota
+
+        return Quota(limits)
 
     @cached_property
     def excerpt(self) -> Excerpt:
@@ -107,6 +139,31 @@ class Home:
         from engrain.intake.revise import Reviser
 
         return Reviser(self.store, self.world, self.writer, self.index)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """Where archived memories are kept."""
+        from engrain.archive.hot import HotArchive
+
+        return HotArchive(self.store)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The rules of the lifecycle, as the settings say."""
+        names = {one.name for one in fields(Rules)} & {one.name for one in fields(Config)}
+        return Rules(policy=self.config.lifecycle_policy, **{name: getattr(self.config, name) for name in names})
+
+    @cached_property
+    def sweeps(self) -> Sweeps:
+        from engrain.lifecycle.sweep import Sweeps
+
+        return Sweeps(self.store, self.world, self.rules, self.archive)
+
+    @cached_property
+    def restorer(self) -> Restorer:
+        from engrain.lifecycle.restore import Restorer
+
+        return Restorer(self.store, self.world, self.rules, self.archive, self.index)
 
     @cached_property
     def recaller(self) -> Recaller:
@@ -137,11 +194,31 @@ class Home:
 
         return Learner(self.store, self.world, self.config)
 
+    @cached_property
+    def supervisor(self) -> Supervisor:
+        from engrain.daemon.roles import roles
+        from engrain.daemon.supervisor import Supervisor
+
+        return Supervisor(self.store, self.world, roles(self.config, self.sweeps))
+
+    @cached_property
+    def looper(self) -> Looper:
+        """The thread that runs what is due, once somebody has started it."""
+        from engrain.daemon.looper import Looper
+
+        def tick(stop: Callable[[], bool]) -> None:
+            self.signals.flush()
+            self.supervisor.tick(stop=stop)
+
+        return Looper(tick, self.world.rng)
+
     def close(self) -> None:
         """Write buffered signals and let the store go. Closing twice is harmless."""
         if self._open:
             if self._pid != os.getpid():
                 self._begin()
+            if "looper" in self.__dict__:
+                self.looper.stop()
             self._open = False
             atexit.unregister(self._at_exit)
             try:

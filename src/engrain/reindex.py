@@ -16,8 +16,9 @@ from itertools import groupby
 from typing import Any
 
 from engrain.errors import EmbedderError
-from engrain.intake.writer import SHARED, Indexer, agent_scope, bump, put_passages
+from engrain.intake.writer import Indexer
 from engrain.model.scope import Scope
+from engrain.store.changes import SHARED, agent_scope, bump, put_passages
 from engrain.store.port import Row, Store
 
 BATCH = 256  # items in one transaction, at most

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from engrain.config import Config
 from engrain.errors import EngrainError
 from engrain.intake.revise import FEEDBACK
-from engrain.intake.writer import SHARED, Indexer, bump
+from engrain.intake.writer import Indexer
 from engrain.model.decision import Outcome
 from engrain.model.report import Check, Report, counted
 from engrain.reindex import reindex, stale, wanted
+from engrain.store.changes import SHARED, bump
 from engrain.store.port import Store
 from engrain.world import World
 
@@ -77,6 +78,7 @@ def stats(store: Store, home: Path, config: Config) -> dict[str, Any]:
         "memories": {
             "active": sum(row["n"] for row in memories if row["state"] == "active"),
             "superseded": sum(row["n"] for row in memories if row["state"] == "superseded"),
+            "archived": sum(row["n"] for row in memories if row["state"] == "archived"),
             "characters": sum(row["characters"] or 0 for row in memories),
             "by_kind": kinds,
         },

@@ -76,7 +76,7 @@ def test_recall_is_measured_by_question_conversation_and_fold(sets: Path) -> Non
     assert (wrong["value"], wrong["first"], wrong["gold"]) == (0.0, None, ["birch"])
 
 
-@pytest.mark.parametrize("script", ["adapt", "growth", "recall"])
+@pytest.mark.parametrize("script", ["adapt", "forgetting", "growth", "recall"])
 def test_a_benchmark_started_by_its_path_helps_without_any_data(tmp_path: Path, script: str) -> None:
     environ = os.environ | {"ENGRAIN_DATA": str(tmp_path), "ENGRAIN_SHARED": str(tmp_path), "PYTHONSAFEPATH": "1"}
     path = str(ROOT / "bench" / f"{script}.py")
@@ -91,6 +91,24 @@ def test_a_benchmark_started_by_its_path_helps_without_any_data(tmp_path: Path, 
     assert done.returncode == 1
     assert str(tmp_path) in done.stderr, "what is missing is named"
     assert "Traceback" not in done.stderr
+
+
+def test_forgetting_is_compared_on_a_year_and_on_conversations(sets: Path) -> None:
+    said = run("bench.forgetting", "--seeds", "1", "--agents", "1", ENGRAIN_DATA=str(sets))
+    rows = {
+        (part, cells[0]): [float(cell) for cell in cells[1:]]
+        for part, text in enumerate(said.split("### ")[1:])
+        for line in text.splitlines()
+        if (cells := [cell.strip() for cell in line.strip("|").split("|")]) and re.fullmatch(r"[\d.]+", cells[-1])
+    }
+    for name in ("random", "last used", "importance", "utility", "stability"):
+        quarter, half, most = rows[0, name]
+        assert 0 < quarter < half < most < 100
+        assert len(rows[1, name]) == 4
+        assert rows[3, name][-1] == 100.0, "before anything is forgotten every question is answered"
+        assert rows[3, name][0] <= rows[3, name][2] < 100.0
+    assert rows[0, "utility"][1] > rows[0, "random"][1] + 10
+    assert all(0 < rows[2, name][0] < 100 for name in ("importance", "utility", "stability"))
 
 
 def test_what_every_system_is_given_is_what_it_says(tmp_path: Path) -> None:

@@ -110,6 +110,18 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "doctor": [("--canary", {"ok": True})],
     "rebuild": [("", {"memories": 1})],
     "backup": [("{home}/copy.db", {"path": "{home}/copy.db"})],
+    "tick": [
+        ("--role decay --role metrics", {"ok": True, "runs.0.role": "decay", "runs.1.state": "done"}),
+        ("--dry-run", {"runs": []}),
+    ],
+    "roles": [("", {"roles.0.name": "expire", "roles.0.every_seconds": 900.0, "roles.6.name": "report"})],
+    "runs": [("--role decay --limit 5", {"runs": []})],
+    "pause": [("decay", {"roles.0.state": "on", "roles.1.state": "paused"}), ("", {"roles.6.state": "paused"})],
+    "resume": [("decay", {"roles.1.state": "on"})],
+    "lifecycle": [("--off", {"on": False}), ("", {"on": False}), ("--on", {"on": True})],
+    "metrics": [("--days 7", {"measured": None, "totals.memories": 1, "agents.0.agent": "builder"})],
+    "report": [("--html", {"period": "no day is over yet"}), ("", {})],
+    "alerts": [("--settled", {"alerts": []})],
 }  # fmt: skip
 
 
@@ -176,7 +188,7 @@ def test_a_verb_has_a_screen_that_fits_eighty_columns(
     assert said.err == ""
     assert said.out.strip()
     assert "\x1b" not in said.out, "colours where nobody sees them"
-    free = verb in ("context", "backup", "export", "stats")  # text of the user's own, and paths
+    free = verb in ("context", "backup", "export", "stats", "report")  # text of the user's own, paths, a page
     assert free or max(len(row) for row in said.out.splitlines()) <= 80
 
 

@@ -257,7 +257,7 @@ def test_an_only_passage_stands_beside_its_item_and_several_stand_apart(place: P
     long = " ".join(f"word{n}" for n in range(250))  # two passages
 
     def kept() -> list[tuple[str, str, int | None, bool]]:
-        query = {"tenant": "default", "agent": "a", "seq": 0, "last": "", "limit": 99}
+        query = {"tenant": "default", "agent": "a", "seq": 0, "last": "", "settled": 0, "limit": 99}
         rows = memory.store.read("segment_changes", query)
         assert memory.store.read("orphan_passages")[0]["n"] == memory.store.read("unindexed_memories")[0]["n"] == 0
         return [(row["id"], row["state"], row["number"], row["terms"] is not None) for row in rows]

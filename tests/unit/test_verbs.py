@@ -42,6 +42,8 @@ OUTCOME = {one.name: one.default for one in members(Outcome)}
 # Parameters of a method that its verb does not have, and why.
 NO_FIELD = {
     ("Memory.rebuild", "progress"): "the shell shows it",
+    ("Memory.metrics", "tenant"): "its --tenant is who asks; the answer names every agent",
+    ("Memory.metrics", "agent"): "as its --tenant",
     ("KeyValue.get", "default"): "a key that is not set is the answer no",
     ("Agent.export_to", "progress"): "the shell shows it",
     ("Agent.import_from", "progress"): "the shell shows it",
@@ -61,6 +63,11 @@ NOT_MCP = {
     "reset-adaptation": "a person's decision",
     "experiences": "advise shows the evidence",
     "q-values": "advise shows the value",
+    "archived": "a person's question",
+    "restore": "a person's decision",
+    "promote": "time and use do it",
+    "pin": "update does it",
+    "transitions": "a person's question",
     "kv get": "a model has remember and recall",
     "kv set": "as kv get",
     "kv has": "as kv get",

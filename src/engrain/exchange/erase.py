@@ -8,10 +8,10 @@ run again.
 from __future__ import annotations
 
 from engrain.intake.revise import ADAPT, FEEDBACK, Reviser
-from engrain.intake.writer import agent_scope, bump
 from engrain.learn.credit import TENANT, scope_name
 from engrain.learn.learner import Learner
 from engrain.model.scope import Scope
+from engrain.store.changes import agent_scope, bump
 from engrain.store.port import Store, Transaction
 
 CHUNK = 500

@@ -15,9 +15,10 @@ from engrain.errors import InvalidInput
 from engrain.exchange.files import Found
 from engrain.exchange.rows import COUNTS, FIELDS, SIGNALS, TOLD, Columns, columns, complete, derived_id
 from engrain.intake.validate import METADATA_BYTES, TAGS, Draft
-from engrain.intake.writer import SHARED, Indexer, Writer, agent_scope, bump, fingerprint, put_passages
+from engrain.intake.writer import Indexer, Writer, fingerprint
 from engrain.model.exchange import BadRow, Imported
 from engrain.model.scope import Scope
+from engrain.store.changes import SHARED, agent_scope, bump, put_passages
 from engrain.store.port import Store, Transaction
 from engrain.store.rows import to_json
 from engrain.world import World

@@ -11,9 +11,9 @@ from typing import Any
 from engrain.errors import StoreError
 from engrain.exchange.files import VERSION, WRITERS, Statistics
 from engrain.exchange.rows import written
-from engrain.intake.writer import agent_scope
 from engrain.model.exchange import Exported
 from engrain.model.scope import Scope
+from engrain.store.changes import agent_scope
 from engrain.store.port import Row, Store
 from engrain.world import World, from_micros
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engrain.errors import StoreClosed, StoreError
+from engrain.store.changes import SHARED, bump
 from engrain.store.port import Row, Store, Transaction
 from engrain.store.transitions import Transition, log
 from engrain.world import World
@@ -88,7 +89,10 @@ class Signals:
                 counts = pending[row["id"]]
                 values = {name: getattr(counts, name) for name in Counts.__dataclass_fields__}
                 tx.run("signal_add", {"tenant": tenant, "id": row["id"], **values})
-            log(tx, tenant, self._world.now(), [_revived(row) for row in there if _is_revived(row, pending[row["id"]])])
+            revived = [_revived(row) for row in there if _is_revived(row, pending[row["id"]])]
+            if revived:  # the shared scope is locked before transitions, and the caller may yet want it
+                bump(tx, tenant, SHARED)
+            log(tx, tenant, self._world.now(), revived)
         except BaseException:
             self.restore(tenant, pending)
             raise

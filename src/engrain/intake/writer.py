@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engrain.intake.redact import harmless, redact, redact_value, refuse_secret
 from engrain.intake.signals import Signals
 from engrain.intake.validate import Draft
 from engrain.model.item import MemoryItem
 from engrain.model.scope import Scope
+from engrain.store.changes import NOWHERE, SHARED, agent_scope, bump, inline
 from engrain.store.port import Store, Transaction
 from engrain.store.rows import INDEX, INSERT, item_from_row, new_item, to_json
 from engrain.world import World
 
+if TYPE_CHECKING:
+    from engrain.intake.quota import Quota, Used
+
 CHUNK = 400
+_CONTENT, _EXPIRES_AT = INSERT.index("content"), INSERT.index("expires_at")
 _STATE = INSERT.index("state")  # with superseded_by and superseded_at after it
-_NOWHERE = (None,) * len(INDEX)
 ECHO_WORDS = 4  # shorter things ("yes", "thank you so much") are said again and again and are no echo
 
 
@@ -79,7 +83,15 @@ class Writer:
     """Remembers. ``index`` makes the words and vectors of texts; it runs before the store is locked."""
 
     def __init__(
-        self, store: Store, world: World, signals: Signals, index: Indexer, *, redacts: bool, echo: int
+        self,
+        store: Store,
+        world: World,
+        signals: Signals,
+        index: Indexer,
+        *,
+        redacts: bool,
+        echo: int,
+        quota: Quota | None = None,
     ) -> None:
         self._store = store
         self._world = world
@@ -87,6 +99,7 @@ class Writer:
         self._index = index
         self._redacts = redacts
         self._echo = echo  # µs
+        self.quota = quota
 
     def remember(self, scope: Scope, drafts: Sequence[Draft], *, register: bool = False) -> list[MemoryItem]:
         """One item per draft, in order: a new one, or the existing one when the same was told before. ``register``
@@ -106,11 +119,15 @@ class Writer:
                     tx.run("agent_register", row)
                 self._look_up(tx, scope, told, batch)
                 ids = [self._place(tx, scope, one, batch) for one in told]
+                used = self._admitted(self.quota, tx, scope, batch) if self.quota else None
                 self._apply(tx, scope, batch)
-                return self._items(tx, scope, ids, batch)
+                items = self._items(tx, scope, ids, batch)
         except BaseException:
             self._signals.restore(scope.tenant, drained)
             raise
+        if self.quota and used:
+            self.quota.keep(scope, used)
+        return items
 
     def _cleaned(self, one: Draft) -> tuple[Draft, tuple[str, ...], str, list[str]]:
         """The draft without secrets, the rules that found some, its fingerprint and its words. These are cut once for
@@ -205,8 +222,15 @@ class Writer:
             del batch.echoes[echo]  # what is being replaced cannot stand for what is told after it
         if current.row is not None:
             current.row[_STATE : _STATE + 3] = "superseded", by, batch.now
-            current.row[-len(INDEX) :] = _NOWHERE
+            current.row[-len(INDEX) :] = NOWHERE
         batch.superseded.append((current.id, by))
+
+    @staticmethod
+    def _admitted(quota: Quota, tx: Transaction, scope: Scope, batch: _Batch) -> Used:
+        new = [row for row, _ in batch.new.values() if row[_STATE] == "active"]
+        rows = [{"content": row[_CONTENT], "expires_at": row[_EXPIRES_AT]} for row in new]
+        old = [id_ for id_, _ in batch.superseded if id_ not in batch.new]
+        return quota.admit(tx, scope, (batch.seq, batch.now), rows, old)
 
     def _apply(self, tx: Transaction, scope: Scope, batch: _Batch) -> None:
         base = {"tenant": scope.tenant, "agent": scope.agent}
@@ -247,19 +271,6 @@ class Writer:
         return [found[id_] for id_ in ids]
 
 
-SHARED = "shared"
-
-
-def agent_scope(agent: str) -> str:
-    """The name of an agent's own change sequence."""
-    return f"agent:{agent}"
-
-
-def bump(tx: Transaction, tenant: str, name: str, purges: int = 0) -> int:
-    """The next change number of a scope; its row stays locked until the transaction ends."""
-    return int(tx.read("scope_bump", {"tenant": tenant, "name": name, "purges": purges})[0]["seq"])
-
-
 def _may_echo(one: Draft) -> bool:
     """Whoever says when, under which key, who said it or for whom, tells something of its own; the bare words of what
     was just shown are an echo, in whatever session (the link keeps the session)."""
@@ -277,20 +288,5 @@ def _row(scope: Scope, told: _Told, id_: str, created_at: int, batch: _Batch) ->
         one.session, one.role, one.occurred_at, created_at, now, now,
         None if one.expires_in is None else now + one.expires_in, one.decay_rate, one.visibility, int(one.pinned),
         one.source, "active", None, None, to_json(told.rules) if told.rules else "[]", 0, batch.seq,
-        None if one.visibility == "private" else batch.shared_seq, *_inline(told.passages),
+        None if one.visibility == "private" else batch.shared_seq, *inline(told.passages),
     ]  # fmt: skip
-
-
-def _inline(passages: Sequence[Any]) -> tuple[Any, ...]:
-    """What of an item's passages stands in its own row: the only one, without its number, or nothing of several."""
-    return tuple(passages[0][1:]) if len(passages) == 1 else _NOWHERE
-
-
-def put_passages(tx: Transaction, scope: Scope, made: Sequence[tuple[str, Sequence[Any]]]) -> None:
-    """Put the passages of items, given by id, in place of those they have."""
-    ids = [{"id": id_, "tenant": scope.tenant, "agent": scope.agent} for id_, _ in made]
-    tx.run_many("passage_delete", ids)
-    rows = [(*_inline(passages), id_, scope.tenant, scope.agent) for id_, passages in made]
-    tx.run_many("memory_index", rows)
-    long = [(id_, scope.tenant, scope.agent, *one) for id_, several in made if len(several) > 1 for one in several]
-    tx.run_many("passage_insert", long)

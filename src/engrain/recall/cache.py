@@ -116,7 +116,8 @@ class Segments:
         for what is changed meanwhile and so has a number above ``settled``."""
         name, seq, last = "segment_shared_changes" if segment.shared else "segment_changes", segment.seq + 1, ""
         while True:
-            rows = self._store.read(name, {**whose, "seq": seq, "last": last, "limit": AT_ONCE})
+            asked = {**whose, "seq": seq, "last": last, "settled": settled, "limit": AT_ONCE}
+            rows = self._store.read(name, asked)
             self.loaded += len(rows)
             whole = len(rows) < AT_ONCE
             if not whole:  # there may be more passages of the last item

@@ -16,6 +16,7 @@ from engrain.store.port import Row, Store
 
 LONGEST = 2**31 - 1  # terms of a passage
 FURTHEST = 253_402_300_800_000_000  # µs from 1970 to the year 10000: what a date cannot reach
+_NO_OTHERS = 2**62  # a change number beyond all: only what is active comes
 _AT_ONCE = 5_000
 AGAIN = "Run engrain doctor, then engrain rebuild."
 RESTORE = "Restore a backup."
@@ -90,12 +91,12 @@ def everywhere(store: Store) -> Iterator[tuple[str, str, str]]:
     """What ``damaged`` finds among all active items of a store; reads every passage."""
     for owner in store.read("owner_list"):
         seq, last, whole = 0, "", False
-        asked = {"tenant": owner["tenant"], "agent": owner["agent"], "limit": _AT_ONCE}
+        asked = {"tenant": owner["tenant"], "agent": owner["agent"], "settled": _NO_OTHERS, "limit": _AT_ONCE}
         while not whole:
             rows = store.read("segment_changes", {**asked, "seq": seq, "last": last})
             whole = len(rows) < _AT_ONCE
             if not whole:  # there may be more passages of the last item
                 rows = [row for row in rows if row[0] != rows[-1][0]]
-            yield from damaged([row for row in rows if row[2] == "active"])
+            yield from damaged(rows)
             if rows:
                 seq, last = rows[-1][12], rows[-1][0]

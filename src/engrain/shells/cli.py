@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engrain.errors import EngrainError, InvalidContent, InvalidField, InvalidInput, NotFound, StoreError
-from engrain.shells.commands import COMMANDS, Command, Place
+from engrain.shells.commands import COMMANDS, GROUPS, Command, Place
 from engrain.shells.fields import Field
 from engrain.shells.inputs import COMMON
 from engrain.shells.plain import dumped, plain, printable
@@ -113,7 +113,7 @@ def _ordered(words: list[str], known: Collection[str]) -> tuple[list[str], str]:
         if option in options:
             taken = 2 if options[option] and not given else 1
             common, rest = common + rest[:taken], rest[taken:]
-        elif rest[0].startswith("-") or (names and names != ["kv"]):
+        elif rest[0].startswith("-") or (names and (names[1:] or names[0] not in GROUPS)):
             break
         else:
             names.append(rest.pop(0))

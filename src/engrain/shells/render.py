@@ -11,8 +11,8 @@ from rich.text import Text
 
 from engrain.model.explain import PARTS, explain, shares
 from engrain.model.report import counted
+from engrain.shells import render_exits, render_health
 from engrain.shells.plain import dumped, printable
-from engrain.shells.render_exits import SCREENS as EXITS
 from engrain.shells.screen import (
     BAR,
     age,
@@ -27,6 +27,7 @@ from engrain.shells.screen import (
     put,
     table,
 )  # fmt: skip
+from engrain.shells.screens_service import SERVICE
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
@@ -320,6 +321,11 @@ def _rebuilt(value: Mapping[str, Any], now: datetime) -> None:
         hanging(2, (told + "run it again when nobody uses that one", "yellow"))
 
 
+def _events(value: Mapping[str, Any], now: datetime) -> None:
+    rows = [(age(one.at, now), one.event, one.memory_id, one.reason, one.actor) for one in value["events"]]
+    table(rows, ("when", "event", "memory", "because", "by"))
+
+
 # -- pieces -----------------------------------------------------------------------------------------------------------
 
 
@@ -378,5 +384,13 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "doctor": _doctor,
     "rebuild": _rebuilt,
     "backup": _told("copied to {path}"),
-    **EXITS,
+    "archived": _items,
+    "restore": _item,
+    "promote": _item,
+    "pin": _item,
+    "transitions": _events,
+    "prune": _told("pruned: {pruned}, kept as important: {kept}, agents beyond their cap: {capped}"),
+    **render_health.SCREENS,
+    **render_exits.SCREENS,
+    **SERVICE,
 }

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from engrain.agent import Agent
     from engrain.memory import Memory
 
-CLI = frozenset({"cli"})
-BOTH = frozenset({"cli", "mcp"})
+LOCAL = frozenset({"cli"})  # what names a file of the machine, or works for long
+SERVED = frozenset({"cli", "rest"})
+BOTH = frozenset({"cli", "mcp", "rest"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Verb:
     returns: Any  # the type of the answer
     part: str = ""
     call: Call | None = None
-    shells: frozenset[str] = CLI
+    shells: frozenset[str] = SERVED
     admin: bool = False
     reads: bool = False  # changes nothing
     destroys: bool = False  # may take something away
@@ -41,9 +42,9 @@ class Verb:
     @property
     def method(self) -> str:
         """The facade's method that it stands for."""
-        group, _, name = self.name.rpartition(" ")
-        owner = "KeyValue" if group else "Memory" if self.admin else "Agent"
-        return f"{owner}.{self.does or name.replace('-', '_')}"
+        name = self.name.removeprefix("kv ")
+        owner = "KeyValue" if name != self.name else "Memory" if self.admin else "Agent"
+        return f"{owner}.{self.does or name.replace('-', '_').replace(' ', '_')}"
 
     def run(self, memory: Memory, agent: Agent | None, arguments: dict[str, Any]) -> Any:
         """Call the facade. Raises what it raises."""

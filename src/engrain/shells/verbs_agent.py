@@ -317,7 +317,7 @@ AGENT: tuple[Verb, ...] = (
         (),
         calls.AgentStats,
         call=calls.agent_stats,
-        shells=frozenset({"mcp"}),
+        shells=frozenset({"mcp", "rest"}),
         reads=True,
     ),
 )

@@ -2,6 +2,67 @@
 
 from __future__ import annotations
 
+from engrain.model.item import MemoryItem
+from engrain.shells import calls, inputs
+from engrain.shells.fields import Field
 from engrain.shells.verb import Verb
 
-LIFE: tuple[Verb, ...] = ()
+_AFTER = Field("after", "text", "Go on after this id, the last of the page before.", None)
+
+LIFE: tuple[Verb, ...] = (
+    Verb(
+        "archived",
+        "The agent's archived memories, the latest first, a page at a time.",
+        (inputs.LIMIT, _AFTER, Field("reason", "text", "Only what was archived for this reason.", None)),
+        calls.Items,
+        part="items",
+        reads=True,
+    ),
+    Verb(
+        "restore",
+        "Bring an archived memory back.",
+        (
+            inputs.ID,
+            Field("expires_in", "text", "How long it stays, e.g. 30d; what had expired: 30 days.", None),
+            Field(
+                "on_conflict",
+                "choice",
+                "When its key was taken meanwhile: leave it, replace the other, keep the newer, or merge.",
+                "keep-newer",
+                ("skip", "overwrite", "keep-newer", "merge"),
+            ),
+        ),
+        MemoryItem,
+    ),
+    Verb(
+        "promote",
+        "Make knowledge of a memory: it stays, and an item of kind knowledge says the same.",
+        (inputs.ID,),
+        MemoryItem,
+        repeats=True,
+    ),
+    Verb(
+        "pin",
+        "Keep a memory from fading, or let it fade again.",
+        (inputs.ID, Field("pinned", "flag", "Whether it is kept.", True)),
+        MemoryItem,
+        repeats=True,
+    ),
+    Verb(
+        "transitions",
+        "What happened to the agent's memories, or to one of them, in order.",
+        (Field("id", "text", "Only of this memory.", None), _AFTER, inputs.LIMIT),
+        calls.Events,
+        part="events",
+        reads=True,
+    ),
+    Verb(
+        "prune",
+        "Delete what was archived long ago, but for what is important.",
+        (Field("dry_run", "flag", "Only count what would be deleted.", False),),
+        dict[str, int],
+        admin=True,
+        destroys=True,
+        repeats=True,
+    ),
+)

@@ -25,7 +25,7 @@ class SchemaContract:
         items = [("memory_insert", row) for row in (m1 | INDEXED, memory_row("m2"), memory_row("m3"))]
         passages = [("passage_insert", passage_row("m2", number=number)) for number in (0, 1)]
         store.write([*items, *passages, ("kv_set", kv_row("k"))])
-        query = ("segment_changes", {"tenant": "t", "agent": "a", "seq": 0, "last": "", "limit": 9})
+        query = ("segment_changes", {"tenant": "t", "agent": "a", "seq": 0, "last": "", "settled": 0, "limit": 9})
         before = [tuple(row) for row in store.read(*query)]
         assert [(row["id"], row["number"], row["scale"]) for row in store.read(*query)] == [
             ("m1", None, 0.5), ("m2", 0, 0.5), ("m2", 1, 0.5), ("m3", None, None),

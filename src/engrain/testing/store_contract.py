@@ -68,7 +68,8 @@ class StoreContract(SchemaContract):
         store.write([("memory_insert", row), ("passage_insert", passage_row("m1")), inline])
         found = store.read("memory_own", {"tenant": "t", "agent": "a", "id": "m1"})[0]
         assert {name: found[name] for name in row if name not in INDEX} | dict.fromkeys(INDEX) == row
-        changes = store.read("segment_changes", {"tenant": "t", "agent": "a", "seq": 0, "last": "", "limit": 9})
+        asked = {"tenant": "t", "agent": "a", "seq": 0, "last": "", "settled": 0, "limit": 9}
+        changes = store.read("segment_changes", asked)
         assert [row["id"] for row in changes] == ["m1", "m2"]
         assert [{name: row[name] for name in INDEX} for row in changes] == [INDEXED, INDEXED]
 

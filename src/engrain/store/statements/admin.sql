@@ -18,16 +18,17 @@ from experiences group by tenant, agent, task_type, evidence order by tenant, ag
 -- name: stat_passages
 -- scope: admin
 select one.embedder, one.analyzer, count(*) as n
-from (select embedder, analyzer from memories where terms is not null
-      union all select embedder, analyzer from passages) one
+from (select embedder, analyzer from memories where terms is not null and state = 'active'
+      union all select p.embedder, p.analyzer from passages p join memories m on m.id = p.memory_id
+          where m.state = 'active') one
 group by one.embedder, one.analyzer order by one.embedder, one.analyzer;
 
--- Passages of no item, or of one that has its only passage in its own row, or is not to be found any more.
+-- Passages of no item, or of one that has its only passage in its own row, or is an older version.
 -- name: orphan_passages
 -- scope: admin
 select (select count(*) from passages p where not exists (
-            select 1 from memories m where m.id = p.memory_id and m.state = 'active' and m.terms is null))
-     + (select count(*) from memories where state <> 'active' and terms is not null) as n;
+            select 1 from memories m where m.id = p.memory_id and m.state <> 'superseded' and m.terms is null))
+     + (select count(*) from memories where state = 'superseded' and terms is not null) as n;
 
 -- name: unindexed_memories
 -- scope: admin

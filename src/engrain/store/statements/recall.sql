@@ -5,7 +5,7 @@ p.number, coalesce(m.length, p.length) as length, coalesce(m.terms, p.terms) as 
     coalesce(m.embedder, p.embedder) as embedder, coalesce(m.analyzer, p.analyzer) as analyzer
 
 -- The passages of one agent's items that changed from a number on, in pieces: the next begins after the last item of the
--- one before. Items that left the active state come without passages. Those of an item stand in its own row or, when it has
+-- one before. Items that left the active state after the number `settled` come, too, for others to drop. Those of an item stand in its own row or, when it has
 -- several, in their table, where nothing is looked for otherwise.
 -- recall/segment.py reads both by position: the columns and their order belong together with it.
 -- name: segment_changes
@@ -15,6 +15,7 @@ select m.id, m.agent, m.state, m.visibility, m.kind, m.tags, m.session, m.role, 
 from memories m left join passages p
     on p.tenant = m.tenant and p.memory_id = case when m.terms is null then m.id end
 where m.tenant = :tenant and m.agent = :agent and m.seq >= :seq and (m.seq > :seq or m.id > :last)
+  and (m.state = 'active' or m.seq > :settled)
 order by m.seq, m.id, p.number limit :limit;
 
 -- The same for what other agents share in the tenant.
@@ -25,6 +26,7 @@ select m.id, m.agent, m.state, m.visibility, m.kind, m.tags, m.session, m.role, 
 from memories m left join passages p
     on p.tenant = m.tenant and p.memory_id = case when m.terms is null then m.id end
 where m.tenant = :tenant and m.shared_seq >= :seq and (m.shared_seq > :seq or m.id > :last)
+  and (m.state = 'active' or m.shared_seq > :settled)
 order by m.shared_seq, m.id, p.number limit :limit;
 
 -- name: segment_ids

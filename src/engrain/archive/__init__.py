@@ -1,0 +1,1 @@
+"""Where archived memories are kept."""
