@@ -84,7 +84,9 @@ class Keys:
 
     def revoke(self, id_: str, tenant: str | None) -> ApiKey:
         """End a key for good. Raises NotFound."""
-        if not self._store.write([("key_revoke", {"id": id_, "tenant": tenant, "now": self._world.now()})])[0]:
+        with self._store.transaction("*") as tx:
+            there = tx.run("key_revoke", {"id": id_, "tenant": tenant, "now": self._world.now()})
+        if not there:
             raise NotFound(f"There is no key with the id {id_!r}.")
         return next(_shown(row) for row in self._rows(tenant) if row["id"] == id_)
 

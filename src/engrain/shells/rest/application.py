@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from engrain.errors import EngrainError
@@ -91,6 +92,8 @@ class Application:
         if scope["method"] != "GET":
             try:
                 body = await asyncio.wait_for(request.body(), BODY_SECONDS)
+            except ClientDisconnect as error:
+                raise Refusal("ClientGone", 400, "The client has left before its request was whole.") from error
             except TimeoutError as error:
                 raise Refusal("RequestTimeout", 408, "The body did not come in time.", Connection="close") from error
         return Asked(scope["method"], scope["path"], headers, query, body, agent)

@@ -54,7 +54,8 @@ class Door:
         self._inside += 1
         try:
             self._check({name: value.decode("latin-1") for name, value in scope["headers"]})
-            await self._app(scope, limited, noted)
+            counted = receive if scope["path"].startswith("/mcp/") else limited  # the SDK counts for itself
+            await self._app(scope, counted, noted)
         except Refusal as error:
             await _send(error, noted)
         finally:

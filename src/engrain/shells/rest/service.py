@@ -14,7 +14,7 @@ from engrain.access import Caller, Keys, Replies
 from engrain.errors import InvalidField
 from engrain.model.key import EVERY_TENANT
 from engrain.shells.fields import Field, parse
-from engrain.shells.plain import plain
+from engrain.shells.plain import encoded
 from engrain.shells.rest.limits import Limits
 from engrain.shells.rest.problems import Answer, Refusal, problem
 from engrain.shells.verb import Verb
@@ -133,14 +133,14 @@ class Service:
                 raise Refusal("Forbidden", 403, "Joining a team needs the right write.")
             agent = self.memory.agent(asked.agent, caller.tenant, None if team is None else unquote(team))
         limit = given.get("limit", next((field.default for field in verb.fields if field.name == "limit"), None))
-        value = plain(verb.run(self.memory, agent, given))
+        value = verb.run(self.memory, agent, given)
         headers = {}
         if is_paged(verb):
             rows = value[verb.part]
-            value["next"] = rows[-1]["id"] if len(rows) == limit else None
+            value["next"] = rows[-1].id if len(rows) == limit else None
             if value["next"] is not None and asked.method == "GET":
                 headers["Link"] = f'<{_next(asked, value["next"])}>; rel="next"'
-        return Answer(200, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), headers)
+        return Answer(200, encoded(value), headers)
 
     # -- once ---------------------------------------------------------------------------------------------------------
 
