@@ -40,6 +40,7 @@ async def constant(request: Request) -> Response:
 config = uvicorn.Config(app, port=0, log_config=None, access_log=False)
 server = uvicorn.Server(config)
 socket = config.bind_socket()
+socket.listen(64)
 print('{"url": "http://127.0.0.1:%d"}' % socket.getsockname()[1], flush=True)
 server.run(sockets=[socket])
 """

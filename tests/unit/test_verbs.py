@@ -46,6 +46,14 @@ NO_FIELD = {
     ("Agent.export_to", "progress"): "the shell shows it",
     ("Agent.import_from", "progress"): "the shell shows it",
 }
+# What REST does not carry: whoever calls over HTTP names no file of the server, and waits for no hours of work.
+NOT_REST = {
+    "doctor": "tells of the machine",
+    "rebuild": "takes as long as the home is large",
+    "backup": "names a file",
+    "export": "streams, as POST /api/memory/export/{agent}",
+    "import": "streams, as POST /api/memory/import/{agent}",
+}
 # What MCP does not carry, so that a model has few tools to choose from: it has another way, or no need.
 NOT_MCP = {
     "remember-many": "remember, once for each",
@@ -222,6 +230,12 @@ def test_mcp_has_few_tools_none_for_admins_and_no_scope_among_their_arguments(to
         assert not {"agent", "tenant", "team", "home"} & set(tool.input_schema["properties"])
     carried = {verb.name for verb in verbs_of("mcp")}
     assert {verb.name for verb in VERBS if not verb.admin} - carried == set(NOT_MCP)
+
+
+def test_rest_has_every_verb_but_those_of_the_machine() -> None:
+    assert {verb.name for verb in VERBS} - {verb.name for verb in verbs_of("rest")} == set(NOT_REST)
+    keys = [(verb.admin, verb.name) for verb in verbs_of("rest")]
+    assert len(keys) == len(set(keys))
 
 
 def test_schemas_are_schemas(tools: Tools) -> None:

@@ -43,6 +43,7 @@ def serve(home: str | None, host: str = "127.0.0.1", port: int = 8765) -> int:
     """Serve a home until a signal comes; the exit code. Running requests are finished then, and what is buffered is
     written. Raises ConfigError when strangers could come in, and other EngrainErrors when the home cannot be opened."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="engrain serve: %(levelname)s %(message)s")
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # whoever sends garbage is not to fill the log
     if not 0 <= port <= 65_535:
         raise ConfigError(f"port must lie in 0..65535, not {port}.")
     with engrain.open(home) as memory, _listening(host, port) as listener:

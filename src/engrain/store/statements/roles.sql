@@ -1,11 +1,3 @@
--- part: bytes
--- engine: sqlite
-length(cast(m.content as blob))
-
--- part: bytes
--- engine: postgres
-octet_length(m.content)
-
 -- name: role_list
 -- scope: admin
 select name, due_at, paused, failures, checkpoint from roles;
