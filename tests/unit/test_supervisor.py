@@ -232,8 +232,13 @@ def test_of_two_that_tick_at_once_one_runs_each_role(diary: Diary) -> None:
         barrier.wait()
         found.extend(supervisor.tick())
 
+    def slow(work: Work) -> Done:
+        time.sleep(0.05)  # long enough for the others to come by
+        return {}, None
+
+    diary.acts = dict.fromkeys(("expire", "decay", "metrics", "report"), slow)
     diary.noted.clear()
-    threads = [threading.Thread(target=look, args=(diary.another(),)) for _ in range(4)]
+    threads = [threading.Thread(target=look, args=(one,)) for one in [diary.another(), diary.supervisor] * 2]
     for thread in threads:
         thread.start()
     for thread in threads:

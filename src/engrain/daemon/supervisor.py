@@ -34,7 +34,6 @@ class Supervisor:
         self._store = store
         self._world = world
         self._roles = {role.name: role for role in roles}
-        self._holder = f"{os.getpid()}:{world.new_id()}"
 
     # -- running ------------------------------------------------------------------------------------------------------
 
@@ -64,17 +63,18 @@ class Supervisor:
 
     def _run_alone(self, role: Role, asked: bool, dry: bool, stop: Callable[[], bool]) -> Run | None:
         """Run a role, unless another process does or did meanwhile."""
-        lease = acquire(self._store, f"role:{role.name}", self._holder, self._world.now(), TTL)
+        id_ = self._world.new_id()  # of the run, which alone holds the lease: threads of one process are apart as well
+        lease = acquire(self._store, f"role:{role.name}", f"{os.getpid()}:{id_}", self._world.now(), TTL)
         if lease is None:
             return None
         try:
             state = self._states()[role.name]
-            return self._run(role, state, lease, dry, stop) if asked or self._is_due(role, state) else None
+            return self._run(id_, role, state, lease, dry, stop) if asked or self._is_due(role, state) else None
         finally:
             release(self._store, lease)
 
-    def _run(self, role: Role, state: Row, lease: Lease, dry: bool, stop: Callable[[], bool]) -> Run:
-        begun, id_ = self._world.now(), self._world.new_id()
+    def _run(self, id_: str, role: Role, state: Row, lease: Lease, dry: bool, stop: Callable[[], bool]) -> Run:
+        begun = self._world.now()
         row = {
             "id": id_,
             "role": role.name,
