@@ -23,6 +23,8 @@ TTL = 120_000_000  # µs that a run may be silent before another process takes i
 RETRY = 15 * 60_000_000  # µs after which a role that failed is due again, if it is not due before
 FAILURES = 3  # in a row, then an alert is raised
 FAILED = "role-failed"
+PAUSED, OFF = "it is paused", "the lifecycle of this home is off"
+ELSEWHERE = "another process runs it, or has just done so"
 
 _log = logging.getLogger(__name__)
 
@@ -50,15 +52,9 @@ class Supervisor:
             wanted = self._is_due(role, state) if only is None else name in only
             if not wanted or stop():
                 continue
-            why = (
-                "it is paused"
-                if state["paused"]
-                else "the lifecycle of this home is off"
-                if role.ages and not on
-                else ""
-            )
+            why = PAUSED if state["paused"] else OFF if role.ages and not on else ""
             run = None if why else self._run_alone(role, only is not None, dry, stop)
-            done.append(run or self._skipped(name, dry, why or "another process runs it, or has just done so"))
+            done.append(run or self._skipped(name, dry, why or ELSEWHERE))
         return done
 
     def _run_alone(self, role: Role, asked: bool, dry: bool, stop: Callable[[], bool]) -> Run | None:
