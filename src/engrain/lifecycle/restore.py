@@ -109,7 +109,7 @@ class Restorer:
 
 def _rival(tx: Transaction, scope: Scope, row: Row, now: int) -> _Rival | None:
     names = ("kind", "key", "fingerprint", "content", "session", "occurred_at")
-    asked = {"tenant": scope.tenant, "agent": scope.agent, **{name: row[name] for name in names}}
+    asked = {"tenant": scope.tenant, "agent": scope.agent, "now": now, **{name: row[name] for name in names}}
     found = tx.read("memory_rival", asked)
     if not found or found[0]["id"] == row["id"]:
         return None
