@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from engrain.agent import Agent
 from engrain.errors import EngrainError
-from engrain.memory import Memory, open
+from engrain.memory import Memory, open, restore_backup
 from engrain.model.decision import Advice, Evidence, Experience, Outcome
 from engrain.model.item import Hit, MemoryItem
 from engrain.version import __version__
@@ -29,4 +29,5 @@ __all__ = [
     "Outcome",
     "__version__",
     "open",
+    "restore_backup",
 ]

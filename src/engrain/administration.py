@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engrain import upkeep
+from engrain.access import Keys
+from engrain.errors import InvalidField, NotFound
 from engrain.home import Home
+from engrain.intake import validate
+from engrain.model.key import ApiKey
 from engrain.model.report import AgentInfo, Report
+from engrain.model.run import ROLES, Alert, HealthReport, RoleState, Run
 from engrain.world import from_micros
+
+if TYPE_CHECKING:
+    from engrain.daemon.looper import Looper
+
+MOST = 10_000  # runs, and days, that are shown at once
 
 
 class Administration(Home):
@@ -68,3 +80,126 @@ class Administration(Home):
         target = Path(path)
         self.store.backup(target)
         return target
+
+    # -- background work ----------------------------------------------------------------------------------------------
+
+    def tick(self, roles: Iterable[str] | None = None, dry_run: bool = False) -> list[Run]:
+        """Do what is due: each role once, however often it was missed, in the order of ``ROLES``; or, with ``roles``,
+        these whether they are due or not. Returns their runs. One that failed says so in its run and is tried again in
+        15 minutes at the latest; one that could not run (paused, lifecycle off, at work in another process) is
+        ``skipped``. A dry run does nothing but tell what would be done."""
+        self._check_open()
+        self.signals.flush()
+        return self.supervisor.tick(None if roles is None else _names(roles), dry=dry_run)
+
+    def start_roles(self) -> Looper:
+        """Look for what is due every half minute, in a thread, until the memory is closed; for processes that live
+        long. The looper that is returned can be stopped, and is a context manager."""
+        self._check_open()
+        return self.looper.start()
+
+    def roles(self) -> list[RoleState]:
+        """The background roles: when each is due, whether it is paused, how its last run went."""
+        self._check_open()
+        return self.supervisor.roles()
+
+    def runs(self, role: str | None = None, limit: int = 20) -> list[Run]:
+        """What was run lately, the latest first; of one role when that is given. History is kept for 90 days."""
+        self._check_open()
+        name = None if role is None else _names([role])[0]
+        return self.supervisor.runs(name, validate.whole("limit", limit, 1, MOST))
+
+    def pause(self, role: str | None = None) -> list[RoleState]:
+        """Pause one role, or all of them, for every process, until ``resume``."""
+        return self._paused(role, True)
+
+    def resume(self, role: str | None = None) -> list[RoleState]:
+        """Let one role, or all of them, go on. What was missed is done once."""
+        return self._paused(role, False)
+
+    def _paused(self, role: str | None, paused: bool) -> list[RoleState]:
+        self._check_open()
+        self.supervisor.pause(paused, None if role is None else _names([role]))
+        return self.supervisor.roles()
+
+    def lifecycle(self, on: bool | None = None) -> bool:
+        """Whether memories age in this home: expire, fade, are archived, promoted and pruned. ``on`` switches it.
+        A home that was made before there was a lifecycle has it off; its memories fade from when it is switched on."""
+        self._check_open()
+        if on is not None and not isinstance(on, bool):
+            raise InvalidField(f"on must be True, False or None, not {validate.shown(on)}.")
+        return self.supervisor.lifecycle(on)
+
+    # -- analytics ----------------------------------------------------------------------------------------------------
+
+    def metrics(self, days: int = 30, tenant: str | None = None, agent: str | None = None) -> dict[str, Any]:
+        """Daily figures as plain JSON values, of all agents or of those that are chosen. ``series`` has the last
+        ``days`` days that are over (UTC), oldest first: at the end of each ``memories``, their mean ``importance``,
+        ``bytes`` of content and ``uses``; of the day itself ``accesses``, ``expired``, ``archived``, ``promoted``. A
+        day on which nobody measured has None for what cannot be known any more. ``agents`` has the same of each agent
+        and kind on ``measured``, the latest measured day; when there is none, as it is now. ``totals`` sums up."""
+        from engrain.lifecycle.metrics import figures
+
+        self._check_open()
+        self.signals.flush()
+        limit = validate.whole("days", days, 1, MOST)
+        for name, value in (("tenant", tenant), ("agent", agent)):
+            if value is not None:
+                validate.text(name, value, validate.NAME_CHARACTERS)
+        return figures(self.store, self.world.now(), limit, tenant, agent)
+
+    def alerts(self, settled: bool = False) -> list[Alert]:
+        """What somebody should look at, newest first; with ``settled`` also what was over in the last 30 days."""
+        from engrain.lifecycle.alerts import alerts
+
+        self._check_open()
+        return alerts(self.store, self.world.now(), settled)
+
+    def report(self, last: bool = False) -> HealthReport:
+        """How the home fared in the last seven days that are over, as Markdown and as a page of HTML: growth, what
+        became of memories, use, the largest agents, roles, alerts. With ``last`` the latest weekly one that was kept;
+        raises NotFound when none was."""
+        from engrain.daemon.health import kept_report, report
+
+        self._check_open()
+        self.signals.flush()
+        if not last:
+            return report(self.store, self.world, self.supervisor.roles())
+        kept = kept_report(self.store)
+        if kept is None:
+            raise NotFound("No report has been kept yet; the first is, one week after the home was made.")
+        return kept
+
+    # -- keys of the service ------------------------------------------------------------------------------------------
+
+    def keys_create(
+        self,
+        name: str,
+        tenant: str = "default",
+        agents: Sequence[str] | None = None,
+        rights: str = "write",
+        expires_in: timedelta | str | None = None,
+    ) -> ApiKey:
+        """Make a key of the REST service for a tenant ("*": the whole home), for some of its agents or all, with the
+        rights read, write or admin. Only here is ``key`` told: a hash is all that is kept."""
+        self._check_open()
+        return Keys(self.store, self.world).create(name, tenant, agents, rights, expires_in)
+
+    def keys_list(self, tenant: str | None = None) -> list[ApiKey]:
+        """All keys, or those of one tenant, oldest first, with those that were revoked or have expired."""
+        self._check_open()
+        return Keys(self.store, self.world).list(tenant)
+
+    def keys_revoke(self, id: str, tenant: str | None = None) -> ApiKey:
+        """End a key at once, in every process. Raises NotFound when there is none (of that tenant)."""
+        self._check_open()
+        return Keys(self.store, self.world).revoke(id, tenant)
+
+
+def _names(roles: Any) -> list[str]:
+    """Names of roles. Raises InvalidField."""
+    given = [roles] if isinstance(roles, str) or not isinstance(roles, Iterable) else list(roles)
+    for name in given:
+        if name not in ROLES:
+            raise InvalidField(f"There is no role {validate.shown(name)}; the roles are {', '.join(ROLES)}.")
+    return given

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from engrain.errors import ConfigError
+from engrain.world import span_of
 
 FILE = "engrain.toml"
+MINUTE = 60_000_000  # µs
+QUOTAS = ("quota_agent_items", "quota_agent_bytes", "quota_tenant_items", "quota_tenant_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +29,21 @@ class Config:
     synchronous: str = field(default="FULL", metadata={"help": "FULL (default) or NORMAL: may lose the last commits"})
     busy_seconds: float = field(default=60.0, metadata={"help": "how long a write waits for other processes"})
     cache_rows: int = field(default=500_000, metadata={"help": "passages kept in memory over all scopes"})
+    quota_agent_items: int = field(default=0, metadata={"help": "active memories that an agent may have; 0: any"})
+    quota_agent_bytes: int = field(default=0, metadata={"help": "bytes of content (UTF-8) that they may have; 0: any"})
+    quota_tenant_items: int = field(default=0, metadata={"help": "active memories of all of a tenant's agents; 0: any"})
+    quota_tenant_bytes: int = field(default=0, metadata={"help": "bytes of content of all of them; 0: any"})
     exploration: str = field(default="thompson", metadata={"help": "thompson, ucb or epsilon"})
     explore_floor: float = field(
         default=0.02, metadata={"help": "ε: every option keeps at least ε/k of the probability"}
     )
+    every_expire: str = field(default="15m", metadata={"help": "how often what is past its expiry is archived"})
+    every_decay: str = field(default="1d", metadata={"help": "how often importance is let fade"})
+    every_archive: str = field(default="1d", metadata={"help": "how often what faded is archived"})
+    every_promote: str = field(default="1d", metadata={"help": "how often what proved itself is promoted"})
+    every_prune: str = field(default="7d", metadata={"help": "how often what was archived long ago is deleted"})
+    every_report: str = field(default="7d", metadata={"help": "how often a health report is kept"})
+    alert_items: int = field(default=10_000, metadata={"help": "an agent with more memories raises an alert"})
     lifecycle_policy: str = field(
         default="importance", metadata={"help": "what is let go of: importance, utility or stability"}
     )
@@ -40,6 +54,10 @@ class Config:
     prune_days: float = field(default=90.0, metadata={"help": "archived, before it is deleted"})
     keep_importance: float = field(default=8.0, metadata={"help": "what is so important is not deleted"})
     keep_cap: int = field(default=1000, metadata={"help": "but for what an agent has beyond so many of them"})
+    requests_per_minute: int = field(
+        default=0, metadata={"help": "of each key and each agent, at most so many over HTTP; 0: any number"}
+    )
+    request_bytes: int = field(default=16 << 20, metadata={"help": "the largest body of a request over HTTP"})
 
 
 def load(home: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Config:
@@ -79,25 +97,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}.") from error
 
 
-_TYPES: dict[str, Any] = {
-    "embedder": str,
-    "redact": bool,
-    "echo_minutes": float,
-    "kinds": tuple,
-    "synchronous": str,
-    "busy_seconds": float,
-    "cache_rows": int,
-    "exploration": str,
-    "explore_floor": float,
-    "lifecycle_policy": str,
-    "floor_days": float,
-    "pending_days": float,
-    "superseded_days": float,
-    "restore_days": float,
-    "prune_days": float,
-    "keep_importance": float,
-    "keep_cap": int,
-}
+_TYPES: dict[str, Any] = {one.name: type(one.default) for one in fields(Config)}
 _CHOICES: dict[str, tuple[str, ...]] = {
     "synchronous": ("FULL", "NORMAL"),
     "exploration": ("thompson", "ucb", "epsilon"),
@@ -107,10 +107,14 @@ _RANGES = {
     "echo_minutes": (0.0, 1e9),
     "busy_seconds": (0.0, 3600.0),
     "cache_rows": (1000, 10**9),
+    **dict.fromkeys(QUOTAS, (0, 10**15)),
     "explore_floor": (0.0, 1.0),
+    "alert_items": (1, 10**9),
     **dict.fromkeys(("floor_days", "pending_days", "superseded_days", "restore_days", "prune_days"), (0.0, 36_500.0)),
     "keep_importance": (1.0, 10.0),
     "keep_cap": (0, 10**9),
+    "requests_per_minute": (0, 10**9),
+    "request_bytes": (1024, 1 << 30),
 }
 
 
@@ -153,6 +157,8 @@ def _checked(name: str, given: Any, where: str) -> Any:
         raise ConfigError(f"{where}: {name} must be one of {', '.join(_CHOICES[name])}, not {value!r}.")
     if name in _RANGES and not _RANGES[name][0] <= value <= _RANGES[name][1]:
         raise ConfigError(f"{where}: {name} must lie in {_RANGES[name][0]}..{_RANGES[name][1]}, not {value!r}.")
+    if name.startswith("every_") and not MINUTE <= (span_of(value) or 0) <= 3650 * 1440 * MINUTE:
+        raise ConfigError(f'{where}: {name} must be a span of 1m to 3650d, such as "15m" or "1d", not {value!r}.')
     if kind is tuple and not all(isinstance(part, str) and part for part in value):
         raise ConfigError(f"{where}: {name} must be a list of names, not {value!r}.")
     return value

@@ -6,6 +6,7 @@ EngrainError
 │   ├── InvalidContent            content that is empty, too long or not text
 │   ├── InvalidField              any other field out of its range or of the wrong type
 │   ├── UnknownKind               a kind that is not registered
+│   ├── QuotaExceeded             more than the agent or its tenant may remember
 │   └── ActionNotOffered          an action that was not among the options of the decision
 ├── NotFound                      a named thing does not exist in this scope
 │   ├── UnknownItem
@@ -56,6 +57,10 @@ class InvalidField(InvalidInput):
 
 class UnknownKind(InvalidInput):
     """The kind of memory is not known."""
+
+
+class QuotaExceeded(InvalidInput):
+    """The agent or its tenant may not remember that much."""
 
 
 class ActionNotOffered(InvalidInput):

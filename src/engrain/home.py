@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from engrain import upkeep
-from engrain.config import Config
+from engrain.config import QUOTAS, Config
 from engrain.errors import EngrainError, StoreClosed
 from engrain.intake.signals import Signals
 from engrain.model.item import KINDS
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engrain.archive.port import Archive
+    from engrain.daemon.looper import Looper
+    from engrain.daemon.supervisor import Supervisor
+    from engrain.intake.quota import Quota
     from engrain.intake.revise import Reviser
     from engrain.intake.writer import Indexer, Writer
     from engrain.learn.learner import Learner
@@ -36,6 +39,19 @@ if TYPE_CHECKING:
     from engrain.recall.recaller import Recaller
 
     Excerpt = Callable[[str, str, int, Callable[[str], bool]], str]
+
+_PARTS = (
+    "writer",
+    "reviser",
+    "recaller",
+    "feedback",
+    "learner",
+    "archive",
+    "sweeps",
+    "restorer",
+    "supervisor",
+    "looper",
+)
 
 
 class Home:
@@ -69,7 +85,7 @@ class Home:
         self._pid = os.getpid()
         self.signals = Signals(self.store, self.world)
         self.items = Items(self.store, self.world, self.signals.pending)
-        for part in ("writer", "reviser", "recaller", "feedback", "learner", "archive", "sweeps", "restorer"):
+        for part in _PARTS:
             self.__dict__.pop(part, None)
 
     # -- parts, made when first needed: a hook that only looks a key up must not pay for numpy ------------------------
@@ -98,7 +114,18 @@ class Home:
         from engrain.intake.writer import Writer
 
         echo = int(self.config.echo_minutes * 60e6)
-        return Writer(self.store, self.world, self.signals, self.index, redacts=self.config.redact, echo=echo)
+        redacts = self.config.redact
+        return Writer(self.store, self.world, self.signals, self.index, redacts=redacts, echo=echo, quota=self.quota)
+
+    @cached_property
+    def quota(self) -> Quota | None:
+        """What the settings allow to be remembered; None for any."""
+        limits = {name: getattr(self.config, name) for name in QUOTAS}
+        if not any(limits.values()):
+            return None
+        from engrain.intake.quota import Quota
+
+        return Quota(limits)
 
     @cached_property
     def excerpt(self) -> Excerpt:
@@ -167,11 +194,31 @@ class Home:
 
         return Learner(self.store, self.world, self.config)
 
+    @cached_property
+    def supervisor(self) -> Supervisor:
+        from engrain.daemon.roles import roles
+        from engrain.daemon.supervisor import Supervisor
+
+        return Supervisor(self.store, self.world, roles(self.config, self.sweeps))
+
+    @cached_property
+    def looper(self) -> Looper:
+        """The thread that runs what is due, once somebody has started it."""
+        from engrain.daemon.looper import Looper
+
+        def tick(stop: Callable[[], bool]) -> None:
+            self.signals.flush()
+            self.supervisor.tick(stop=stop)
+
+        return Looper(tick, self.world.rng)
+
     def close(self) -> None:
         """Write buffered signals and let the store go. Closing twice is harmless."""
         if self._open:
             if self._pid != os.getpid():
                 self._begin()
+            if "looper" in self.__dict__:
+                self.looper.stop()
             self._open = False
             atexit.unregister(self._at_exit)
             try:

@@ -15,8 +15,8 @@ from engrain.errors import ConfigError, InvalidField
 from engrain.intake.redact import refuse_secret
 from engrain.intake.validate import NAME_CHARACTERS, text
 from engrain.model.scope import Scope
-from engrain.store import is_server
-from engrain.world import RealWorld, World
+from engrain.store import is_server, restore_store
+from engrain.world import RealWorld, World, from_micros
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +58,24 @@ def open(  # noqa: A001 (the contract's name: engrain.open)
         raise ConfigError(f"embedder must be a name or an object with name, dim and embed(), not {embedder!r}.")
     config = load(folder, {**settings, "embedder": named})
     return Memory(given, folder, config, world or RealWorld(), None if isinstance(embedder, str) else embedder)
+
+
+def restore_backup(
+    copy: str | os.PathLike[str],
+    location: str | os.PathLike[str] | None = None,
+    *,
+    force: bool = False,
+    world: World | None = None,
+) -> dict[str, Any]:
+    """Put a backup in the place of a folder's store, which nobody may have open and which may be damaged.
+
+    The copy is verified first; what it replaces, with ``force`` only, is kept beside it. Returns ``path``, ``kept``
+    (where the old store is, or None) and the counts of what was restored. Raises InvalidField when there is a store and
+    no ``force``, StoreBusy when it is in use, StoreCorrupt or SchemaTooNew for a bad copy: then nothing was changed.
+    """
+    given = os.fspath(location) if location is not None else os.environ.get("ENGRAIN_HOME") or HOME
+    stamp = from_micros((world or RealWorld()).now()).strftime("%Y%m%dT%H%M%SZ")
+    return restore_store(Path(copy), given, force=force, stamp=stamp)
 
 
 class Memory(Administration):

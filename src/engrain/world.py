@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -31,7 +32,15 @@ def from_micros(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
+def span_of(text: str) -> int | None:
+    """Microseconds of a span such as "30d", "12h", "90s", however long; None when the text is none."""
+    match = _SPAN.fullmatch(text)
+    return min(int(min(float(match[1]), 1e12) * _UNITS[match[2]] * 1e6), 1 << 62) if match else None
+
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*")
 
 
 class _Monotonic:

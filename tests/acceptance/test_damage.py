@@ -44,9 +44,7 @@ def works_again(home: Path, count: int | None = 60) -> None:
 
 def restore(home: Path) -> None:
     """What the error tells people to do."""
-    for path in home.glob(f"{FILE}*"):
-        path.unlink()
-    shutil.copy(home.parent / "backup.db", home / FILE)
+    engrain.restore_backup(home.parent / "backup.db", home, force=True)
 
 
 def use(home: Path) -> None:

@@ -81,6 +81,9 @@ NOT_AS_REMEMBERED = {
     ),
     "signals of use go to whatever is there": "signal_lock signal_add",
     "older versions, which do not expire": "memory_history",
+    "daily figures: the kind of what was archived, and the bytes and uses of all that is kept": (
+        "metric_measure transition_kinds"
+    ),
     "counts, examinations and rebuilding of a home": (
         "stale_count active_count owner_list stale_batch stat_memories stat_passages orphan_passages unindexed_memories "
         "rebuild_batch"

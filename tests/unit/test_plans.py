@@ -12,6 +12,7 @@ BY_NAME = (
     "memory_twins", "memory_current", "memory_get_many", "memory_chain", "memory_lock",
     "memory_forget", "signal_lock", "memory_get", "memory_lookup", "segment_signals",
     "segment_changes", "segment_shared_changes", "life_read", "life_lock", "memory_archive", "memory_rival",
+    "exchange_known", "exchange_chain", "exchange_echoes",
 )  # fmt: skip
 
 
@@ -23,6 +24,14 @@ def test_no_agent_is_read_whole_to_find_a_few(name: str, tmp_path: Path) -> None
         assert "SCAN signals" not in plan
         assert "SCAN echoes" not in plan
         assert "SEARCH" in plan
+
+
+@pytest.mark.parametrize("name", ["exchange_all", "exchange_changes"])
+def test_an_export_goes_on_where_its_last_page_ended(name: str, tmp_path: Path) -> None:
+    with engrain.open(tmp_path, embedder="hash") as memory:
+        plan = memory.store.explain(name)
+        assert "TEMP B-TREE FOR ORDER BY" not in plan
+        assert "(state,created_at,id)>" in plan or "seq>" in plan
 
 
 @pytest.mark.parametrize("name", ["segment_changes", "segment_shared_changes"])

@@ -157,10 +157,22 @@ class Memories(Scoped):
             self.scope, None if kind is None else validate.kind_name(kind, self._memory.kinds)
         )
 
-    def forget(self, id: str) -> bool:
-        """Delete one's own item, its older versions, words and vectors for good. True if it was there."""
+    def forget(self, id: str | None = None, *, everything: bool = False) -> bool:
+        """Delete one's own item, its older versions, words and vectors for good. True if it was there. ``everything``
+        (without an id) deletes all that this agent has: items in any state, keys and values, decisions, experiences,
+        what was learned from them, and their traces; True if there was anything. Copies made before, and other
+        agents' items, stay."""
         self._memory._check_open()
-        count = self._memory.reviser.forget(self.scope, [validate.text("id", id, validate.FIELD_CHARACTERS)])
+        if everything is not (id is None):
+            raise InvalidField("forget() needs an id, or everything=True without one.")
+        if everything:
+            from engrain.exchange.erase import forget_everything
+
+            self._memory.signals.flush()
+            parts = self._memory
+            count = forget_everything(parts.store, parts.reviser, parts.learner, self.scope)
+        else:
+            count = self._memory.reviser.forget(self.scope, [validate.text("id", id, validate.FIELD_CHARACTERS)])
         return self._forgotten(count) > 0
 
     def forget_where(

@@ -35,6 +35,7 @@ class Reviser:
         change = {name: getattr(probe, name) for name in change}
         passages = self._index([change["content"]])[0] if "content" in change else None
         base = {"tenant": scope.tenant, "agent": scope.agent, "id": id_}
+        quota, used = self._writer.quota, None
         with self._store.transaction(scope.tenant) as tx:
             seq = bump(tx, scope.tenant, agent_scope(scope.agent))
             rows = tx.read("memory_own", base)
@@ -48,13 +49,17 @@ class Reviser:
             if old["shared_seq"] is not None or values["visibility"] != "private":
                 values["shared_seq"] = bump(tx, scope.tenant, SHARED)
             if values["content"] != old["content"]:
+                used = quota.admit(tx, scope, (seq, now), [values], [id_]) if quota else None
                 keep = {"id": self._world.new_id(), "state": "superseded", "superseded_by": id_, "superseded_at": now}
                 tx.run("memory_insert", old | keep | {"seq": seq} | dict.fromkeys(INDEX))
                 values["told_at"] = now
                 put_passages(tx, scope, [(id_, passages or [])])
             tx.run("memory_update", values)
             self._weigh(tx, scope, old, change, now)
-            return item_from_row(tx.read("memory_own", base)[0])
+            item = item_from_row(tx.read("memory_own", base)[0])
+        if quota and used:
+            quota.keep(scope, used)
+        return item
 
     @staticmethod
     def _weigh(tx: Transaction, scope: Scope, old: Mapping[str, Any], change: Mapping[str, Any], now: int) -> None:

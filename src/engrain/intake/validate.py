@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from engrain.errors import InvalidContent, InvalidField, UnknownKind
 from engrain.model.item import VISIBILITIES
-from engrain.world import to_micros
+from engrain.world import span_of, to_micros
 
 CONTENT_BYTES = 1 << 20
 METADATA_BYTES = 64 << 10
@@ -20,8 +19,6 @@ TAGS = 64
 DEPTH = 32
 INTEGER_BITS = 1024  # beyond some 4,300 digits Python itself does not read a number back from text
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*")
 _FAR = 10**6 * 86400 * 365 * 5000  # µs: five thousand years, well inside what datetime can show
 
 
@@ -229,9 +226,8 @@ def span(name: str, value: Any) -> int | None:
         return None
     if isinstance(value, timedelta):
         found = value // timedelta(microseconds=1)
-    elif isinstance(value, str) and (match := _SPAN.fullmatch(value)):
-        amount = float(match[1]) * _UNITS[match[2]] * 1e6
-        found = int(amount) if amount < _FAR else _FAR + 1
+    elif isinstance(value, str) and (parsed := span_of(value)) is not None:
+        found = parsed
     else:
         raise InvalidField(f'{name} must be a timedelta or text such as "30d", "12h", "45m", not {shown(value)}.')
     if found <= 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engrain.intake.redact import harmless, redact, redact_value, refuse_secret
 from engrain.intake.signals import Signals
@@ -17,7 +17,11 @@ from engrain.store.port import Store, Transaction
 from engrain.store.rows import INDEX, INSERT, item_from_row, new_item, to_json
 from engrain.world import World
 
+if TYPE_CHECKING:
+    from engrain.intake.quota import Quota, Used
+
 CHUNK = 400
+_CONTENT, _EXPIRES_AT = INSERT.index("content"), INSERT.index("expires_at")
 _STATE = INSERT.index("state")  # with superseded_by and superseded_at after it
 ECHO_WORDS = 4  # shorter things ("yes", "thank you so much") are said again and again and are no echo
 
@@ -79,7 +83,15 @@ class Writer:
     """Remembers. ``index`` makes the words and vectors of texts; it runs before the store is locked."""
 
     def __init__(
-        self, store: Store, world: World, signals: Signals, index: Indexer, *, redacts: bool, echo: int
+        self,
+        store: Store,
+        world: World,
+        signals: Signals,
+        index: Indexer,
+        *,
+        redacts: bool,
+        echo: int,
+        quota: Quota | None = None,
     ) -> None:
         self._store = store
         self._world = world
@@ -87,6 +99,7 @@ class Writer:
         self._index = index
         self._redacts = redacts
         self._echo = echo  # µs
+        self.quota = quota
 
     def remember(self, scope: Scope, drafts: Sequence[Draft], *, register: bool = False) -> list[MemoryItem]:
         """One item per draft, in order: a new one, or the existing one when the same was told before. ``register``
@@ -106,11 +119,15 @@ class Writer:
                     tx.run("agent_register", row)
                 self._look_up(tx, scope, told, batch)
                 ids = [self._place(tx, scope, one, batch) for one in told]
+                used = self._admitted(self.quota, tx, scope, batch) if self.quota else None
                 self._apply(tx, scope, batch)
-                return self._items(tx, scope, ids, batch)
+                items = self._items(tx, scope, ids, batch)
         except BaseException:
             self._signals.restore(scope.tenant, drained)
             raise
+        if self.quota and used:
+            self.quota.keep(scope, used)
+        return items
 
     def _cleaned(self, one: Draft) -> tuple[Draft, tuple[str, ...], str, list[str]]:
         """The draft without secrets, the rules that found some, its fingerprint and its words. These are cut once for
@@ -207,6 +224,13 @@ class Writer:
             current.row[_STATE : _STATE + 3] = "superseded", by, batch.now
             current.row[-len(INDEX) :] = NOWHERE
         batch.superseded.append((current.id, by))
+
+    @staticmethod
+    def _admitted(quota: Quota, tx: Transaction, scope: Scope, batch: _Batch) -> Used:
+        new = [row for row, _ in batch.new.values() if row[_STATE] == "active"]
+        rows = [{"content": row[_CONTENT], "expires_at": row[_EXPIRES_AT]} for row in new]
+        old = [id_ for id_, _ in batch.superseded if id_ not in batch.new]
+        return quota.admit(tx, scope, (batch.seq, batch.now), rows, old)
 
     def _apply(self, tx: Transaction, scope: Scope, batch: _Batch) -> None:
         base = {"tenant": scope.tenant, "agent": scope.agent}

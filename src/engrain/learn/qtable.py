@@ -89,6 +89,10 @@ class QTable:
         self._cells[:, index] = (*pair, row["weight"], row["total"], row["squares"])
         self._seqs[index] = row["seq"]
 
+    def outlived(self, marks: tuple[tuple[int, int], tuple[int, int]]) -> bool:
+        """Whether rows were removed since, or the whole sequence: then it began anew, with smaller numbers."""
+        return any(now[1] != then[1] or now[0] < then[0] for now, then in zip(marks, self.marks, strict=True))
+
     @property
     def full(self) -> bool:
         """Whether so many rows have gathered that the old ones should be dropped by reading the table anew."""
@@ -120,7 +124,7 @@ class Tables:
         marks = {row["name"]: (int(row["seq"]), int(row["purges"])) for row in found}
         own, tenant = (marks.get(name, (0, 0)) for name in names)
         table = self._tables.pop(key, None)
-        if table is None or table.full or (table.marks[0][1], table.marks[1][1]) != (own[1], tenant[1]):
+        if table is None or table.full or table.outlived((own, tenant)):
             table = QTable()
         self._tables[key] = table
         while len(self._tables) > MAX_TABLES:

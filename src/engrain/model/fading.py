@@ -16,7 +16,7 @@ BOOST, BOOST_EVERY = 0.1, 3_600_000_000  # what a use adds, at most once in so m
 
 def lost(days: float) -> float:
     """What an item of rate 1 has lost after so many days without use."""
-    return max(0.0, min(days, STALE) - FRESH) + 2.0 * max(0.0, days - STALE)
+    return max(0.0, days - FRESH) + max(0.0, days - STALE)
 
 
 def faded(importance: float, *, weighed_at: int, used_at: int, until: int, rate: float | None = None) -> float:

@@ -10,9 +10,9 @@ from typing import Any
 import typer
 
 from engrain.model.item import KINDS
-from engrain.shells.commands import Command
+from engrain.shells.commands import GROUPS, Command
 from engrain.shells.fields import Field
-from engrain.shells.inputs import COMMON
+from engrain.shells.inputs import COMMON, common
 
 Call = Callable[[Command, dict[str, Any]], int]
 
@@ -29,8 +29,10 @@ TOPICS = {
     "The life of a memory": "archived restore promote pin transitions prune",
     "Decide and learn": "advise observe observe-step observe-many experiences q-values",
     "Keys and values": "kv",
-    "Look after a home": "init doctor stats agents rebuild backup",
-    "Other shells": "mcp demo version",
+    "Leave and come back": "export import",
+    "Look after a home": "init doctor stats agents rebuild backup restore-backup",
+    "Background work": "tick roles runs pause resume lifecycle metrics report alerts",
+    "Other shells": "mcp serve keys demo version",
 }
 _TYPES: dict[str, Any] = {"integer": int, "number": float, "flag": bool}
 
@@ -50,7 +52,7 @@ def application(commands: Mapping[str, Command], name: str, call: Call) -> Calla
             if word in commands:
                 _add(app, commands[word], call, settings, topic)
                 continue
-            group = typer.Typer(help="Values under keys, beside the memories.", no_args_is_help=True)
+            group = typer.Typer(help=GROUPS[word], no_args_is_help=True)
             app.add_typer(group, name=word, rich_help_panel=topic, context_settings=settings)
             for command in commands.values():
                 if command.name.startswith(word + " "):
@@ -61,7 +63,7 @@ def application(commands: Mapping[str, Command], name: str, call: Call) -> Calla
 def _add(app: typer.Typer, command: Command, call: Call, settings: dict[str, Any], panel: str | None = None) -> None:
     name = command.name.rpartition(" ")[2]
     app.command(name, help=command.help, rich_help_panel=panel, context_settings=settings)(
-        _function((*command.fields, *COMMON), partial(call, command))
+        _function((*command.fields, *common(command.fields)), partial(call, command))
     )
 
 

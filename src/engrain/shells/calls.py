@@ -11,7 +11,9 @@ from engrain.errors import InvalidField, NotFound, UnknownItem
 from engrain.model.decision import Experience, Outcome
 from engrain.model.event import Event
 from engrain.model.item import Hit, MemoryItem
+from engrain.model.key import ApiKey
 from engrain.model.report import AgentInfo, Check
+from engrain.model.run import Alert, RoleState, Run
 
 if TYPE_CHECKING:
     from engrain.agent import Agent
@@ -65,9 +67,34 @@ class Agents(TypedDict):
     agents: list[AgentInfo]
 
 
+class Keys(TypedDict):
+    keys: list[ApiKey]
+
+
 class Examination(TypedDict):
     ok: bool
     checks: Sequence[Check]
+
+
+class Ticked(TypedDict):
+    ok: bool  # none has failed
+    runs: list[Run]
+
+
+class Runs(TypedDict):
+    runs: list[Run]
+
+
+class Roles(TypedDict):
+    roles: list[RoleState]
+
+
+class Switch(TypedDict):
+    on: bool
+
+
+class Alerts(TypedDict):
+    alerts: list[Alert]
 
 
 _OUTCOME_NAMES = frozenset(field.name for field in fields(Outcome))
@@ -163,3 +190,8 @@ def backup(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> dict[s
 def doctor(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Examination:
     report = memory.doctor(**given)
     return {"ok": report.ok, "checks": report.checks}
+
+
+def tick(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Ticked:
+    runs = memory.tick(**given)
+    return {"ok": all(run.state != "failed" for run in runs), "runs": runs}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engrain.errors import EngrainError, InvalidContent, InvalidField, InvalidInput, NotFound, StoreError
-from engrain.shells.commands import COMMANDS, Command, Place
+from engrain.shells.commands import COMMANDS, GROUPS, Command, Place
 from engrain.shells.fields import Field
 from engrain.shells.inputs import COMMON
 from engrain.shells.plain import dumped, plain, printable
@@ -113,7 +113,7 @@ def _ordered(words: list[str], known: Collection[str]) -> tuple[list[str], str]:
         if option in options:
             taken = 2 if options[option] and not given else 1
             common, rest = common + rest[:taken], rest[taken:]
-        elif rest[0].startswith("-") or (names and names != ["kv"]):
+        elif rest[0].startswith("-") or (names and (names[1:] or names[0] not in GROUPS)):
             break
         else:
             names.append(rest.pop(0))
@@ -232,6 +232,9 @@ def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
 
     if logging.lastResort is not None:  # what the library warns of, beside this shell's own warnings
         logging.lastResort.setFormatter(logging.Formatter("warning: %(message)s"))
+    sure = arguments.pop("yes", False)
+    if verb.asks and arguments.get(verb.asks) and not sure and not _confirmed(place, verb.asks):
+        return 1
     views = [view.option for view in verb.views if arguments.pop(view.name, False)]
     made = _home_without_a_store(place.home) if verb.reads else None
     memory = engrain.open(place.home)
@@ -260,6 +263,20 @@ def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
     done = "" if verb.reads else f"Do not repeat it: {verb.name} was done, and what it changed is stored."
     code = _answered(partial(_show, " ".join([verb.name, *views]), value, now, place.json, asked), done, place.json)
     return code or int(bool(verb.no) and not value[verb.no])
+
+
+def _confirmed(place: Place, what: str) -> bool:
+    """Whether the person at the terminal means it."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise InvalidField(f"--{what} cannot be undone; where nobody can be asked, say --yes, too.")
+    print(
+        f"This deletes {what} of agent {printable(place.agent)} of tenant {printable(place.tenant)} for good. "
+        "Type the agent's name to go on: ",
+        end="",
+        file=sys.stderr,
+        flush=True,
+    )
+    return sys.stdin.readline().strip() == place.agent
 
 
 def _asked(verb: Verb, memory: Memory, agent: Agent | None, arguments: dict[str, Any], value: Any) -> Asked | None:

@@ -1,4 +1,4 @@
-"""The commands that are not verbs on a memory: init, mcp, demo, version."""
+"""The commands that are not verbs on an open memory: init, restore-backup, mcp, serve, demo, version."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engrain.errors import ConfigError
 from engrain.shells.fields import Field
+from engrain.shells.plain import printable
+
+# Verbs of two words, by their first.
+GROUPS = {"kv": "Values under keys, beside the memories.", "keys": "Who may call the REST service."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,15 @@ def _mcp(place: Place, given: dict[str, Any]) -> int:
     return serve(place.home, place.agent, place.tenant, place.team)
 
 
+def _serve(place: Place, given: dict[str, Any]) -> int:
+    try:
+        from engrain.shells.rest import serve
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"The service needs {error.name}: pip install 'engrain[server]'.") from error
+
+    return serve(place.home, **given)
+
+
 def _init(place: Place, given: dict[str, Any]) -> int:
     from engrain.shells.init import init, undo
 
@@ -55,6 +69,19 @@ def _init(place: Place, given: dict[str, Any]) -> int:
         else init(place.home, place.agent, place.tenant, place.team, mcp_file)
     )
     print(json.dumps({"steps": steps}, ensure_ascii=False, indent=2) if place.json else "\n".join(steps))
+    return 0
+
+
+def _restore_backup(place: Place, given: dict[str, Any]) -> int:
+    from engrain.memory import restore_backup
+
+    found = restore_backup(given["copy"], place.home, force=given.get("force", False))
+    if place.json:
+        print(json.dumps(found))
+    else:
+        counts = ", ".join(f"{found[name]:,} {name}" for name in ("memories", "experiences", "agents"))
+        kept = f"\nwhat was there is kept as {found['kept']}" if found["kept"] else ""
+        print(printable(f"restored to {found['path']}: {counts}{kept}"))
     return 0
 
 
@@ -77,7 +104,25 @@ COMMANDS: tuple[Command, ...] = (
         ),
         _init,
     ),
+    Command(
+        "restore-backup",
+        "Put a backup in the place of the home's store, after verifying it. What it replaces is kept beside it.",
+        (
+            Field("copy", "text", "The file that engrain backup made.", positional=True),
+            Field("force", "flag", "Replace the store that is there.", False, option="--force"),
+        ),
+        _restore_backup,
+    ),
     Command("mcp", "Serve the agent's memory over MCP on stdin and stdout, until stdin closes.", (), _mcp),
+    Command(
+        "serve",
+        "Serve all agents of the home over HTTP: REST, MCP and events, until a signal comes.",
+        (
+            Field("host", "text", "The address to listen at; beyond this machine only with keys.", "127.0.0.1"),
+            Field("port", "integer", "The port; 0: any that is free.", 8765),
+        ),
+        _serve,
+    ),
     Command(
         "demo",
         "See it learn: an agent hunts for bugs in Python's standard library. Makes ./engrain-demo.",

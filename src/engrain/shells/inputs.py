@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engrain.model.decision import EVIDENCE
 from engrain.model.item import VISIBILITIES
 from engrain.shells.fields import Field
@@ -61,3 +63,9 @@ COMMON = (
     Field("team", "text", "The team that the agent joins.", None),
     Field("json", "flag", "Answer in JSON, for programs.", None, option="--json"),
 )
+
+
+def common(fields: Sequence[Field]) -> tuple[Field, ...]:
+    """The options that a command has beside its own."""
+    own = {field.name for field in fields}
+    return tuple(field for field in COMMON if field.name not in own)

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, is_typeddict
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -19,12 +19,13 @@ from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import SessionMessage
-from pydantic import TypeAdapter, ValidationError, create_model
+from pydantic import ValidationError
 
 import engrain
 from engrain.errors import EngrainError, InvalidField
 from engrain.shells.fields import parse
 from engrain.shells.plain import plain
+from engrain.shells.schema import input_schema, output_schema
 from engrain.shells.verb import Verb
 from engrain.shells.verbs import verbs_of
 
@@ -154,12 +155,7 @@ class Tools:
         return types.Tool(
             name=name,
             description=verb.help,
-            input_schema={
-                "type": "object",
-                "properties": {field.name: field.schema(self._memory.kinds) for field in verb.fields},
-                "required": [field.name for field in verb.fields if field.required],
-                "additionalProperties": False,
-            },
+            input_schema=input_schema(verb.fields, self._memory.kinds),
             output_schema=output_schema(verb.returns),
             annotations=types.ToolAnnotations(
                 read_only_hint=verb.reads,
@@ -260,20 +256,3 @@ def _resource(item: MemoryItem) -> types.Resource:
         uri=SCHEME + item.id,
         mime_type="application/json",
     )
-
-
-def output_schema(returns: Any) -> dict[str, Any]:
-    """The JSON Schema of a verb's answer, as ``plain(…, lean=True)`` writes it: what has a default may be left out."""
-    if is_typeddict(returns):
-        parts: dict[str, Any] = {name: (hint, ...) for name, hint in get_type_hints(returns).items()}
-        schema: dict[str, Any] = create_model(returns.__name__, **parts).model_json_schema()
-    else:
-        schema = TypeAdapter(returns).json_schema()
-    return {name: _untitled(part) for name, part in schema.items() if name != "title"}
-
-
-def _untitled(schema: Any) -> Any:
-    """Without the titles that pydantic derives from names: they cost tokens and say nothing."""
-    if isinstance(schema, dict):
-        return {name: _untitled(part) for name, part in schema.items() if name != "title" or isinstance(part, dict)}
-    return [_untitled(part) for part in schema] if isinstance(schema, list) else schema

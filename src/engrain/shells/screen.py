@@ -119,9 +119,10 @@ def age(moment: datetime, now: datetime) -> str:
 
 
 @contextmanager
-def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
+def progress(total: int, what: str) -> Iterator[Callable[..., None]]:
     """On stderr, how far something long is and what time it will still take: a bar on a terminal, else a line every
-    ten seconds. Yields a function that takes how much is done; its first call says where the work begins."""
+    ten seconds. Yields a function that takes how much is done, and of how much when that is not ``total``; its first
+    call says where the work begins."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     screen = Console(stderr=True)
@@ -132,26 +133,26 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=screen) as bar:
         task = bar.add_task(what, total=total, start=False)
 
-        def advance(done: int) -> None:
+        def advance(done: int, of: int = total) -> None:
             if bar.tasks[0].started:
-                bar.update(task, completed=done, total=max(total, done))
+                bar.update(task, completed=done, total=max(of, done))
             else:
                 bar.reset(task, completed=done)  # a run taken up again is no faster for what was done before
 
         yield advance
 
 
-def _lines(total: int, what: str) -> Callable[[int], None]:
+def _lines(total: int, what: str) -> Callable[..., None]:
     begun = told = time.monotonic()
     before: int | None = None
 
-    def advance(done: int) -> None:
+    def advance(done: int, of: int = total) -> None:
         nonlocal before, told
         before = done if before is None else before
         now = time.monotonic()
         if now - told >= EVERY and done > before:
             told = now
-            minutes, seconds = divmod(round(max(total - done, 0) * (now - begun) / (done - before)), 60)
-            print(f"{what}: {done:,} of {total:,}, {minutes}:{seconds:02d} left", file=sys.stderr, flush=True)
+            minutes, seconds = divmod(round(max(of - done, 0) * (now - begun) / (done - before)), 60)
+            print(f"{what}: {done:,} of {of:,}, {minutes}:{seconds:02d} left", file=sys.stderr, flush=True)
 
     return advance

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from engrain.agent import Agent
     from engrain.memory import Memory
 
-CLI = frozenset({"cli"})
-BOTH = frozenset({"cli", "mcp"})
+LOCAL = frozenset({"cli"})  # what names a file of the machine, or works for long
+SERVED = frozenset({"cli", "rest"})
+BOTH = frozenset({"cli", "mcp", "rest"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,25 +28,27 @@ class Verb:
     returns: Any  # the type of the answer
     part: str = ""
     call: Call | None = None
-    shells: frozenset[str] = CLI
+    shells: frozenset[str] = SERVED
     admin: bool = False
     reads: bool = False  # changes nothing
     destroys: bool = False  # may take something away
     repeats: bool = False  # changes something, but a second identical call nothing more
     no: str = ""  # the part of the answer that, when empty or false, means "no"
+    does: str = ""  # the facade's method, where that has another name
+    asks: str = ""  # the flag that is asked about first on a command line, unless there is --yes
     progress: bool = False  # takes a callable "progress" among its arguments
     views: tuple[Field, ...] = ()  # flags of the command line alone, each another screen for the same answer
 
     @property
     def method(self) -> str:
         """The facade's method that it stands for."""
-        group, _, name = self.name.rpartition(" ")
-        owner = "KeyValue" if group else "Memory" if self.admin else "Agent"
-        return f"{owner}.{name.replace('-', '_')}"
+        name = self.name.removeprefix("kv ")
+        owner = "KeyValue" if name != self.name else "Memory" if self.admin else "Agent"
+        return f"{owner}.{self.does or name.replace('-', '_').replace(' ', '_')}"
 
     def run(self, memory: Memory, agent: Agent | None, arguments: dict[str, Any]) -> Any:
         """Call the facade. Raises what it raises."""
         if self.call is not None:
             return self.call(memory, agent, arguments)
-        value = getattr(memory if self.admin else agent, self.name.replace("-", "_"))(**arguments)
+        value = getattr(memory if self.admin else agent, self.method.partition(".")[2])(**arguments)
         return {self.part: value} if self.part else value

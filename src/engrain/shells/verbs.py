@@ -17,10 +17,13 @@ VERBS: tuple[Verb, ...] = (*AGENT, *LIFE, *EXITS, *ADMIN, *SERVICE)
 
 # Public methods that are no verb of their own, and why.
 NOT_VERBS = {
+    "Agent.export_data": "export, as a stream",
+    "Agent.import_data": "import, from a stream",
     "Agent.kv": "the door to the kv verbs",
     "Memory.agent": "the scope is fixed when a shell starts",
     "Memory.close": "a shell closes what it opened",
     "Memory.note_agent": "part of what a writing verb does",
+    "Memory.start_roles": "a shell that lives long starts them",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engrain.errors import ConfigError
 
@@ -35,3 +35,14 @@ def open_store(location: str | Path, config: Config, home: Path | None = None) -
     from engrain.store.sqlite import SqliteStore
 
     return SqliteStore(Path(text) if home is None else home, config)
+
+
+def restore_store(copy: Path, location: str, *, force: bool, stamp: str) -> dict[str, Any]:
+    """Put a backup in the place of the store at a folder. Raises ConfigError for a server's URL."""
+    if "://" in location:
+        raise ConfigError(
+            "A backup is restored to a folder. A server is restored with its own tools, such as pg_restore."
+        )
+    from engrain.store.restore import restore
+
+    return restore(copy, Path(location), force=force, stamp=stamp)

@@ -59,19 +59,8 @@ class BaseStore:
         if not self._has_schema():
             return 0, needed
         rows = self._raw("select version, name, checksum from schema_migrations order by version")
-        self._verify([(int(row["version"]), row["name"], row["checksum"]) for row in rows])
+        verify(self.engine, [(int(row["version"]), row["name"], row["checksum"]) for row in rows])
         return len(rows), needed
-
-    def _verify(self, applied: list[tuple[int, str, str]]) -> None:
-        steps = migrations(self.engine)
-        if len(applied) > len(steps):
-            raise SchemaTooNew(f"It has schema {len(applied)}, this engrain knows {len(steps)}.")
-        for step, (version, name, checksum) in zip(steps, applied, strict=False):
-            if (step.version, step.checksum) != (version, checksum):
-                raise MigrationError(
-                    f"Migration {version} ({name}) was applied with another text than this engrain's {step.name}: "
-                    "a migration file was edited. Restore the file or the store's backup."
-                )
 
     def migrate(self, target: int | None = None) -> list[int]:
         steps = migrations(self.engine)
@@ -98,7 +87,7 @@ class BaseStore:
                 (int(row["version"]), row["name"], row["checksum"])
                 for row in execute("select version, name, checksum from schema_migrations order by version", ())
             ]
-            self._verify(applied)
+            verify(self.engine, applied)
             current = len(applied)
             if current == goal:
                 return None
@@ -118,3 +107,16 @@ class BaseStore:
 
     @abstractmethod
     def _unrecord(self) -> str: ...
+
+
+def verify(engine: Engine, applied: Sequence[tuple[int, str, str]]) -> None:
+    """Raise SchemaTooNew or MigrationError when migrations were applied (version, name, checksum) that are not ours."""
+    steps = migrations(engine)
+    if len(applied) > len(steps):
+        raise SchemaTooNew(f"It has schema {len(applied)}, this engrain knows {len(steps)}.")
+    for step, (version, name, checksum) in zip(steps, applied, strict=False):
+        if (step.version, step.checksum) != (version, checksum):
+            raise MigrationError(
+                f"Migration {version} ({name}) was applied with another text than this engrain's {step.name}: "
+                "a migration file was edited. Restore the file or the store's backup."
+            )

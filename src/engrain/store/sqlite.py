@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engrain.config import Config
 
 FILE = "engrain.db"
-_APPLICATION = 0x656E6772  # "engr": what `file` and other tools know the store by
+APPLICATION = 0x656E6772  # "engr": what `file` and other tools know the store by
 _STATEMENTS = 512  # kept parsed by a connection: all there are, each with a few lengths of its lists
 _SCRUB_SECONDS = 0.2  # a scrub holds the write lock while it waits for readers, so it waits for the short ones only
 
@@ -73,9 +73,7 @@ class SqliteStore(BaseStore):
         draft = self._path.with_name(f".{FILE}-{os.getpid()}-{threading.get_ident()}")
         connection = sqlite3.connect(draft, isolation_level=None)
         try:
-            connection.execute(
-                f"pragma application_id = {_APPLICATION}"
-            )  # writes the first page, or says why it cannot
+            connection.execute(f"pragma application_id = {APPLICATION}")  # writes the first page, or says why it cannot
             connection.execute("pragma journal_mode = wal")
             connection.close()
             with suppress(OSError):  # another process was faster; or there are no links, then connecting makes the file
@@ -108,8 +106,10 @@ class SqliteStore(BaseStore):
                 return connection
             except FAILURES as error:
                 connection.close()
-                busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
-                if not busy or time.monotonic() > deadline:
+                code = getattr(error, "sqlite_errorcode", 0)
+                busy = code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
+                moved = code == sqlite3.SQLITE_READONLY_DBMOVED  # a backup took its place while we waited for it
+                if not (busy or moved) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
 

@@ -28,11 +28,13 @@ left join signals s on s.tenant = m.tenant and s.memory_id = m.id
 (({least}(coalesce(m.archived_at, a.decayed_at), a.decayed_at) - {used_at}) / 86400000000.0)
 
 -- part: weighed
-((coalesce(s.weighed_at, m.told_at) - {used_at}) / 86400000000.0)
+((s.weighed_at - {used_at}) / 86400000000.0)
 
+-- What was never weighed anew was weighed when it was told, and so had lost nothing by then.
 -- part: faded
-coalesce(m.decay_rate, 0.1) * ({greatest}(0.0, {least}({idle}, 30.0) - 7.0) + 2.0 * {greatest}(0.0, {idle} - 30.0)
-        - {greatest}(0.0, {least}({weighed}, 30.0) - 7.0) - 2.0 * {greatest}(0.0, {weighed} - 30.0))
+coalesce(m.decay_rate, 0.1) * ({greatest}(0.0, {idle} - 7.0) + {greatest}(0.0, {idle} - 30.0)
+        - case when s.weighed_at is null then 0.0
+            else {greatest}(0.0, {weighed} - 7.0) + {greatest}(0.0, {weighed} - 30.0) end)
 
 -- part: importance
 case when a.decayed_at is null or m.pinned = 1 then coalesce(s.importance, m.importance)
@@ -47,6 +49,15 @@ m.id, m.tenant, m.agent, m.kind, m.content, m.created_at, m.told_at, m.updated_a
     s.last_used_at, m.archived_at, m.archived_reason, m.promoted_at,
     case when m.pinned = 0 and {idle} > 7 then {least}(coalesce(m.archived_at, a.decayed_at), a.decayed_at) end
         as last_decay_at
+
+-- Of the content of m.
+-- part: bytes
+-- engine: sqlite
+length(cast(m.content as blob))
+
+-- part: bytes
+-- engine: postgres
+octet_length(m.content)
 
 -- name: memory_insert
 insert into memories (id, tenant, agent, kind, key, content, fingerprint, importance, tags, metadata, session, role,
@@ -151,6 +162,21 @@ order by m.created_at, m.id limit :limit;
 select count(*) as n from remembered
 where tenant = :tenant and agent = :agent and state = 'active' and until > :now
   and (cast(:kind as text) is null or kind = :kind);
+
+-- What agents have, and until when that is so if nothing is written.
+-- name: quota_used
+-- scope: tenant
+select m.agent, count(*) as items, sum({bytes}) as bytes, min(m.until) as until from remembered m
+where m.tenant = :tenant and m.agent in (:agents) and m.state = 'active' and m.until > :now group by m.agent;
+
+-- name: quota_of
+select count(*) as items, coalesce(sum({bytes}), 0) as bytes from remembered m
+where m.tenant = :tenant and m.agent = :agent and m.id in (:ids) and m.state = 'active' and m.until > :now;
+
+-- name: quota_agents
+-- scope: tenant
+select a.name, s.seq from agents a join scopes s on s.tenant = a.tenant and s.name = 'agent:' || a.name
+where a.tenant = :tenant;
 
 -- name: memory_own
 select {item}, 0 as echoes, m.fingerprint, m.seq, m.shared_seq

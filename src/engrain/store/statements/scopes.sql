@@ -37,13 +37,14 @@ from agents a order by a.tenant, a.name;
 -- scope: admin
 select name, holder, token, expires_at from leases where name = :name;
 
+-- A lease that lasts for more than a day was taken under a clock that has been put back since: nobody holds it.
 -- name: lease_take
 -- scope: admin
 insert into leases (name, holder, token, expires_at) values (:name, :holder, 1, :expires_at)
 on conflict (name) do update set holder = excluded.holder, expires_at = excluded.expires_at,
     token = case when leases.holder = excluded.holder and leases.expires_at > :now then leases.token
             else leases.token + 1 end
-where leases.holder = excluded.holder or leases.expires_at <= :now
+where leases.holder = excluded.holder or leases.expires_at <= :now or leases.expires_at > :now + 86400000000
 returning token;
 
 -- name: lease_release

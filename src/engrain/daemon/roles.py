@@ -1,0 +1,80 @@
+"""The background roles: what each does, how often, and whether it is part of the lifecycle that a home may have off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from engrain.daemon.health import keep_report
+from engrain.lifecycle.metrics import measure
+from engrain.lifecycle.sweep import SWEEPS
+from engrain.model.fading import DAY
+from engrain.model.run import RoleState
+from engrain.store.port import Store
+from engrain.world import World, span_of
+
+if TYPE_CHECKING:
+    from engrain.config import Config
+    from engrain.lifecycle.sweep import Sweeps
+
+
+class Work(NamedTuple):
+    """What a run is given. ``checkpoint`` is where the last one stopped before its end; ``stop`` is to be asked often:
+    it also tells other processes that this one is alive. ``states`` tells how all roles fare."""
+
+    store: Store
+    world: World
+    dry: bool
+    checkpoint: str | None
+    stop: Callable[[], bool]
+    states: Callable[[], list[RoleState]]
+
+
+Done = tuple[Mapping[str, Any], str | None]
+"""What a run came to, as JSON values, and where the next one goes on; None when it was through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A duty that is done every so many µs, counted from when the home was made, or from midnight UTC."""
+
+    name: str
+    every: int
+    run: Callable[[Work], Done]
+    ages: bool = True  # belongs to the lifecycle
+    midnight: bool = False
+
+
+def metrics(most: int) -> Callable[[Work], Done]:
+    """Measures the last day that is over; an agent with more than ``most`` memories raises an alert."""
+
+    def run(work: Work) -> Done:
+        found = measure(work.store, work.world, most=most, dry=work.dry, stop=work.stop)
+        return found, "again" if found.get("unfinished") else None
+
+    return run
+
+
+def sweeping(sweeps: Sweeps, name: str) -> Callable[[Work], Done]:
+    """Carries the rules of a memory's life out; ``held_ms`` is how long it held the write lock at most."""
+
+    def run(work: Work) -> Done:
+        found = sweeps.run(name, dry=work.dry, checkpoint=work.checkpoint, stop=work.stop)
+        held = {} if work.dry else {"held_ms": round(found.longest * 1000, 1)}
+        return {**found.counts, **held}, found.checkpoint
+
+    return run
+
+
+def roles(config: Config, sweeps: Sweeps) -> list[Role]:
+    """The roles of a home, in the order in which those that are due are run."""
+
+    def every(name: str) -> int:
+        return span_of(getattr(config, f"every_{name}")) or DAY
+
+    return [
+        *(Role(name, every(name), sweeping(sweeps, name)) for name in SWEEPS),
+        Role("metrics", DAY, metrics(config.alert_items), ages=False, midnight=True),
+        Role("report", every("report"), keep_report, ages=False),
+    ]

@@ -1,0 +1,51 @@
+"""Forgetting everything of one agent: what it remembers in any state, keys and values, decisions and what came of them,
+and every trace of it elsewhere. Only the agent's name stays in the list of agents.
+
+Items go chunk by chunk, so that nobody waits long for the write lock, and then the rest at once. One that was killed is
+run again.
+"""
+
+from __future__ import annotations
+
+from engrain.intake.revise import ADAPT, FEEDBACK, Reviser
+from engrain.learn.credit import TENANT, scope_name
+from engrain.learn.learner import Learner
+from engrain.model.scope import Scope
+from engrain.store.changes import agent_scope, bump
+from engrain.store.port import Store, Transaction
+
+CHUNK = 500
+_TABLES = ("questions", "echoes", "kv", "decisions", "experiences", "transitions", "metrics")
+
+
+def forget_everything(store: Store, reviser: Reviser, learner: Learner, scope: Scope) -> int:
+    """How many rows went. What the tenant has learned is made anew from what its other agents have observed."""
+    base = {"tenant": scope.tenant, "agent": scope.agent}
+    gone = 0
+    while ids := [row["id"] for row in store.read("erase_ids", {**base, "limit": CHUNK})]:
+        gone += reviser.forget(scope, ids)
+    scopes = store.read("q_scopes", {"tenant": scope.tenant})
+    learned = {row["task_type"] for row in scopes if row["agent"] == scope.agent}
+    with store.transaction(scope.tenant) as tx:
+        bump(tx, scope.tenant, agent_scope(scope.agent))
+        bump(tx, scope.tenant, FEEDBACK)
+        if tx.run("erase_adapter", {**base, "nothing": b""}):
+            bump(tx, scope.tenant, ADAPT)
+        gone += sum(tx.run(f"erase_{table}", base) for table in _TABLES)
+        tx.run("erase_replies", {"tenant": scope.tenant})
+    learner.rebuild(scope.tenant)
+    with store.transaction(scope.tenant) as tx:
+        _unname(tx, scope, learned)
+    store.scrub()
+    return gone
+
+
+def _unname(tx: Transaction, scope: Scope, task_types: set[str]) -> None:
+    """The names of task types are words too: they stand in change sequences that nobody needs any more."""
+    used = {(row["agent"], row["task_type"]) for row in tx.read("q_scopes", {"tenant": scope.tenant})}
+    kept = {task_type for _, task_type in used}
+    for task_type in sorted(task_types):
+        names = [scope_name(scope.agent, task_type)] if (scope.agent, task_type) not in used else []
+        names += [scope_name(TENANT, task_type)] if task_type not in kept else []
+        for name in names:
+            tx.run("erase_scope", {"tenant": scope.tenant, "name": name})

@@ -1,0 +1,162 @@
+"""The application: a route for each verb, and what stands beside the verbs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl, unquote
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Route
+
+from engrain.errors import EngrainError
+from engrain.shells.rest import openapi
+from engrain.shells.rest.door import Door
+from engrain.shells.rest.events import Events
+from engrain.shells.rest.memory import AGAIN, Streams
+from engrain.shells.rest.metrics import Metrics
+from engrain.shells.rest.problems import Answer, Refusal, plain_problem, problem
+from engrain.shells.rest.service import Asked, Service
+from engrain.shells.rest.tools import Mcp
+from engrain.shells.verb import Verb
+from engrain.shells.verbs import verbs_of
+from engrain.version import __version__
+
+if TYPE_CHECKING:
+    from engrain.memory import Memory
+
+THREADS = 8  # for reads, and as many for writes, which may wait for each other and for other processes
+BODY_SECONDS = 30.0  # in which a request must have come in
+HEARTBEAT = 5.0  # seconds between two signs of life of this server among those that share the store
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class Application:
+    """One home, served. ``closing`` ends what would not end by itself."""
+
+    def __init__(self, memory: Memory, *, open: bool) -> None:
+        self.closing = False
+        self.service = Service(memory, open=open)
+        self._memory = memory
+        self._threads = {kind: ThreadPoolExecutor(THREADS, f"engrain-{kind}") for kind in ("read", "write")}
+        self.metrics = Metrics(memory)
+        self._mcp = Mcp(self)
+        self.routes = FastAPI(
+            title="engrain", version=__version__, summary="Memory that makes agents better, and can prove it.",
+            lifespan=self._lifespan, redoc_url=None, swagger_ui_oauth2_redirect_url=None,
+            exception_handlers={HTTPException: self._refused, Exception: self._refused},
+        )  # fmt: skip
+        table = {(verb.admin, verb.name): verb for verb in verbs_of("rest")}
+        for verb in table.values():
+            for method in ("GET", "POST") if verb.reads else ("POST",):
+                self._add(method, openapi.path_of(verb), verb)
+        for method, path, name in AGAIN:
+            self._add(method, path, table["{agent}" not in path, name])
+        events, streams = Events(self), Streams(self)
+        self._add_own("GET", "/v1/events", events.stream)
+        self._add_own("POST", "/api/memory/export/{agent}", streams.export)
+        self._add_own("POST", "/api/memory/import/{agent}", streams.take_in)
+        self._add_own("GET", "/healthz", self._healthy)
+        self._add_own("GET", "/metrics", self._told)
+        self.routes.router.routes.append(Route("/mcp/{agent}", self._mcp, include_in_schema=False))
+        self.routes.add_middleware(Door, metrics=self.metrics, open=open, limit=memory.config.request_bytes)
+        openapi.complete(self.routes)
+
+    def _add(self, method: str, path: str, verb: Verb) -> None:
+        self.routes.add_api_route(
+            path, partial(self._answer_verb, verb), methods=[method], response_model=None,
+            **openapi.operation(verb, method, path, self._memory.kinds),
+        )  # fmt: skip
+
+    def _add_own(self, method: str, path: str, endpoint: Callable[[Request], Any]) -> None:
+        self.routes.add_api_route(path, endpoint, methods=[method], response_model=None, **openapi.OWN[path])
+
+    async def _answer_verb(self, verb: Verb, request: Request) -> Response:
+        asked = await self.asked(request)
+        return response(await self.run(verb.reads, partial(self.service.answer, verb, asked)))
+
+    async def asked(self, request: Request, read: bool = True) -> Asked:
+        """The request, with its body if that is to be ``read``. Raises Refusal."""
+        scope = request.scope
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            query = parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict")
+            named = {name: unquote(part, errors="strict") for name, part in scope["path_params"].items()}
+        except ValueError as error:
+            raise Refusal("Malformed", 400, "The path or the query is not UTF-8.") from error
+        body = b""
+        agent = named.pop("agent", None)
+        if read and scope["method"] != "GET":
+            try:
+                body = await asyncio.wait_for(request.body(), BODY_SECONDS)
+            except ClientDisconnect as error:
+                raise Refusal("ClientGone", 400, "The client has left before its request was whole.") from error
+            except TimeoutError as error:
+                raise Refusal("RequestTimeout", 408, "The body did not come in time.", Connection="close") from error
+        return Asked(scope["method"], scope["path"], headers, query, body, agent, named)
+
+    async def run(self, reads: bool, call: Callable[[], _T]) -> _T:
+        """The engine blocks; the loop must not. Reads do not wait behind writes."""
+        threads = self._threads["read" if reads else "write"]
+        return await asyncio.get_running_loop().run_in_executor(threads, call)
+
+    # -- beside the verbs ---------------------------------------------------------------------------------------------
+
+    async def _healthy(self, request: Request) -> Response:
+        try:
+            await self.run(True, self.service.keys.needed)
+        except EngrainError as error:
+            return response(problem(error))
+        return response(Answer(200, b'{"status":"ok"}'))
+
+    async def _told(self, request: Request) -> Response:
+        asked = await self.asked(request)
+
+        def told() -> Answer:
+            try:
+                if not self.service.admit(asked, "admin").home:
+                    raise Refusal("Forbidden", 403, "This is of the whole home; it needs a key of every tenant (*).")
+                return Answer(200, self.metrics.text().encode(), media="text/plain; version=0.0.4; charset=utf-8")
+            except Exception as error:  # noqa: BLE001 (as for a verb)
+                return problem(error)
+
+        return response(await self.run(True, told))
+
+    async def _refused(self, request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException):
+            return response(plain_problem(error.status_code, error.headers))
+        return response(problem(error))
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        beating = asyncio.create_task(self._beat())
+        try:
+            async with self._mcp.running():
+                yield
+        finally:
+            self.closing = True
+            beating.cancel()
+            for threads in self._threads.values():
+                threads.shutdown()
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self.run(False, self.service.replies.beat)
+            except EngrainError as error:
+                _log.warning("the service could not say that it is alive: %s", error)
+            await asyncio.sleep(HEARTBEAT)
+
+
+def response(answer: Answer) -> Response:
+    """An answer as the framework sends it: never kept by anything on the way."""
+    headers = {**answer.headers, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return Response(answer.body, answer.status, headers, answer.media)

@@ -1,0 +1,407 @@
+"""Export and import on both engines: conflicts, refusals, what belongs to others, and the formats of others."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engrain.agent import Agent
+from engrain.errors import InvalidField, InvalidInput, StoreError
+from engrain.exchange.files import LINE
+from engrain.exchange.formats import told_by
+from engrain.model.exchange import Imported
+from engrain.testing import SimulatedWorld
+from tests.postgres import Place
+
+START = "2026-01-01T00:00:00Z"
+LATER, EARLIER = "2026-02-01T00:00:00+00:00", "2025-02-01T00:00:00+00:00"
+Made = Callable[..., Place]
+
+
+@pytest.fixture
+def agent(place: Place) -> Agent:
+    return place.open(world=SimulatedWorld(START)).agent("a")
+
+
+def brought(agent: Agent, *rows: Any, **how: Any) -> Imported:
+    return agent.import_data([json.dumps(row).encode() + b"\n" for row in rows], "jsonl", **how)
+
+
+def row_of(agent: Agent, id_: str) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = json.loads(b"".join(agent.export_data("json")))["items"]
+    return next(row for row in rows if row["id"] == id_)
+
+
+# -- what a row may meet ----------------------------------------------------------------------------------------------
+
+COUNTED = ("imported", "skipped", "overwritten", "merged")
+
+
+@pytest.mark.parametrize(
+    ("policy", "when", "what", "content"),
+    [
+        ("skip", LATER, "skipped", "old"),
+        ("keep-newer", LATER, "overwritten", "new"),
+        ("keep-newer", EARLIER, "skipped", "old"),
+        ("overwrite", EARLIER, "overwritten", "new"),
+        ("merge", LATER, "merged", "new"),
+        ("merge", EARLIER, "merged", "old"),
+    ],
+)
+def test_a_row_meets_an_item_with_its_id(agent: Agent, policy: str, when: str, what: str, content: str) -> None:
+    item = agent.remember("old", tags=["a"], importance=7.0, metadata={"x": 1})
+    row = {"id": item.id, "content": "new", "tags": ["b"], "metadata": {"y": 2}, "told_at": when, "updated_at": when}
+    came = brought(agent, row, on_conflict=policy)
+    assert [name for name in COUNTED if getattr(came, name)] == [what]
+    found = agent.get(item.id)
+    assert found is not None
+    assert found.content == content
+    assert agent.count() == 1
+    assert [hit.item.content for hit in agent.recall(content, min_score=0.0)] == [content]
+    if policy == "merge":
+        assert set(found.tags) == {"a", "b"}
+        assert found.metadata == {"x": 1, "y": 2}
+        assert found.importance == 7.0
+    again = brought(agent, row, on_conflict=policy)
+    assert (again.imported, agent.get(item.id).content) == (0, content)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("policy", "when", "current", "versions"),
+    [
+        ("skip", LATER, "old", 1),
+        ("keep-newer", LATER, "new", 2),
+        ("keep-newer", EARLIER, "old", 1),
+        ("overwrite", EARLIER, "new", 2),
+        ("merge", LATER, "new", 1),
+        ("merge", EARLIER, "old", 1),
+    ],
+)
+def test_a_row_meets_the_holder_of_its_key(agent: Agent, policy: str, when: str, current: str, versions: int) -> None:
+    old = agent.remember("old", kind="fact", key="k")
+    row = {"id": "x" * 26, "content": "new", "kind": "fact", "key": "k", "told_at": when}
+    before = {"id": "y" * 26, "content": "older", "kind": "fact", "key": "k", "state": "superseded"}
+    before |= {"superseded_by": "x" * 26, "superseded_at": EARLIER, "told_at": EARLIER}
+    for _ in range(2):
+        brought(agent, row, before, on_conflict=policy)
+        history = agent.history("fact", "k")
+        assert history[0].content == current
+        assert {one.content for one in history} == {"older", "old", "new"} if versions == 2 else {"older", current}
+        assert {one.superseded_by for one in history[1:]} <= {one.id for one in history}
+        assert [item.content for item in agent.list()] == [current]
+    assert agent.forget(history[0].id)
+    assert agent.history("fact", "k") == []  # older versions go with what replaced them, wherever they came from
+    assert agent.get(old.id) is None
+
+
+@pytest.mark.parametrize("policy", ["skip", "keep-newer", "overwrite", "merge"])
+def test_the_same_thing_is_not_there_twice(agent: Agent, policy: str) -> None:
+    item = agent.remember("the same", session="s", tags=["a"])
+    for row in (
+        {"content": "the same", "session": "s", "tags": ["b"]},
+        {"id": "z", "content": "the same", "session": "s"},
+    ):
+        brought(agent, row, row, on_conflict=policy)
+        assert [one.id for one in agent.list()] == [item.id]
+    assert brought(agent, {"content": "the same", "session": "t"}).imported == 1
+
+
+def test_a_key_whose_holder_has_expired_is_free(agent: Agent) -> None:
+    agent.remember("old", key="k", expires_in="1d")
+    agent._memory.world.advance(days=2)  # type: ignore[attr-defined]
+    assert brought(agent, {"content": "new", "key": "k", "told_at": EARLIER}, on_conflict="skip").imported == 1
+    assert agent.lookup("context", "k").content == "new"  # type: ignore[union-attr]
+
+
+def test_an_older_export_does_not_bring_back_what_was_replaced(agent: Agent) -> None:
+    agent.remember("one", key="k")
+    export = b"".join(agent.export_data())
+    agent._memory.world.advance(days=1)  # type: ignore[attr-defined]
+    agent.remember("two", key="k")
+    after = b"".join(agent.export_data())
+    assert agent.import_data([export]).skipped == 1
+    assert b"".join(agent.export_data()) == after
+    assert agent.import_data([export], on_conflict="overwrite").overwritten == 1
+    assert agent.lookup("context", "k").content == "one"  # type: ignore[union-attr]
+    assert len(agent.history("context", "k")) == 2
+
+
+# -- what is refused --------------------------------------------------------------------------------------------------
+
+BAD: list[tuple[Any, str]] = [
+    (7, "an object"),
+    ({}, "needs its content"),
+    ({"content": " "}, "empty"),
+    ({"content": "x" * ((1 << 20) + 1)}, "limit is 1,048,576"),
+    ({"content": "x", "kind": "nonsense"}, "kind must be one of"),
+    ({"content": "x", "importance": 11}, "1..10"),
+    ({"content": "x", "what": 1}, "no field 'what'"),
+    ({"content": "x", "created_at": "yesterday"}, "must be a time"),
+    ({"content": "x", "created_at": "2026-01-01T00:00:00"}, "no time zone"),
+    ({"content": "x", "id": "../etc"}, "letters"),
+    ({"content": "x", "state": "archived"}, "needs its id"),
+    ({"content": "x", "state": "purged", "id": "a"}, "state must be one of"),
+    ({"content": "x", "shown": -1}, "shown must lie"),
+    ({"content": "x", "echoes": [1]}, "list of objects"),
+    ({"content": "x", "session": "AKIA" + "QYLPMN5HFIQR7BBB"}, "looks like a secret"),
+    ({"content": "x", "archived_reason": "AKIA" + "QYLPMN5HFIQR7BBB"}, "looks like a secret"),
+]
+
+
+def test_every_bad_row_is_named_and_nothing_is_changed(agent: Agent) -> None:
+    lines = [json.dumps({"content": f"good {number}"}) for number in range(3)]
+    lines += [json.dumps(row) for row, _ in BAD] + ["{", ""]
+    data = "\n".join(lines).encode()
+    with pytest.raises(InvalidInput) as caught:
+        agent.import_data([data], "jsonl")
+    told = str(caught.value)
+    assert f"{len(BAD) + 1} rows were refused" in told
+    for number, (_, reason) in enumerate(BAD, 4):
+        at = told.index(f"line {number}: ")
+        assert reason in told[at : at + 400], number
+    assert agent.count() == 0
+    came = agent.import_data([data], "jsonl", partial=True)
+    assert (came.imported, came.refused) == (3, len(BAD) + 1)
+    assert [one.where for one in came.bad][:2] == ["line 4", "line 5"]
+    assert agent.count() == 3
+
+
+def test_of_many_bad_rows_the_first_are_told(agent: Agent) -> None:
+    with pytest.raises(InvalidInput, match=r"100 rows were refused.*line 20: .*; and 80 more"):
+        brought(agent, *[{}] * 100)
+
+
+def test_a_file_that_was_cut_short_is_noticed(agent: Agent) -> None:
+    for number in range(4):
+        agent.remember(f"thing number {number}")
+    for format_ in ("json", "jsonl"):
+        whole = b"".join(agent.export_data(format_))
+        other = agent._memory.agent("b", tenant=format_)
+        for end in (len(whole) // 2, whole.rindex(b"\n", 0, len(whole) - 20)):
+            with pytest.raises(InvalidInput, match=r"cut short|not JSON"):
+                other.import_data([whole[:end]], format_)
+        assert other.count() == 0
+
+
+def test_what_a_newer_engrain_wrote_is_refused(agent: Agent) -> None:
+    for data in (b'{"engrain": {"version": 2}}\n', b'{"engrain": {"version": 2}, "items": []}'):
+        with pytest.raises(InvalidField, match="upgrade engrain"):
+            agent.import_data([data], partial=True)
+
+
+def test_a_line_without_an_end_is_not_held(agent: Agent) -> None:
+    pieces = [b'{"content": "one"}\n{"content": "', *[b"x" * (1 << 20)] * (LINE >> 20), b'"}\n{"content": "two"}\n']
+    came = agent.import_data(pieces, partial=True)
+    assert (came.imported, came.refused, came.bad[0].where) == (2, 1, "line 2")
+
+
+def test_arguments_are_checked(agent: Agent, tmp_path: Path) -> None:
+    for call, says in (
+        (lambda: agent.export_to(tmp_path / "mem.txt"), "json, jsonl, csv"),
+        (lambda: agent.export_to(tmp_path / "mem.json", format="xml"), "json, jsonl, csv"),
+        (lambda: agent.import_from(tmp_path / "none.json"), "cannot be read"),
+        (lambda: agent.import_from(tmp_path, format="xml"), "format must be one of"),
+        (lambda: agent.import_from(tmp_path), "neither notes nor transcripts|holds neither"),
+        (lambda: brought(agent, on_conflict="win"), "on_conflict must be one of"),
+        (lambda: brought(agent, partial="yes"), "partial must be"),
+        (agent.forget, "needs an id"),
+        (lambda: agent.forget("x", everything=True), "needs an id"),
+    ):
+        with pytest.raises(InvalidField, match=says):
+            call()
+    with pytest.raises(StoreError, match="cannot be written"):
+        agent.export_to(tmp_path / "nowhere" / "mem.json")
+
+
+def test_secrets_are_cut_out_of_what_comes_in(agent: Agent) -> None:
+    secret = "AKIA" + "QYLPMN5HFIQR7BBB"
+    brought(agent, {"content": f"the key is {secret}", "metadata": {"also": secret}})
+    (item,) = agent.list()
+    assert item.redacted
+    assert secret not in repr(item)
+
+
+# -- what belongs to others -------------------------------------------------------------------------------------------
+
+
+def test_ids_that_others_have_are_left_to_them(make_place: Made) -> None:
+    memory = make_place().open(world=SimulatedWorld(START))
+    mine, mate, stranger = memory.agent("a"), memory.agent("b"), memory.agent("a", tenant="other")
+    mine.remember("one", key="k")
+    mine.remember("two", key="k", visibility="public")
+    before = b"".join(mine.export_data())
+    for other in (mate, stranger):
+        for policy in ("overwrite", "merge", "keep-newer", "skip"):
+            changed = before.replace(b'"two"', b'"changed"')
+            assert other.import_data([changed], on_conflict=policy).refused == 0
+        assert [item.content for item in other.history("context", "k")] == ["changed", "one"]
+        assert b"".join(mine.export_data()) == before
+    assert [hit.item.content for hit in memory.agent("c").recall("two", min_score=0)] == ["two", "changed"]
+
+
+def test_what_is_shared_is_seen_and_forgotten_at_once(place: Place) -> None:
+    one, other = place.open(), place.open()
+    teller, reader = one.agent("a"), other.agent("b")
+    assert reader.recall("kettle") == []
+    brought(teller, {"content": "the kettle is hot", "visibility": "public", "id": "k" * 26})
+    assert [hit.item.content for hit in reader.recall("kettle")] == ["the kettle is hot"]
+    brought(teller, {"content": "the kettle is cold", "visibility": "public", "id": "k" * 26}, on_conflict="overwrite")
+    assert [hit.item.content for hit in reader.recall("kettle")] == ["the kettle is cold"]
+    brought(teller, {"content": "the kettle is cold", "visibility": "private", "id": "k" * 26}, on_conflict="overwrite")
+    assert reader.recall("kettle") == []
+    assert teller.forget(everything=True)
+    assert not teller.forget(everything=True)
+    assert teller.recall("kettle") == []
+
+
+# -- the formats of others --------------------------------------------------------------------------------------------
+
+
+def test_a_table_is_no_formula_and_a_foreign_table_is_read(agent: Agent) -> None:
+    agent.remember("=HYPERLINK(0)", session="'quoted", role="@sum", source="+1")
+    cells = next(csv.DictReader(io.StringIO(b"".join(agent.export_data("csv")).decode(), newline="")))
+    assert [cells[name][0] for name in ("content", "session", "role", "source")] == ["'"] * 4
+    data = 'content,tags,importance\r\n"a, b","[""x""]",7\r\nplain,,\r\n'.encode("utf-8-sig")
+    assert agent.import_data([data], "csv").imported == 2
+    assert [(item.content, item.tags, item.importance) for item in agent.list()][1:] == [
+        ("a, b", ("x",), 7.0),
+        ("plain", (), 5.0),
+    ]
+    with pytest.raises(InvalidInput, match="line 3: It has 2 cells"):
+        agent.import_data([b"content\nx\ny,z\n"], "csv")
+
+
+MEM0 = {
+    "id": "892db2ae-06d9-49e5-8b3e-585ef9b85b8e", "memory": "Prefers tea", "hash": "85d6", "user_id": "alex",
+    "run_id": "r1", "metadata": {"app": "x"}, "categories": ["food"], "created_at": "2024-07-20T01:30:36.275141-07:00",
+    "updated_at": None, "score": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", ['{"results": [ONE]}', "[ONE]", '{"count": 1, "next": null, "results": [ONE]}'])
+def test_mem0(agent: Agent, tmp_path: Path, shape: str) -> None:
+    for indent in (None, 2):
+        (tmp_path / "mem0.json").write_text(
+            json.dumps(json.loads(shape.replace("ONE", json.dumps(MEM0))), indent=indent)
+        )
+        agent.import_from(tmp_path / "mem0.json")
+    (item,) = agent.list()
+    assert (item.content, item.kind, item.session, item.tags) == ("Prefers tea", "fact", "r1", ("food",))
+    assert item.metadata == {"app": "x", "mem0": {"id": MEM0["id"], "hash": "85d6", "user_id": "alex"}}
+    assert item.occurred_at == item.created_at == datetime(2024, 7, 20, 8, 30, 36, 275141, UTC)
+
+
+def test_the_reference_memory_server(agent: Agent, tmp_path: Path) -> None:
+    path = tmp_path / "memory.jsonl"
+    entity = {"type": "entity", "name": "Ann", "entityType": "person", "observations": ["likes tea"]}
+    relation = {"type": "relation", "from": "Ann", "to": "Acme", "relationType": "works at"}
+    path.write_text(f"{json.dumps(entity)}\n{json.dumps(relation)}\n")
+    assert agent.import_from(path).imported == 2
+    assert [item.content for item in agent.list()] == ["Ann (person)\nlikes tea", "Ann works at Acme"]
+    agent._memory.world.advance(days=1)  # type: ignore[attr-defined]
+    entity["observations"] = ["likes coffee"]
+    path.write_text(f"{json.dumps(entity)}\n{json.dumps(relation)}\n")
+    assert agent.import_from(path).overwritten == 1
+    assert agent.lookup("fact", "entity:Ann").content == "Ann (person)\nlikes coffee"  # type: ignore[union-attr]
+    assert agent.count() == 2
+
+
+def _line(kind: str, content: Any, **more: Any) -> dict[str, Any]:
+    return {"type": kind, "sessionId": "s-1", "timestamp": "2026-01-20T11:57:17.716Z", "uuid": "u",
+            "message": {"role": kind, "content": content}, **more}  # fmt: skip
+
+
+def test_transcripts(agent: Agent, tmp_path: Path) -> None:
+    secret = "AKIA" + "QYLPMN5HFIQR7BBB"
+    project = tmp_path / "projects" / "-home-me"
+    project.mkdir(parents=True)
+    lines = [
+        {"type": "summary", "summary": "A session", "leafUuid": "u"},
+        {"type": "file-history-snapshot", "snapshot": {}},
+        _line("user", f"Deploy it with {secret} please"),
+        _line("user", "<command-name>/clear</command-name>"),
+        _line("user", "Caveat: made by the program", isMeta=True),
+        _line("user", "a helper's words", isSidechain=True),
+        _line("assistant", [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "It is deployed."}]),
+        _line("assistant", [{"type": "tool_use", "id": "t", "name": "Bash", "input": {"command": "ls"}}]),
+        _line("user", [{"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "a.txt"}]}]),
+        _line("user", [{"type": "image", "source": {"data": "AAAA"}}]),
+        {"type": "something new", "message": {"content": "x"}},
+    ]
+    (project / "s-1.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for source in (tmp_path / "projects", project / "s-1.jsonl"):
+        agent.import_from(source)
+    found = [(item.role, item.content) for item in agent.list()]
+    assert found[1:] == [("assistant", "It is deployed."), ("tool", "a.txt")]
+    assert found[0][0] == "user"
+    assert secret not in found[0][1]
+    assert {(item.session, item.source) for item in agent.list()} == {("s-1", "claude-code")}
+    assert agent.list()[0].occurred_at == datetime(2026, 1, 20, 11, 57, 17, 716000, UTC)
+
+
+def test_the_noise_in_a_transcript_costs_no_time() -> None:
+    from engrain.exchange.transcripts import _quiet
+
+    assert _quiet("<system-reminder>" * 60_000).startswith("<system-reminder>")
+    assert _quiet("a <system-reminder>x</system-reminder>b[Request interrupted by user for tool use]") == "a b"
+    assert _quiet("[Request interrupted by user" * 30_000).startswith("[Request")
+
+
+def test_notes(agent: Agent, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    (notes / "deep" / ".hidden").mkdir(parents=True)
+    (notes / "a.md").write_text("---\ntitle: A\ntags: [x, 'y z']\nmore:\n  - one\n  - two\n---\n# Head\n\ntext\n")
+    (notes / "deep" / "b.md").write_bytes(b"\xef\xbb\xbfplain --- text")
+    (notes / "empty.md").write_text("")
+    (notes / "c.txt").write_text("no note")
+    (notes / "deep" / ".hidden" / "h.md").write_text("hidden")
+    (tmp_path / "outside.md").write_text("outside")
+    (notes / "link.md").symlink_to(tmp_path / "outside.md")
+    (notes / "up").symlink_to(tmp_path)
+    os.mkfifo(notes / "pipe.md")
+    assert agent.import_from(notes).imported == 2
+    first = agent.lookup("knowledge", "a.md")
+    assert first is not None
+    assert (first.content, first.tags, first.metadata) == (
+        "# Head\n\ntext",
+        ("x", "y z"),
+        {"title": "A", "more": ["one", "two"]},
+    )
+    assert agent.import_from(notes).skipped == 2
+    (notes / "a.md").write_text("changed")
+    later = first.updated_at + timedelta(days=1)
+    os.utime(notes / "a.md", (later.timestamp(), later.timestamp()))
+    came = agent.import_from(notes)
+    assert (came.overwritten, came.skipped) == (1, 1)
+    assert [item.content for item in agent.history("knowledge", "a.md")] == ["changed", "# Head\n\ntext"]
+    (notes / "bad.md").write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidInput, match=r"bad\.md: It is not UTF-8"):
+        agent.import_from(notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "format_"),
+    [
+        ("x.csv", "content\n", "csv"),
+        ("x.json", '{"engrain": {"version": 1},\n"items": [', "json"),
+        ("x.json", '{"engrain": {"version": 1}, "items": []}', "json"),
+        ("x.json", '[{"content": "x"}]', "json"),
+        ("x.jsonl", '{"engrain": {"version": 1}}\n', "jsonl"),
+        ("x.jsonl", '{"content": "x"}', "jsonl"),
+        ("x.jsonl", '{"content": "x and no end', "jsonl"),
+        ("x.jsonl", '{"sessionId": "s", "message": "no end', "claude-code"),
+        ("x.jsonl", '{"type": "user", "message": {}}', "claude-code"),
+        ("memory.json", '{"type":"entity","name":"x"}\n', "mcp-memory"),
+        ("x.json", '{\n  "results": [\n {\n "id": "1",\n "memory": "x"', "mem0"),
+    ],
+)
+def test_a_format_is_told_by_what_is_there(name: str, head: str, format_: str) -> None:
+    assert told_by(name, head.encode()) == format_
