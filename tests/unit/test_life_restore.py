@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 
 from engrain import Agent
-from engrain.errors import InvalidField, UnknownItem
+from engrain.errors import InvalidField, QuotaExceeded, UnknownItem
 from engrain.memory import Memory
 from engrain.testing import SimulatedWorld
 from tests.life import events, sweep, world_time
+from tests.postgres import Place
 
 
 def test_restoring_gives_a_new_expiry_and_thirty_days(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
@@ -118,3 +119,31 @@ def test_older_versions_are_archived_after_ninety_days_and_can_come_back(
     assert agent.archived(reason="expired") == []
     assert agent.restore(first.id, on_conflict="overwrite").superseded_by is None
     assert [hit.item.id for hit in agent.recall("when does the team meet")] == [first.id], "it has words again"
+
+
+def test_restoring_keeps_to_the_quota(place: Place, world: SimulatedWorld) -> None:
+    memory = place.open(world=world, quota_agent_items=1)
+    agent = memory.agent("ann")
+    old = agent.remember("the port is 80", key="port", expires_in="1d")
+    world.advance(days=2)
+    sweep(memory)
+    other = agent.remember("the host is green")
+    with pytest.raises(QuotaExceeded):
+        agent.restore(old.id)
+    assert [one.id for one in agent.archived()] == [old.id]
+    agent.forget(other.id)
+    agent.remember("the port is 81", key="port")
+    assert agent.restore(old.id, on_conflict="overwrite").state == "active", "it takes the place of another"
+    with pytest.raises(QuotaExceeded):
+        agent.remember("one more")
+
+
+def test_what_is_merged_into_is_revived(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
+    old = agent.remember("the port is 80", key="port", expires_in="1d")
+    world.advance(days=2)
+    sweep(memory)
+    new = agent.remember("the port is 81", key="port", importance=1.0)
+    world.advance(days=91)
+    sweep(memory, "decay")
+    assert agent.restore(old.id, on_conflict="merge").state == "active"
+    assert events(agent, new.id) == ["decayed", "revived"]
