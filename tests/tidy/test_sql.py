@@ -81,6 +81,10 @@ NOT_AS_REMEMBERED = {
     ),
     "signals of use go to whatever is there": "signal_lock signal_add",
     "older versions, which do not expire": "memory_history",
+    "everything of an agent leaves, comes back or goes, whatever its state": (
+        "exchange_known exchange_all exchange_changes exchange_count erase_ids"
+    ),
+    "counts of the service, by state": "service_states",
     "daily figures: the kind of what was archived, and the bytes and uses of all that is kept": (
         "metric_measure transition_kinds"
     ),
