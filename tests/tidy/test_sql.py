@@ -90,7 +90,10 @@ NOT_AS_REMEMBERED = {
     ),
     "counts, examinations and rebuilding of a home": (
         "stale_count active_count owner_list stale_batch stat_memories stat_passages orphan_passages unindexed_memories "
-        "rebuild_batch"
+        "rebuild_batch service_states"
+    ),
+    "an export takes everything with it, an import knows everything, and so does forgetting everything": (
+        "exchange_all exchange_changes exchange_count exchange_known erase_ids"
     ),
 }
 
