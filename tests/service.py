@@ -99,9 +99,7 @@ def serving(place: Place, *words: str, **settings: object) -> Iterator[Service]:
     """A server of a place, ended afterwards if it was not before; it must have had no fault of its own."""
     line, environ = command(place, *words)
     environ |= {f"ENGRAIN_{name.upper()}": str(value) for name, value in settings.items()}
-    process = subprocess.Popen(
-        line, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(line, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         said = process.stdout.readline()

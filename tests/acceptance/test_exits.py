@@ -257,7 +257,7 @@ def test_forget_everything_leaves_no_byte(place: Place) -> None:
     assert not any(MARK in hit.item.content for hit in watching.recall(f"{MARK} second", min_score=0.0))
     assert other.agent("a").advise("task", state={"x": 1.0}).action != MARK
     assert [unseen(one) for one in (mate, namesake)] == kept
-    assert memory.store.check() == []
+    assert memory.doctor().ok
     agent.remember("it goes on")
     place.close()
     assert found_in(place, MARK) == []

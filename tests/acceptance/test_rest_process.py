@@ -159,7 +159,9 @@ def test_reads_are_answered_while_a_write_waits(tmp_path: Path) -> None:
             tx.read("scope_bump", {"tenant": "default", "name": "x", "purges": 0})
             found: list[Any] = []
             waiting = [
-                threading.Thread(target=lambda: found.append(service.post("/v1/agents/worker/remember", {"content": "x"})))
+                threading.Thread(
+                    target=lambda: found.append(service.post("/v1/agents/worker/remember", {"content": "x"}))
+                )
                 for _ in range(10)
             ]
             for one in waiting:

@@ -262,6 +262,28 @@ def test_what_is_shared_is_seen_and_forgotten_at_once(place: Place) -> None:
     assert teller.recall("kettle") == []
 
 
+def test_what_was_archived_moves_and_is_restored_there(make_place: Made) -> None:
+    world = SimulatedWorld(START)
+    here, there = make_place().open(world=world), make_place().open(world=world)
+    agent, other = here.agent("a"), there.agent("a")
+    agent.remember("the old server is called tupelo", expires_in="1d", tags=["host"])
+    world.advance(days=2)
+    here.tick()
+    (old,) = agent.archived()
+    other.import_data(agent.export_data())
+    (moved,) = other.archived()
+    assert (moved.id, moved.archived_at, moved.archived_reason) == (old.id, old.archived_at, old.archived_reason)
+    assert other.recall("tupelo") == []
+    assert other.restore(old.id).state == "active"
+    assert [hit.item.id for hit in other.recall("tupelo")] == [old.id]
+    came = other.import_data(agent.export_data())
+    assert (came.skipped, other.count()) == (1, 1)  # restoring it was newer
+    assert agent.forget(everything=True)
+    assert not agent.archived()
+    assert not agent.transitions()
+    assert there.doctor().ok
+
+
 # -- the formats of others --------------------------------------------------------------------------------------------
 
 
