@@ -39,12 +39,13 @@ def _toml(value: object) -> str:
 
 
 def verbs() -> str:
-    """The page of verbs: what the command line and the MCP server carry."""
+    """The page of verbs: what the command line, the MCP server and the REST service carry."""
     agents = [_verb(verb) for verb in VERBS if not verb.admin]
     admins = [_verb(verb) for verb in VERBS if verb.admin]
     return (
         f"{GENERATED}# Verbs\n\n"
-        "One table in the code feeds the command line, the MCP server and this page. A command is `engrain VERB …`.\n"
+        "One table in the code feeds the command line, the MCP server, the REST service and this page. A command is\n"
+        "`engrain VERB …`. Over HTTP a verb is at `/v1/agents/AGENT/VERB`, an owner's at `/v1/VERB`.\n"
         "A tool of the MCP server has the verb's name, with `_` for `-`, and takes the same inputs by name.\n\n"
         "Every command also takes `--json`, `--home`, `--agent` and `--tenant`. Exit codes: 0 done, 1 the answer is\n"
         "no, 2 wrong usage, 3 engrain could not do it.\n\n"

@@ -50,9 +50,7 @@ class Service:
         self.url = url
         self.host = urlsplit(url).netloc
 
-    def ask(
-        self, method: str, path: str, body: Any = None, key: str | None = None, timeout: float = 30, **headers: str
-    ) -> Told:
+    def ask(self, method: str, path: str, body: Any = None, key: str | None = None, **headers: str) -> Told:
         """One request on a connection of its own. ``body``: bytes as they are, anything else as JSON."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if key is not None:
@@ -60,7 +58,7 @@ class Service:
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             sent.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection(self.host, timeout=timeout)
+        connection = http.client.HTTPConnection(self.host, timeout=30)
         try:
             connection.request(method, path, body, sent)
             found = connection.getresponse()

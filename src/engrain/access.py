@@ -14,10 +14,11 @@ from typing import Any
 
 from engrain.errors import InvalidField, NotFound, StoreError
 from engrain.intake import validate
+from engrain.model.event import Event
 from engrain.model.key import EVERY_TENANT, RIGHTS, ApiKey
 from engrain.store.port import Row, Store
 from engrain.store.rows import to_json
-from engrain.store.transitions import SCOPE
+from engrain.store.transitions import SCOPE, event_from_row
 from engrain.world import World, from_micros
 
 HOUR = 3_600_000_000  # µs
@@ -191,13 +192,14 @@ class Replies:
 
 def events(
     store: Store, caller: Caller, after: tuple[int, int] | None, limit: int
-) -> tuple[list[Row], tuple[int, int]]:
+) -> tuple[builtins.list[Event], tuple[int, int]]:
     """What happened to the memories of a tenant after a place in its log, or None: from now on; and the place to go on
     from. What is of agents that the caller may not see is left out."""
     if after is None:
         rows = store.read("scope_state", {"tenant": caller.tenant, "name": SCOPE})
         return [], (int(rows[0]["seq"]) if rows else 0, END)
     base = {"tenant": caller.tenant, "agent": None, "memory_id": None, "limit": limit}
-    rows = store.read("transition_list", {**base, "after_seq": after[0], "after_place": after[1]})
+    place = {"after_seq": after[0], "after_place": min(after[1], END)}
+    rows = store.read("transition_list", {**base, **place})
     last = (int(rows[-1]["seq"]), int(rows[-1]["place"])) if rows else after
-    return [row for row in rows if caller.is_for(row["agent"])], last
+    return [event_from_row(row) for row in rows if caller.is_for(row["agent"])], last

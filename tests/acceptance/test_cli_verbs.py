@@ -119,7 +119,10 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "pause": [("decay", {"roles.0.state": "on", "roles.1.state": "paused"}), ("", {"roles.6.state": "paused"})],
     "resume": [("decay", {"roles.1.state": "on"})],
     "lifecycle": [("--off", {"on": False}), ("", {"on": False}), ("--on", {"on": True})],
-    "metrics": [("--days 7", {"measured": None, "totals.memories": 1, "agents.0.agent": "builder"})],
+    "metrics": [
+        ("--days 7", {"measured": None, "totals.memories": 1, "agents.0.agent": "builder"}),
+        ("--tenant lab --agent nobody", {"agents": [], "totals.memories": 0}),
+    ],
     "report": [("--html", {"period": "no day is over yet"}), ("", {})],
     "alerts": [("--settled", {"alerts": []})],
 }  # fmt: skip

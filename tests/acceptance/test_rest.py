@@ -6,9 +6,11 @@ import json
 import re
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
@@ -40,6 +42,12 @@ def test_the_routes_are_the_table(document: Any) -> None:
         body = document["paths"][path_of(verb)]["post"]["requestBody"]["content"]["application/json"]["schema"]
         assert set(body["properties"]) == {field.name for field in verb.fields}
         jsonschema.Draft202012Validator.check_schema(body)
+    again = {path: set(methods) for path, methods in document["paths"].items() if path.startswith("/api/")}
+    assert again == {
+        "/api/memory/metrics": {"get"}, "/api/memory/prune": {"post"}, "/api/memory/{agent}/archived": {"get"},
+        "/api/memory/{agent}/restore/{id}": {"post"}, "/api/memory/export/{agent}": {"post"},
+        "/api/memory/import/{agent}": {"post"},
+    }  # fmt: skip
 
 
 def test_no_verb_names_a_file_of_the_server() -> None:
@@ -78,6 +86,7 @@ def test_answers_fit_their_schemas(service: Service, document: Any) -> None:
     }  # fmt: skip
     for name, body in bodies.items():
         answer = service.verb(name, body)
+        assert isinstance(answer, dict), name
         told = document["paths"]["/v1/agents/{agent}/" + name]["post"]["responses"]["200"]
         schema = {**told["content"]["application/json"]["schema"], "components": document["components"]}
         jsonschema.validate(answer, schema)
@@ -142,7 +151,9 @@ def test_a_refusal_is_a_problem(
 def test_a_request_may_not_be_too_large(tmp_path: Path) -> None:
     with serving(folder(tmp_path / "home"), request_bytes=2000) as service:
         assert service.post("/v1/agents/a/remember", {"content": "x" * 3000}).problem == "RequestTooLarge"
-        with socket.create_connection(service.host.split(":")) as raw:  # no length is told, so it is counted
+        with socket.create_connection(
+            ("127.0.0.1", int(service.host.split(":")[1]))
+        ) as raw:  # no length is told, so it is counted
             raw.sendall(b"POST /v1/agents/a/remember HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")
             raw.sendall(b"Transfer-Encoding: chunked\r\n\r\n" + b"3e8\r\n" + b"y" * 1000 + b"\r\n")
             raw.sendall(b"7d0\r\n" + b"y" * 2000 + b"\r\n0\r\n\r\n")
@@ -215,3 +226,42 @@ def test_the_home_is_read_by_others_meanwhile(place: Place) -> None:
 def test_the_document_is_small_enough_to_be_read_and_says_its_version(document: Any) -> None:
     assert document["info"]["version"] == engrain.__version__
     assert len(json.dumps(document)) < 1_000_000
+
+
+@pytest.mark.parametrize("name", ["worker", "metrics", "prune", "export", "import", "archived", "a/b"])
+def test_the_paths_of_memory_are_no_trap_for_any_agent(tmp_path: Path, name: str) -> None:
+    place, part = folder(tmp_path / "home"), quote(name, safe="")
+    with place.open() as memory:
+        agent = memory.agent(name)
+        item = agent.remember("gone and back", expires_in="1s")
+        agent.remember("there all the time")
+        time.sleep(1.01)
+        memory.tick(roles=["expire"])
+    with serving(place) as service:
+        found = service.get(f"/api/memory/{part}/archived").json
+        assert [one["id"] for one in found["items"]] == [item.id]
+        assert service.post(f"/api/memory/{part}/restore/{item.id}", {"id": "x"}).problem == "InvalidField"
+        assert service.ask("POST", f"/api/memory/{part}/restore/{item.id}").json["state"] == "active"
+        assert service.post(f"/api/memory/{part}/restore/{item.id}", {"expires_in": "2d"}).status in (404, 422)
+        assert service.get("/api/memory/metrics").status == 200
+        assert service.post("/api/memory/prune", {"dry_run": True}).status == 200
+        told = service.ask("POST", f"/api/memory/export/{part}?format=jsonl")
+        assert (told.status, told.headers["content-type"]) == (200, "application/x-ndjson")
+        taken = service.ask("POST", "/api/memory/import/another%20one", told.body)
+        assert taken.json["imported"] == 2, taken.body
+        contents = {one["content"] for one in service.verb("list", agent="another one")["items"]}
+        assert contents == {"gone and back", "there all the time"}
+        refused = service.ask("POST", "/api/memory/import/x?format=jsonl", b"{]")
+        assert (refused.status, service.verb("count", agent="x")) == (422, {"count": 0})
+        assert service.ask("POST", f"/api/memory/export/{part}?format=pdf").problem == "InvalidField"
+
+
+def test_an_import_may_be_larger_than_other_requests(tmp_path: Path) -> None:
+    with serving(folder(tmp_path / "home"), request_bytes=5000) as service:
+        rows = [{"content": f"{n} " + "x" * 1000} for n in range(4)]
+        for row in rows:
+            service.verb("remember", row)
+        file = service.ask("POST", "/api/memory/export/worker").body
+        assert len(file) > 5000
+        assert service.ask("POST", "/api/memory/import/b", file).json["imported"] == 4
+        assert service.ask("POST", "/api/memory/import/b", b"x" * 400_000).problem == "RequestTooLarge"

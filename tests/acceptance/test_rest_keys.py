@@ -236,7 +236,7 @@ def test_a_key_is_made_and_ended_on_the_command_line(place: Place, capsys: pytes
         assert main(["keys", "create", "ci", "--tenant", "lab", "--rights", "read", "--json", *words]) == 0
     made = json.loads(capsys.readouterr().out)
     assert (made["tenant"], made["rights"], made["agents"]) == ("lab", "read", None)
-    assert set(made) == {name for name in ApiKey.__dataclass_fields__}
+    assert set(made) == set(ApiKey.__dataclass_fields__)
     assert main(["keys", "create", "x", "--for", "a", "--for", "b", *words]) == 0
     shown = capsys.readouterr()
     assert shown.out.startswith("eg_")

@@ -48,7 +48,8 @@ def listening(service: Service, path: str = "/v1/events", **headers: str) -> Ite
                 found[name] = value
             else:
                 if "data" in found:
-                    yield {"id": found["id"], "name": found["event"], **json.loads(found["data"])}
+                    yield {"name": found["event"], **json.loads(found["data"])}
+                    assert json.loads(found["data"])["id"] == found["id"]
                 found = {}
 
     try:
@@ -69,8 +70,8 @@ def test_events_of_other_processes_come_and_are_taken_up_again(place: Place) -> 
             seen = [next(events) for _ in range(3)]
             assert time.monotonic() - start < 5
         assert [one["memory_id"] for one in seen] == ["a", "b", "c"]
-        assert {name: seen[0][name] for name in ("name", "event", "agent", "new_state", "reason", "actor")} == {
-            "name": "memory:archived", "event": "memory:archived", "agent": "worker", "new_state": "archived",
+        assert {name: seen[0][name] for name in ("name", "event", "agent", "new", "reason", "actor")} == {
+            "name": "memory:archived", "event": "memory:archived", "agent": "worker", "new": "archived",
             "reason": "old", "actor": "role:test",
         }  # fmt: skip
         happen(memory, "default", "d")
@@ -188,10 +189,7 @@ def test_garbage_and_slow_clients_hold_nobody_up(tmp_path: Path) -> None:
             with socket.create_connection(address) as raw:
                 raw.sendall(junk)
                 raw.settimeout(2)
-                try:
-                    assert raw.recv(1000).startswith((b"HTTP/1.1 400", b""))
-                except (TimeoutError, ConnectionError) as error:
-                    assert error
+                assert raw.recv(1000).startswith(b"HTTP/1.1 400")
         start = time.monotonic()
         assert service.verb("count", agent="a") == {"count": 0}
         assert time.monotonic() - start < 2
@@ -234,7 +232,7 @@ def test_mcp_over_http(tmp_path: Path, old: bool) -> None:
             assert [hit["item"]["content"] for hit in hits] == ["told over MCP"]
             refused = await client.call_tool("remember", {"content": "x"})
             assert refused.is_error
-            assert "may only read" in refused.content[0].text
+            assert "may only read" in str(refused.content[0])
 
         with_client(service, "worker", write, tell, old)
         with_client(service, "worker", read, look, old)

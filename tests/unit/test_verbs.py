@@ -31,7 +31,7 @@ from engrain.shells.application import TOPICS, application
 from engrain.shells.cli import call, commands, values_of
 from engrain.shells.commands import COMMANDS
 from engrain.shells.fields import Field, parse
-from engrain.shells.inputs import COMMON
+from engrain.shells.inputs import COMMON, common
 from engrain.shells.mcp import Tools
 from engrain.shells.plain import plain
 from engrain.shells.verb import Verb
@@ -42,11 +42,17 @@ OUTCOME = {one.name: one.default for one in members(Outcome)}
 # Parameters of a method that its verb does not have, and why.
 NO_FIELD = {
     ("Memory.rebuild", "progress"): "the shell shows it",
-    ("Memory.metrics", "tenant"): "its --tenant is who asks; the answer names every agent",
-    ("Memory.metrics", "agent"): "as its --tenant",
     ("KeyValue.get", "default"): "a key that is not set is the answer no",
     ("Agent.export_to", "progress"): "the shell shows it",
     ("Agent.import_from", "progress"): "the shell shows it",
+}
+# What REST does not carry: whoever calls over HTTP names no file of the server, and waits for no hours of work.
+NOT_REST = {
+    "doctor": "tells of the machine",
+    "rebuild": "takes as long as the home is large",
+    "backup": "names a file",
+    "export": "streams, as POST /api/memory/export/{agent}",
+    "import": "streams, as POST /api/memory/import/{agent}",
 }
 # What MCP does not carry, so that a model has few tools to choose from: it has another way, or no need.
 NOT_MCP = {
@@ -163,8 +169,8 @@ def test_the_command_line_has_each_verb_with_its_inputs() -> None:
     assert set(found) == set(table)
     for name, fields in table.items():
         shown = {param.name: param for param in found[name].params}
-        assert set(shown) == {field.name for field in (*fields, *COMMON)}, name
-        for field in (*fields, *COMMON):
+        assert set(shown) == {field.name for field in (*fields, *common(fields))}, name
+        for field in (*fields, *common(fields)):
             assert shown[field.name].required == field.required, (name, field.name)
             assert field.positional or shown[field.name].opts[0] == field.declaration.partition("/")[0]
             assert shown[field.name].help.startswith(field.help)
@@ -224,6 +230,12 @@ def test_mcp_has_few_tools_none_for_admins_and_no_scope_among_their_arguments(to
         assert not {"agent", "tenant", "team", "home"} & set(tool.input_schema["properties"])
     carried = {verb.name for verb in verbs_of("mcp")}
     assert {verb.name for verb in VERBS if not verb.admin} - carried == set(NOT_MCP)
+
+
+def test_rest_has_every_verb_but_those_of_the_machine() -> None:
+    assert {verb.name for verb in VERBS} - {verb.name for verb in verbs_of("rest")} == set(NOT_REST)
+    keys = [(verb.admin, verb.name) for verb in verbs_of("rest")]
+    assert len(keys) == len(set(keys))
 
 
 def test_schemas_are_schemas(tools: Tools) -> None:

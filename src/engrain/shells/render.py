@@ -13,6 +13,7 @@ from engrain.model.explain import PARTS, explain, shares
 from engrain.model.report import counted
 from engrain.shells import render_exits, render_health
 from engrain.shells.plain import dumped, printable
+from engrain.shells.render_service import SERVICE
 from engrain.shells.screen import (
     BAR,
     age,
@@ -27,7 +28,6 @@ from engrain.shells.screen import (
     put,
     table,
 )  # fmt: skip
-from engrain.shells.screens_service import SERVICE
 from engrain.world import from_micros
 
 if TYPE_CHECKING:

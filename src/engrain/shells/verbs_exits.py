@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engrain.model.exchange import CONFLICTS, Exported, Imported
 from engrain.shells.fields import Field
-from engrain.shells.verb import Verb
+from engrain.shells.verb import LOCAL, Verb
 
 EXITS: tuple[Verb, ...] = (
     Verb(
@@ -21,6 +21,7 @@ EXITS: tuple[Verb, ...] = (
         ),
         Exported,
         does="export_to",
+        shells=LOCAL,
         progress=True,
     ),
     Verb(
@@ -45,6 +46,7 @@ EXITS: tuple[Verb, ...] = (
         ),
         Imported,
         does="import_from",
+        shells=LOCAL,
         destroys=True,
         repeats=True,
         progress=True,

@@ -72,5 +72,6 @@ def event_from_row(row: Row) -> Event:
 def place_of(id_: str) -> tuple[int, int] | None:
     """(seq, place) of an event's id; None for what is none."""
     seq, dash, place = id_.partition("-")
-    there = dash and all(part.isascii() and part.isdigit() and len(part) < 19 for part in (seq, place))
+    digits = ((seq, 18), (place, 10))
+    there = dash and all(part.isascii() and part.isdigit() and len(part) <= most for part, most in digits)
     return (int(seq), int(place)) if there else None

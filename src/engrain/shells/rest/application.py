@@ -20,6 +20,7 @@ from engrain.errors import EngrainError
 from engrain.shells.rest import openapi
 from engrain.shells.rest.door import Door
 from engrain.shells.rest.events import Events
+from engrain.shells.rest.memory import AGAIN, Streams
 from engrain.shells.rest.metrics import Metrics
 from engrain.shells.rest.problems import Answer, Refusal, plain_problem, problem
 from engrain.shells.rest.service import Asked, Service
@@ -53,50 +54,54 @@ class Application:
             lifespan=self._lifespan, redoc_url=None, swagger_ui_oauth2_redirect_url=None,
             exception_handlers={HTTPException: self._refused, Exception: self._refused},
         )  # fmt: skip
-        for verb in verbs_of("rest"):
-            self._add(verb)
-        events = Events(self)
-        self._add_own("/v1/events", events.stream)
-        self._add_own("/healthz", self._healthy)
-        self._add_own("/metrics", self._told)
+        table = {(verb.admin, verb.name): verb for verb in verbs_of("rest")}
+        for verb in table.values():
+            for method in ("GET", "POST") if verb.reads else ("POST",):
+                self._add(method, openapi.path_of(verb), verb)
+        for method, path, name in AGAIN:
+            self._add(method, path, table["{agent}" not in path, name])
+        events, streams = Events(self), Streams(self)
+        self._add_own("GET", "/v1/events", events.stream)
+        self._add_own("POST", "/api/memory/export/{agent}", streams.export)
+        self._add_own("POST", "/api/memory/import/{agent}", streams.take_in)
+        self._add_own("GET", "/healthz", self._healthy)
+        self._add_own("GET", "/metrics", self._told)
         self.routes.router.routes.append(Route("/mcp/{agent}", self._mcp, include_in_schema=False))
         self.routes.add_middleware(Door, metrics=self.metrics, open=open, limit=memory.config.request_bytes)
         openapi.complete(self.routes)
 
-    def _add(self, verb: Verb) -> None:
-        path = openapi.path_of(verb)
-        for method in ("GET", "POST") if verb.reads else ("POST",):
-            self.routes.add_api_route(
-                path, partial(self._answer_verb, verb), methods=[method], response_model=None,
-                **openapi.operation(verb, method, self._memory.kinds),
-            )  # fmt: skip
+    def _add(self, method: str, path: str, verb: Verb) -> None:
+        self.routes.add_api_route(
+            path, partial(self._answer_verb, verb), methods=[method], response_model=None,
+            **openapi.operation(verb, method, path, self._memory.kinds),
+        )  # fmt: skip
 
-    def _add_own(self, path: str, endpoint: Callable[[Request], Any]) -> None:
-        self.routes.add_api_route(path, endpoint, methods=["GET"], response_model=None, **openapi.OWN[path])
+    def _add_own(self, method: str, path: str, endpoint: Callable[[Request], Any]) -> None:
+        self.routes.add_api_route(path, endpoint, methods=[method], response_model=None, **openapi.OWN[path])
 
     async def _answer_verb(self, verb: Verb, request: Request) -> Response:
         asked = await self.asked(request)
         return response(await self.run(verb.reads, partial(self.service.answer, verb, asked)))
 
-    async def asked(self, request: Request) -> Asked:
-        """The request, read whole. Raises Refusal."""
+    async def asked(self, request: Request, read: bool = True) -> Asked:
+        """The request, with its body if that is to be ``read``. Raises Refusal."""
         scope = request.scope
-        agent = scope["path_params"].get("agent")
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             query = parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict")
-            agent = None if agent is None else unquote(agent, errors="strict")
+            named = {name: unquote(part, errors="strict") for name, part in scope["path_params"].items()}
         except ValueError as error:
             raise Refusal("Malformed", 400, "The path or the query is not UTF-8.") from error
         body = b""
-        if scope["method"] != "GET":
+        agent = named.pop("agent", None)
+        if read and scope["method"] != "GET":
             try:
                 body = await asyncio.wait_for(request.body(), BODY_SECONDS)
             except ClientDisconnect as error:
                 raise Refusal("ClientGone", 400, "The client has left before its request was whole.") from error
             except TimeoutError as error:
                 raise Refusal("RequestTimeout", 408, "The body did not come in time.", Connection="close") from error
-        return Asked(scope["method"], scope["path"], headers, query, body, agent)
+        return Asked(scope["method"], scope["path"], headers, query, body, agent, named)
 
     async def run(self, reads: bool, call: Callable[[], _T]) -> _T:
         """The engine blocks; the loop must not. Reads do not wait behind writes."""

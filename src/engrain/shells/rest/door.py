@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from engrain.shells.rest.metrics import Metrics
 
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+IMPORTS = "/api/memory/import/"
+IMPORT = 64  # times as much as another request an import may have: it is not held in memory
 AT_ONCE = 512  # requests, beyond which it is better to come again
 
 
@@ -36,13 +38,14 @@ class Door:
         scope["path"] = scope["raw_path"].decode("latin-1")
         status = 500
         taken = 0
+        limit = self._limit * IMPORT if scope["path"].startswith(IMPORTS) else self._limit
 
         async def limited() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._limit:
-                raise Refusal("RequestTooLarge", 413, self._largest(), Connection="close")
+            if taken > limit:
+                raise _too_large(limit)
             return message
 
         async def noted(message: Message) -> None:
@@ -53,7 +56,7 @@ class Door:
 
         self._inside += 1
         try:
-            self._check({name: value.decode("latin-1") for name, value in scope["headers"]})
+            self._check({name: value.decode("latin-1") for name, value in scope["headers"]}, limit)
             counted = receive if scope["path"].startswith("/mcp/") else limited  # the SDK counts for itself
             await self._app(scope, counted, noted)
         except Refusal as error:
@@ -62,12 +65,12 @@ class Door:
             self._inside -= 1
             self._metrics.note(scope, status, time.perf_counter() - start)
 
-    def _check(self, headers: dict[bytes, str]) -> None:
+    def _check(self, headers: dict[bytes, str], limit: int) -> None:
         if self._inside > AT_ONCE:
             raise Refusal("TooBusy", 503, "Too many requests are running.")
         length = headers.get(b"content-length", "0")
-        if length.isdigit() and int(length) > self._limit:
-            raise Refusal("RequestTooLarge", 413, self._largest(), Connection="close")
+        if length.isdigit() and int(length) > limit:
+            raise _too_large(limit)
         if self._open and b"authorization" not in headers:
             names = [
                 _host("//" + headers.get(b"host", "")),
@@ -77,8 +80,9 @@ class Door:
                 told = "Without a key the service answers to localhost alone, and to no page of another site."
                 raise Refusal("Forbidden", 403, told)
 
-    def _largest(self) -> str:
-        return f"A request may have {self._limit:,} bytes."
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal("RequestTooLarge", 413, f"A request may have {limit:,} bytes.", Connection="close")
 
 
 def _host(url: str) -> str | None:

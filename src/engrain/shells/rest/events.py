@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from engrain.access import Caller, events
 from engrain.errors import EngrainError, InvalidField
+from engrain.model.event import Event
+from engrain.shells.plain import encoded
 from engrain.shells.rest.problems import Refusal, problem
 from engrain.shells.rest.service import Asked
-from engrain.store.port import Row
-from engrain.world import from_micros
+from engrain.store.transitions import place_of
 
 if TYPE_CHECKING:
     from engrain.shells.rest.application import Application
@@ -25,7 +25,6 @@ POLL = 0.5  # seconds between two looks into the log, which other processes writ
 HEARTBEAT = 15.0  # seconds after which a silent stream says that it is there
 CHUNK = 200  # events read at once
 STREAMS = 128  # at a time
-_SHOWN = ("agent", "memory_id", "event", "old_state", "new_state", "reason", "actor")
 
 
 class Events:
@@ -72,12 +71,12 @@ class Events:
             yield f"retry: 1000\nid: {after[0]}-{after[1]}\n: here from now on\n\n"
             while not self._application.closing:
                 look = partial(events, service.memory.store, caller, after, CHUNK)
-                rows, last = await self._application.run(True, look)
-                for row in rows:
-                    yield _event(row)
-                if not rows and last != after:
+                found, last = await self._application.run(True, look)
+                for event in found:
+                    yield _shown(event)
+                if not found and last != after:
                     yield f"id: {last[0]}-{last[1]}\n\n"
-                silent = 0.0 if rows or last != after else silent + POLL
+                silent = 0.0 if last != after else silent + POLL
                 moved, after = last != after, last
                 if silent >= HEARTBEAT:
                     silent = 0.0
@@ -90,18 +89,13 @@ class Events:
             self._streams -= 1
 
 
-def _event(row: Row) -> str:
-    data: dict[str, Any] = {name: row[name] for name in _SHOWN}
-    data |= {"at": from_micros(row["at"]).isoformat()}
-    data |= {name: json.loads(row[name]) for name in ("before", "after")}
-    return f"id: {row['seq']}-{row['place']}\nevent: {row['event']}\ndata: {json.dumps(data)}\n\n"
+def _shown(event: Event) -> str:
+    return f"id: {event.id}\nevent: {event.event}\ndata: {encoded(event).decode()}\n\n"
 
 
 def _place(given: str | None) -> tuple[int, int] | None:
     """The place in the log that an id stands for. Raises InvalidField."""
-    if given is None:
-        return None
-    seq, _, place = given.partition("-")
-    if not (seq.isascii() and seq.isdigit() and place.isascii() and place.isdigit() and len(given) < 30):
+    found = None if given is None else place_of(given)
+    if given is not None and found is None:
         raise InvalidField(f"after, or Last-Event-ID, must be the id of an event such as 17-0, not {given[:40]!r}.")
-    return min(int(seq), 2**63 - 1), min(int(place), 2**31 - 1)
+    return found

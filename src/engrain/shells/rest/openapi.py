@@ -7,6 +7,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from engrain.model.exchange import Imported
+from engrain.shells.fields import Field
+from engrain.shells.rest.memory import EXPORT, IMPORT, MEDIA
 from engrain.shells.rest.service import is_paged
 from engrain.shells.schema import input_schema, output_schema
 from engrain.shells.verb import Verb
@@ -61,27 +64,28 @@ def path_of(verb: Verb) -> str:
     return ("/v1/" if verb.admin else "/v1/agents/{agent}/") + verb.name.replace(" ", "/")
 
 
-def operation(verb: Verb, method: str, kinds: Collection[str]) -> dict[str, Any]:
-    """What FastAPI is told of a verb under one method."""
+def operation(verb: Verb, method: str, path: str, kinds: Collection[str]) -> dict[str, Any]:
+    """What FastAPI is told of a verb under one method and path, which may name arguments."""
+    named = [one.name for one in verb.fields if f"{{{one.name}}}" in path]
+    fields = [one for one in verb.fields if one.name not in named]
     parameters = [_header(*one) for one in _HEADERS[: 1 if verb.admin else 2]]
     extra: dict[str, Any] = {}
-    if not verb.admin:
-        agent = {"type": "string", "minLength": 1, "maxLength": 128}
-        parameters.append({"name": "agent", "in": "path", "required": True, "schema": agent, "example": "worker"})
+    parts = [*([] if verb.admin else ["agent"]), *named]
+    parameters += [_in_path(name) for name in parts]
     if method == "GET":
-        parameters += [_parameter(field.schema(kinds), field) for field in verb.fields]
+        parameters += [_parameter(one, kinds) for one in fields]
     else:
-        schema = input_schema(verb.fields, kinds)
+        schema = input_schema(fields, kinds)
         for name in schema["properties"].keys() & EXAMPLES.keys():
             schema["properties"][name]["examples"] = [EXAMPLES[name]]
-        given = {field.name: EXAMPLES[field.name] for field in verb.fields if field.name in EXAMPLES and field.required}
+        given = {one.name: EXAMPLES[one.name] for one in fields if one.name in EXAMPLES and one.required}
         body = {"schema": schema, **({"example": given} if given else {})}
         extra["requestBody"] = {"content": {"application/json": body}, "required": bool(schema["required"])}
         if not verb.reads:
             told = "Names this request: sent again with the same key within 24 hours it is answered the same, not done."
             parameters.append(_header("Idempotency-Key", told, maxLength=255, minLength=1))
     return {
-        "operation_id": f"{verb.name.replace(' ', '-')}-{'agent' if not verb.admin else 'home'}-{method.lower()}",
+        "operation_id": f"{method.lower()}{path.replace('{', '').replace('}', '').replace('/', '-')}",
         "summary": verb.help,
         "tags": ["home" if verb.admin else "agents"],
         "openapi_extra": {"parameters": parameters, **extra},
@@ -92,7 +96,14 @@ def operation(verb: Verb, method: str, kinds: Collection[str]) -> dict[str, Any]
     }
 
 
-def _parameter(schema: dict[str, Any], field: Any) -> dict[str, Any]:
+def _in_path(name: str) -> dict[str, Any]:
+    schema = {"type": "string", "minLength": 1, "maxLength": 128}
+    example = "worker" if name == "agent" else "01m7zdf7f72cv74z614m5a7gtf"
+    return {"name": name, "in": "path", "required": True, "schema": schema, "example": example}
+
+
+def _parameter(field: Field, kinds: Collection[str]) -> dict[str, Any]:
+    schema = field.schema(kinds)
     found: dict[str, Any] = {"name": field.name, "in": "query", "required": field.required}
     found["description"] = schema.pop("description")
     if field.type in ("object", "json"):
@@ -118,12 +129,46 @@ def _answer(verb: Verb) -> dict[str, Any]:
     return schema
 
 
+def _imported() -> dict[str, Any]:
+    schema = output_schema(Imported, "#/components/schemas/{model}")
+    _SCHEMAS.update(schema.pop("$defs", {}))
+    return schema
+
+
 def _problems(*statuses: str) -> dict[int | str, dict[str, Any]]:
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": _DETAILS[status], "content": content} for status in statuses}
 
 
+_FILE: dict[str, Any] = {
+    media.partition(";")[0]: {"schema": {}} for media in (*MEDIA.values(), "application/octet-stream")
+}
 OWN: dict[str, dict[str, Any]] = {
+    "/api/memory/export/{agent}": {
+        "operation_id": "export",
+        "summary": "Everything that an agent remembers, as one file.",
+        "tags": ["agents"],
+        "responses": {
+            "200": {"description": "The file.", "content": _FILE},
+            **_problems("400", "401", "403", "405", "422", "429", "500", "503"),
+        },
+        "openapi_extra": {
+            "parameters": [_in_path("agent"), *(_parameter(one, ()) for one in EXPORT), _header(*_HEADERS[0])],
+        },
+    },
+    "/api/memory/import/{agent}": {
+        "operation_id": "import",
+        "summary": "Take in what an export wrote, or another memory; the body is the file.",
+        "tags": ["agents"],
+        "responses": {
+            "200": {"description": "Counts.", "content": {"application/json": {"schema": _imported()}}},
+            **_problems("400", "401", "403", "405", "408", "413", "422", "429", "500", "503", "507"),
+        },
+        "openapi_extra": {
+            "parameters": [_in_path("agent"), *(_parameter(one, ()) for one in IMPORT), _header(*_HEADERS[0])],
+            "requestBody": {"content": _FILE, "required": True},
+        },
+    },
     "/v1/events": {
         "operation_id": "events",
         "summary": "What happens to memories, as server-sent events, from now on or after an id.",

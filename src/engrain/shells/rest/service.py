@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
@@ -28,7 +28,7 @@ _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request: ``headers`` by their lower-case names, ``query`` in its order."""
+    """A request: ``headers`` by their lower-case names, ``query`` in its order; ``named`` are arguments in the path."""
 
     method: str
     path: str
@@ -36,6 +36,7 @@ class Asked:
     query: Sequence[tuple[str, str]] = ()
     body: bytes = b""
     agent: str | None = None
+    named: Mapping[str, str] = field(default_factory=dict)
 
 
 class Service:
@@ -106,7 +107,7 @@ class Service:
         """An admin of one tenant has those verbs of the home that can be kept to a tenant; there it is theirs."""
         if caller.home:
             return
-        if not any(field.name == "tenant" for field in verb.fields):
+        if not any(one.name == "tenant" for one in verb.fields):
             raise Refusal("Forbidden", 403, "This is of the whole home; it needs a key of every tenant (*).")
         if given.setdefault("tenant", caller.tenant) != caller.tenant:
             raise Refusal("Forbidden", 403, "This key is for another tenant.")
@@ -115,15 +116,20 @@ class Service:
 
     def _given(self, verb: Verb, asked: Asked) -> dict[str, Any]:
         if asked.method == "GET":
-            return parse(verb.fields, _from_query(verb.fields, asked.query))
+            return parse(verb.fields, from_query(verb.fields, asked.query))
         if asked.query:
             raise InvalidField("The arguments of a POST are its body, a JSON object, not its query.")
         kind = asked.headers.get("content-type", "").partition(";")[0].strip().lower()
         if not asked.body and not kind:
-            return parse(verb.fields, {})
+            return parse(verb.fields, asked.named)
         if kind != "application/json":
             raise Refusal("UnsupportedMediaType", 415, "The body must be JSON: Content-Type: application/json.")
-        return parse(verb.fields, _json(asked.body))
+        given = _json(asked.body)
+        if asked.named and isinstance(given, dict):
+            if both := sorted(asked.named.keys() & given.keys()):
+                raise InvalidField(f"{both[0]} stands in the path; leave it out of the body.")
+            given = {**given, **asked.named}
+        return parse(verb.fields, given)
 
     def _carried_out(self, verb: Verb, caller: Caller, asked: Asked, given: dict[str, Any]) -> Answer:
         agent = None
@@ -132,7 +138,7 @@ class Service:
             if team is not None and not caller.may("write"):
                 raise Refusal("Forbidden", 403, "Joining a team needs the right write.")
             agent = self.memory.agent(asked.agent, caller.tenant, None if team is None else unquote(team))
-        limit = given.get("limit", next((field.default for field in verb.fields if field.name == "limit"), None))
+        limit = given.get("limit", next((one.default for one in verb.fields if one.name == "limit"), None))
         value = verb.run(self.memory, agent, given)
         headers = {}
         if is_paged(verb):
@@ -174,7 +180,7 @@ class Service:
 
 def is_paged(verb: Verb) -> bool:
     """Whether it answers with a page of many."""
-    return bool(verb.part) and {"limit", "after"} <= {field.name for field in verb.fields}
+    return bool(verb.part) and {"limit", "after"} <= {one.name for one in verb.fields}
 
 
 def _next(asked: Asked, after: str) -> str:
@@ -182,22 +188,20 @@ def _next(asked: Asked, after: str) -> str:
     return f"{asked.path}?{urlencode([*query, ('after', after)], quote_via=quote)}"
 
 
-def _from_query(fields: Sequence[Field], query: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def from_query(fields: Sequence[Field], query: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """The arguments that a query string stands for. Raises InvalidField."""
-    known = {field.name: field for field in fields}
+    known = {one.name: one for one in fields}
     given: dict[str, Any] = {}
     for name, text in query:
-        field = known.get(name)
-        if field is not None and field.many:
+        one = known.get(name)
+        if one is not None and one.many:
             given.setdefault(name, []).append(text)
         elif name in given:
             raise InvalidField(f"{name} is given twice.")
-        elif field is None:
+        elif one is None or one.type == "time":  # parse() says what there is, and reads the time
             given[name] = text
-        elif field.type == "flag":
-            given[name] = _TRUTHS.get(text, text)
         else:
-            given[name] = field.from_text(text) if field.type != "time" else text
+            given[name] = _TRUTHS.get(text, text) if one.type == "flag" else one.from_text(text)
     return given
 
 
