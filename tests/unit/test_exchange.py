@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from engrain.agent import Agent
-from engrain.errors import InvalidField, InvalidInput, StoreError
+from engrain.errors import InvalidField, InvalidInput, QuotaExceeded, StoreError
 from engrain.exchange.files import LINE
 from engrain.exchange.formats import told_by
 from engrain.model.exchange import Imported
@@ -282,6 +282,22 @@ def test_what_was_archived_moves_and_is_restored_there(make_place: Made) -> None
     assert not agent.archived()
     assert not agent.transitions()
     assert there.doctor().ok
+
+
+def test_a_quota_holds_for_what_comes_in(place: Place) -> None:
+    memory = place.open(quota_agent_items=3)
+    agent = memory.agent("a")
+    rows = [{"id": f"r{n}", "content": f"row number {n}", "told_at": EARLIER} for n in range(5)]
+    with pytest.raises(QuotaExceeded, match="quota_agent_items"):
+        brought(agent, *rows)
+    assert agent.count() == 0
+    assert brought(agent, *rows[:3]).imported == 3
+    assert brought(agent, {**rows[0], "content": "another row"}, on_conflict="overwrite").overwritten == 1
+    assert brought(agent, {**rows[4], "state": "superseded"}).imported == 1
+    with pytest.raises(QuotaExceeded):
+        agent.remember("one more of them")
+    assert agent.forget(rows[0]["id"])
+    assert brought(agent, rows[3]).imported == 1
 
 
 # -- the formats of others --------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engrain.errors import InvalidInput
 from engrain.exchange.files import Found
@@ -22,6 +22,9 @@ from engrain.store.changes import SHARED, agent_scope, bump, put_passages
 from engrain.store.port import Store, Transaction
 from engrain.store.rows import to_json
 from engrain.world import World
+
+if TYPE_CHECKING:
+    from engrain.intake.quota import Used
 
 CHUNK, BYTES = 200, 1 << 20  # items and bytes of content in one transaction
 TOLD_ROWS = 20  # of those that are refused
@@ -51,7 +54,8 @@ class Import:
         partial: bool,
         progress: Callable[[int, int], Any] | None,
     ) -> Imported:
-        """Raises InvalidInput, and stores nothing, when a row is refused and ``partial`` is false."""
+        """Raises InvalidInput, and stores nothing, when a row is refused and ``partial`` is false; QuotaExceeded where
+        a quota is reached: the chunks before stay."""
         refused, good = 0, 0
         bad: list[BadRow] = []
         for where, raw in rows():
@@ -127,10 +131,21 @@ class Import:
             if touched:
                 tx.read("memory_lock", {**self._base, "ids": touched})
             shared = bump(tx, self._scope.tenant, SHARED) if plan.shares else None
+            used = self._admitted(tx, plan, seq)
             self._write(tx, plan, passages, {**self._base, "seq": seq, "shared_seq": shared})
+        if self._writer.quota and used:
+            self._writer.quota.keep(self._scope, used)
         self._done.update(plan.done)
         self._ids |= plan.renamed
         self._moved |= plan.moved
+
+    def _admitted(self, tx: Transaction, plan: _Plan, seq: int) -> Used | None:
+        if self._writer.quota is None:
+            return None
+        now = self._world.now()
+        rows = [row for row in (*plan.changed.values(), *plan.new.values()) if row["state"] == "active"]
+        rows = [row for row in rows if (row["expires_at"] or now + 1) > now]
+        return self._writer.quota.admit(tx, self._scope, (seq, now), rows, [*{*plan.changed, *plan.replaced}])
 
     def _known(self, tx: Transaction, chunk: list[Columns]) -> list[Columns]:
         ids = [row["id"] for row in chunk if row["id"] is not None]
