@@ -114,6 +114,20 @@ def test_the_same_thing_is_not_there_twice(agent: Agent, policy: str) -> None:
     assert brought(agent, {"content": "the same", "session": "t"}).imported == 1
 
 
+@pytest.mark.parametrize("policy", ["keep-newer", "overwrite", "merge"])
+def test_a_newer_export_brings_what_replaced_an_item(agent: Agent, policy: str) -> None:
+    agent.remember("one", key="k")
+    export = b"".join(agent.export_data())
+    agent._memory.world.advance(days=1)  # type: ignore[attr-defined]
+    agent.remember("two", key="k")
+    newer = b"".join(agent.export_data())
+    agent.forget(everything=True)
+    agent.import_data([export])
+    agent.import_data([newer], on_conflict=policy)
+    assert [item.content for item in agent.history("context", "k")] == ["two", "one"]
+    assert b"".join(agent.export_data()) == newer
+
+
 def test_a_key_whose_holder_has_expired_is_free(agent: Agent) -> None:
     agent.remember("old", key="k", expires_in="1d")
     agent._memory.world.advance(days=2)  # type: ignore[attr-defined]

@@ -198,7 +198,7 @@ class _Plan:
     """What is to become of the rows of a chunk, given the own items that they may meet."""
 
     def __init__(self, known: list[Columns], policy: str, now: int, own: Collection[str]) -> None:
-        self._policy, self._now = policy, now
+        self._policy, self._now, self._own = policy, now, own
         self._by_id = {row["id"]: row for row in known}
         active = [row for row in known if row["state"] == "active"]
         self._holders = {(row["kind"], row["key"]): row for row in active if row["key"] is not None}
@@ -228,14 +228,19 @@ class _Plan:
             self._put(row, holder, "imported")
             return
         newer = row["updated_at"] > target["updated_at"]
-        stays = self._policy == "skip" or (self._policy == "keep-newer" and not newer)
-        stays = stays or all(row[name] == target[name] for name in (_SAME if elsewhere else _SAID))
-        stays = stays or (mine is not None and holder not in (None, mine) and not self._gives_way(holder, row))
+        other = target is holder and mine is None  # who holds the key is another item ...
+        joins = self._policy == "merge" and not (other and target["id"] in self._own)  # ... and perhaps itself a row
+        same = all(row[name] == target[name] for name in (_SAME if elsewhere else _SAID))
+        if joins and not newer and not same:
+            self._change(_merged(row, target), target, None, "merged")
+            return
+        stays = self._policy == "skip" or (self._policy in ("keep-newer", "merge") and not newer)
+        stays = stays or same or (mine is not None and holder not in (None, mine) and not self._gives_way(holder, row))
         if stays:
             self.done["skipped"] += 1
-        elif self._policy == "merge":
-            self._change(_merged(target, row) if newer else _merged(row, target), target, holder, "merged")
-        elif target is holder and mine is None and _identity(target) != _identity(row):
+        elif joins:
+            self._change(_merged(target, row), target, holder, "merged")
+        elif other and _identity(target) != _identity(row):
             self.moved.pop(row["id"], None)
             self._put(row, holder, "overwritten")
         else:
@@ -297,7 +302,6 @@ def _merged(older: Columns, newer: Columns) -> Columns:
     ends = [older["expires_at"], newer["expires_at"]]
     found["expires_at"] = None if None in ends else max(ends)
     found["created_at"] = min(older["created_at"], newer["created_at"])
-    found["key"] = newer["key"] if newer["key"] is not None else older["key"]
     found["echoes"] = [*older.get("echoes", ()), *newer.get("echoes", ())]
     return found
 
