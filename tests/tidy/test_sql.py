@@ -88,12 +88,12 @@ NOT_AS_REMEMBERED = {
     "daily figures: the kind of what was archived, and the bytes and uses of all that is kept": (
         "metric_measure transition_kinds"
     ),
+    "what leaves, comes back or is all forgotten is everything": (
+        "exchange_all exchange_changes exchange_count exchange_known erase_ids"
+    ),
     "counts, examinations and rebuilding of a home": (
         "stale_count active_count owner_list stale_batch stat_memories stat_passages orphan_passages unindexed_memories "
         "rebuild_batch service_states"
-    ),
-    "an export takes everything with it, an import knows everything, and so does forgetting everything": (
-        "exchange_all exchange_changes exchange_count exchange_known erase_ids"
     ),
 }
 
