@@ -59,7 +59,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ),
         ("{item} --no-pinned --clear tags --clear session", {"pinned": False, "tags": [], "session": None}),
     ],
-    "forget": [("{item}", {"forgotten": 1})],
+    "forget": [("{item}", {"forgotten": 1}), ("--everything --yes", {"forgotten": 1})],
     "forget-where": [("--kind fact --tag build --before 2027-01-01", {"forgotten": 1})],
     "helpful": [("{item} --no-helpful", {"id": "{item}"})],
     "applied": [("{item}", {"id": "{item}"})],
@@ -103,6 +103,8 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "kv has": [("port --namespace ports", {"there": True})],
     "kv search": [("po --limit 1 --namespace ports", {"found.port": 8080})],
     "kv delete": [("port --namespace ports", {"deleted": True})],
+    "export": [("{home}/mem.out --format jsonl", {"path": "{home}/mem.out", "active": 1, "superseded": 1})],
+    "import": [("{home}/rows.txt --format jsonl --on-conflict merge --partial", {"imported": 1, "refused": 1})],
     "stats": [("", {"memories.active": 1, "decisions.total": 2, "experiences.total": 1})],
     "agents": [("", {"agents.0.name": "builder", "agents.0.tenant": "lab", "agents.0.team": "ops"})],
     "doctor": [("--canary", {"ok": True})],
@@ -117,7 +119,10 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "pause": [("decay", {"roles.0.state": "on", "roles.1.state": "paused"}), ("", {"roles.6.state": "paused"})],
     "resume": [("decay", {"roles.1.state": "on"})],
     "lifecycle": [("--off", {"on": False}), ("", {"on": False}), ("--on", {"on": True})],
-    "metrics": [("--days 7", {"measured": None, "totals.memories": 1, "agents.0.agent": "builder"})],
+    "metrics": [
+        ("--days 7", {"measured": None, "totals.memories": 1, "agents.0.agent": "builder"}),
+        ("--tenant lab --agent nobody", {"agents": [], "totals.memories": 0}),
+    ],
     "report": [("--html", {"period": "no day is over yet"}), ("", {})],
     "alerts": [("--settled", {"alerts": []})],
 }  # fmt: skip
@@ -140,6 +145,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         decision, other = (agent.advise("build", state={"size": 1}, options=["fast", "safe"]) for _ in range(2))
         agent.observe(other, Outcome(success=True, evidence="executed"), action="fast")
         agent.kv("ports").set("port", 8080)
+    (home / "rows.txt").write_text(ROWS[: ROWS.index("\n")] + "\n{}\n")
     return {"item": item.id, "decision": decision.decision_id, "home": str(home)}
 
 
@@ -185,7 +191,7 @@ def test_a_verb_has_a_screen_that_fits_eighty_columns(
     assert said.err == ""
     assert said.out.strip()
     assert "\x1b" not in said.out, "colours where nobody sees them"
-    free = verb in ("context", "backup", "stats", "report")  # text of the user's own, paths, a page
+    free = verb in ("context", "backup", "export", "stats", "report")  # text of the user's own, paths, a page
     assert free or max(len(row) for row in said.out.splitlines()) <= 80
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +76,15 @@ def test_an_import_that_was_killed_is_simply_run_again(make_place: Callable[...,
     assert came.imported + came.skipped == 1500
     assert exported(agent) == exported(clean.open().agent("a"))
     assert len(agent.recall("the current value number 1497 is stored")) == 10
+
+
+def test_two_processes_that_import_the_same_double_nothing(place: Place, tmp_path: Path) -> None:
+    path = write(tmp_path / "mem.jsonl", [*rows(300), *({"content": f"without an id {n}"} for n in range(300))])
+    place.open().close()
+    both = [children.spawn(IMPORT, {"place": place.arguments, "file": str(path)}) for _ in range(2)]
+    assert [children.said(one)[-1] for one in both] == [600, 600]
+    found = exported(place.open().agent("a"))
+    assert len(found) == len({row["content"] for row in found}) == 600
 
 
 class Broken(Exception):
@@ -218,7 +231,7 @@ def found_in(place: Place, mark: str) -> list[str]:
             tables = server.execute("select tablename from pg_tables where schemaname = current_schema()").fetchall()
             for (table,) in tables:
                 asked = f"select count(*) from {table} t where lower(t::text) like '%{mark.lower()}%'"
-                found += [table] * server.execute(asked).fetchone()[0]  # type: ignore[arg-type, index]
+                found += [table] * server.execute(asked).fetchone()[0]  # type: ignore[index]
     return found
 
 
@@ -238,7 +251,8 @@ def test_forget_everything_leaves_no_byte(place: Place) -> None:
     assert agent.forget(everything=True)
     assert agent.count() == 0
     assert not any(MARK in hit.item.content for hit in agent.recall(f"{MARK} told", min_score=0.0))
-    assert agent.experiences() == agent.q_values() == []
+    assert not agent.experiences()
+    assert not agent.q_values()
     assert agent.kv(MARK).search() == {}
     assert not any(MARK in hit.item.content for hit in watching.recall(f"{MARK} second", min_score=0.0))
     assert other.agent("a").advise("task", state={"x": 1.0}).action != MARK
@@ -260,7 +274,7 @@ def _reply(place: Place, mark: str) -> None:
     if place.url:
         with psycopg.connect(place.url) as server:
             server.execute("select set_config('engrain.tenant', 'default', true)")
-            server.execute(values)  # type: ignore[arg-type]
+            server.execute(values)
         return
     with sqlite3.connect(place.home / "engrain.db") as file:
         file.execute(values)
@@ -274,7 +288,7 @@ def test_forgetting_everything_that_was_broken_off_is_run_again(place: Place) ->
         with pytest.raises(Broken), faulty(agent, fault):
             agent.forget(everything=True)
         agent.forget(everything=True)
-        assert exported(agent) == agent.experiences() == agent.q_values() == []
+        assert not any((exported(agent), agent.experiences(), agent.q_values()))
     place.close()
     assert found_in(place, MARK) == []
 
@@ -292,6 +306,25 @@ def _cli(place: Place, *words: str, stdin: str = "") -> tuple[int, str, str]:
     where = ["--home", str(place.home), "--agent", "a"]
     ((code_, out, err),) = children.run(code, {"words": [*words, *where], "stdin": stdin})
     return code_, out, err
+
+
+def test_a_terminal_is_asked_first(tmp_path: Path) -> None:
+    place = Place(tmp_path / "home")
+    with place.open() as memory:
+        memory.agent("a").remember("the build needs node 20")
+    command = [sys.executable, "-m", "engrain", "forget", "--everything", "--home", str(place.home), "--agent", "a"]
+    for typed, code, left in ((b"no\n", 1, 1), (b"a\n", 0, 0)):
+        ours, theirs = pty.openpty()
+        done = subprocess.Popen(
+            command, cwd=children.ROOT, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        os.write(ours, typed)
+        _, err = done.communicate(timeout=30)
+        for end in (ours, theirs):
+            os.close(end)
+        assert (done.returncode, b"agent a of tenant default" in err) == (code, True)
+        with place.open() as memory:
+            assert memory.agent("a").count() == left
 
 
 def test_the_command_line_exports_imports_and_forgets(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,46 @@ def test_names_are_unique_and_scopes_are_known() -> None:
     assert sorted(names) == sorted(set(names))
     assert {name for name, engine in names if engine} <= {name for name, engine in names if not engine}
     assert {one.scope for one in found} <= {"agent", "tenant", "admin"}
+
+
+# Statements that read memories, and need not ask whether an item is archived or has expired.
+NOT_AS_REMEMBERED = {
+    "the archive, and what sweeps look for": (
+        "life_read life_lock life_expired life_pending life_useful life_fading life_replaced archived_get archived_list "
+        "archived_old memory_rival memory_current"
+    ),
+    "active items by their state, whose end the reader knows": "segment_changes segment_shared_changes segment_ids "
+    "segment_shared_ids memory_get_many",
+    "one's own item, to change or forget it, whatever its state": (
+        "memory_own memory_chain memory_lock memory_sweepable memory_seqs memory_weigh knowledge_insert"
+    ),
+    "signals of use go to whatever is there": "signal_lock signal_add",
+    "older versions, which do not expire": "memory_history",
+    "everything of an agent leaves, comes back or goes, whatever its state": (
+        "exchange_known exchange_all exchange_changes exchange_count erase_ids"
+    ),
+    "counts of the service, by state": "service_states",
+    "daily figures: the kind of what was archived, and the bytes and uses of all that is kept": (
+        "metric_measure transition_kinds"
+    ),
+    "counts, examinations and rebuilding of a home": (
+        "stale_count active_count owner_list stale_batch stat_memories stat_passages orphan_passages unindexed_memories "
+        "rebuild_batch"
+    ),
+}
+
+
+def test_whatever_reads_memories_leaves_out_what_is_archived_or_expired() -> None:
+    """Reading goes through the view, which has no archived items, and asks ``until > :now``; the others are listed
+    above with their reason, and whoever is not needed there any more goes."""
+    listed = {name for names in NOT_AS_REMEMBERED.values() for name in names.split()}
+    found = {}
+    for one in (one for path in STATEMENTS for one in sql.statements(path)):
+        read = re.search(r"\b(from|join|using) memories\b", one.text) and not one.text.startswith("delete")
+        seen = re.search(r"\b(from|join) remembered\b", one.text)
+        if read or (seen and not re.search(r"\b(\w+\.)?until > :now\b", one.text)):
+            found[one.name] = one.text
+    assert set(found) == listed
 
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD)

@@ -396,6 +396,8 @@ def test_notes(agent: Agent, tmp_path: Path) -> None:
         ("x.json", '[{"content": "x"}]', "json"),
         ("x.jsonl", '{"engrain": {"version": 1}}\n', "jsonl"),
         ("x.jsonl", '{"content": "x"}', "jsonl"),
+        ("x.jsonl", '{"content": "x and no end', "jsonl"),
+        ("x.jsonl", '{"sessionId": "s", "message": "no end', "claude-code"),
         ("x.jsonl", '{"type": "user", "message": {}}', "claude-code"),
         ("memory.json", '{"type":"entity","name":"x"}\n', "mcp-memory"),
         ("x.json", '{\n  "results": [\n {\n "id": "1",\n "memory": "x"', "mem0"),

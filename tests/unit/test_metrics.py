@@ -153,8 +153,10 @@ def test_a_day_whose_measuring_was_cut_off_is_not_measured_until_it_is_done(
     assert len(memory.store.read("metric_agents", {"day": "2026-01-01", "tenant": None, "agent": None})) == 2
     assert memory.metrics()["measured"] is None
     assert memory.metrics()["totals"]["memories"] == 3, "as it is now"
+    memory.agent("ann").remember("told before it was measured again")
     assert [run.state for run in memory.tick(["metrics"])] == ["done"]
-    assert memory.metrics()["totals"]["memories"] == 3
+    assert memory.metrics()["totals"]["memories"] == 3, "what was measured stays, and the totals are the sum of it"
+    assert memory.metrics()["series"][-1]["memories"] == 3
     assert memory.metrics()["measured"] == "2026-01-01"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,8 +61,8 @@ class Diary:
 
 
 @pytest.fixture
-def diary(place: Place) -> Iterator[Diary]:
-    yield Diary(place)
+def diary(place: Place) -> Diary:
+    return Diary(place)
 
 
 def states(runs: list[Run]) -> list[tuple[str, str]]:

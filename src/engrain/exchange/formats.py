@@ -51,6 +51,8 @@ def rows_of(path: Path, format_: str | None) -> Callable[[], Iterator[Found]]:
             if format_ == "markdown":
                 return partial(from_notes, path)
             return partial(from_folder, path, ".csv" if format_ == "csv" else _suffix(format_), READERS[format_])
+        if path.exists() and not path.is_file():
+            raise InvalidField(f"{path} is neither a file nor a folder.")  # it could be read only once
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError as error:
@@ -88,6 +90,8 @@ def told_by(name: str, head: bytes) -> str:
     except (ValueError, RecursionError):  # a document of several lines
         first = None
         text = head.decode(errors="replace")
+        if name.lower().endswith(".jsonl"):  # its first line is longer than what was looked at
+            return "claude-code" if '"sessionId"' in text else "jsonl"
         for mark, found in (('"engrain"', "json"), ('"memory"', "mem0"), ('"content"', "json")):
             if mark in text:
                 return found

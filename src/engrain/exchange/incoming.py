@@ -76,8 +76,9 @@ class Import:
         if isinstance(raw, InvalidInput):
             raise raw
         draft, others = columns(raw, self._kinds, self._now)
-        for name in (others["archived_reason"], *(session for _, session in others["echoes"])):
-            self._writer.clean(Draft("-", session=name))  # refuses a secret
+        for words in (others["archived_reason"], *(session for _, session in others["echoes"])):
+            if words is not None:
+                self._writer.clean(Draft("-", session=words))  # refuses a secret
         cleaned, rules = self._writer.clean(draft)
         return complete(cleaned, others, rules, fingerprint(cleaned.content))
 

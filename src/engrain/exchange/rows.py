@@ -29,35 +29,31 @@ FIELDS = ("id", "state", *TOLD, *TIMES, *COUNTS, "superseded_by", "archived_reas
 """Every field of a row, in the order of a table's columns. ``weighed`` is the importance at ``weighed_at``, from which
 it fades on; ``echoes`` are the times and sessions in which the item was told again although it had just been shown."""
 
-_JSON = ("tags", "metadata", "redacted", "echoes")
-_EMPTY = {"tags": "[]", "metadata": "{}", "redacted": "[]", "echoes": "[]"}
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
 def written(row: Row, echoes: Collection[Row] = ()) -> dict[str, Any]:
     """The fields of a stored row; what is empty is left out."""
     found: dict[str, Any] = {}
-    for name in FIELDS:
-        if name == "echoes":
-            value: Any = [{"at": _iso(one["at"]), "session": one["session"]} for one in echoes]
-        else:
-            value = row[name]
-        if value is None or value == _EMPTY.get(name) or value == [] or (name in COUNTS and not value):
-            continue
-        if name in TIMES:
-            value = _iso(value)
-        elif name in _JSON and name != "echoes":
-            value = json.loads(value)
-        elif name == "pinned":
-            if not value:
-                continue
-            value = True
-        found[name] = value
+    for name, told in _TOLD_AS:
+        value = row[name]
+        if value is not None and (told is None or (value := told(value)) is not None):
+            found[name] = value
+    if echoes:
+        found["echoes"] = [{"at": _iso(one["at"]), "session": one["session"]} for one in echoes]
     return found
 
 
 def _iso(micros: int) -> str:
     return from_micros(micros).isoformat()
+
+
+def _unless_empty(text: str) -> Any:
+    return json.loads(text) if len(text) > 2 else None  # "[]" or "{}"
+
+
+def _unless_zero(count: int) -> int | None:
+    return count or None
 
 
 def columns(raw: Any, kinds: Collection[str], now: int) -> tuple[validate.Draft, Columns]:
@@ -69,8 +65,8 @@ def columns(raw: Any, kinds: Collection[str], now: int) -> tuple[validate.Draft,
     if unknown := next((name for name in given if name not in _FIELDS), None):
         raise InvalidField(f"There is no field {validate.shown(unknown)}; the fields are {', '.join(FIELDS)}.")
     draft = validate.draft({name: given[name] for name in ("content", *TOLD) if name in given}, kinds)
-    found: Columns = {name: _moment(name, given.get(name)) for name in TIMES}
-    found |= {name: validate.whole(name, given.get(name, 0), 0, 1 << 62) for name in COUNTS}
+    found: Columns = {name: _moment(name, given[name]) if name in given else None for name in TIMES}
+    found |= {name: validate.whole(name, given[name], 0, 1 << 62) if name in given else 0 for name in COUNTS}
     for name, check in _CHECKS.items():
         found[name] = check(name, given[name]) if name in given else _MISSING.get(name)
     if found["id"] is None and found["state"] != "active":
@@ -79,6 +75,9 @@ def columns(raw: Any, kinds: Collection[str], now: int) -> tuple[validate.Draft,
     for name in ("created_at", "updated_at"):
         if found[name] is None:
             found[name] = found["told_at"]
+    since = f"{found['state']}_at"  # when it left the active state
+    if since in TIMES and found[since] is None:
+        found[since] = found["updated_at"]
     return draft._replace(occurred_at=found["occurred_at"]), found
 
 
@@ -134,6 +133,13 @@ def _echoes(name: str, value: Any) -> list[tuple[int, str | None]]:
 
 
 _FIELDS = frozenset(FIELDS)
+_WAYS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(TIMES, _iso),
+    **dict.fromkeys(COUNTS, _unless_zero),
+    **dict.fromkeys(("tags", "metadata", "redacted"), _unless_empty),
+    "pinned": lambda flag: True if flag else None,
+}
+_TOLD_AS = tuple((name, _WAYS.get(name)) for name in FIELDS if name != "echoes")
 _MISSING: dict[str, Any] = {"state": "active", "redacted": [], "echoes": []}
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "id": _id,

@@ -60,51 +60,60 @@ class Acts:
     def carry_out(self, tenant: str, decided: Sequence[Decided]) -> list[Act]:
         """Do what was decided, but leave alone what was changed or used since; what was done."""
         with self._store.transaction(tenant) as tx:
-            seqs = {
-                agent: bump(tx, tenant, agent_scope(agent)) for agent in sorted({one.life.agent for one in decided})
-            }
-            now = self._world.now()
-            ids = sorted(one.life.id for one in decided)
-            same = {row[0]: tuple(row[1:]) for row in tx.read("life_lock", {"tenant": tenant, "ids": ids})}
-            due = [one for one in decided if same.get(one.life.id) == one.stamp]
-            seen = any(one.shared and one.decision.act not in _UNSEEN for one in due)
-            shared_seq = bump(tx, tenant, SHARED) if seen else None
-            steps: list[Transition] = []
-            for act in dict.fromkeys(one.decision.act for one in due):
-                mine = [(one.life, one.decision.reason) for one in due if one.decision.act == act]
-                some = [Change(life, reason, seqs[life.agent], shared_seq) for life, reason in mine]
-                steps += _RUNS[act](self, tx, tenant, now, some)
-            log(tx, tenant, now, steps)
+            return self.within(tx, tenant, decided)
+
+    def within(self, tx: Transaction, tenant: str, decided: Sequence[Decided]) -> list[Act]:
+        """The same inside a transaction."""
+        seqs = {agent: bump(tx, tenant, agent_scope(agent)) for agent in sorted({one.life.agent for one in decided})}
+        now = self._world.now()
+        ids = sorted(one.life.id for one in decided)
+        same = {row[0]: tuple(row[1:]) for row in tx.read("life_lock", {"tenant": tenant, "ids": ids})}
+        due = [one for one in decided if same.get(one.life.id) == one.stamp]
+        seen = any(one.shared and one.decision.act not in _UNSEEN for one in due)
+        shared_seq = bump(tx, tenant, SHARED) if seen else None
+        steps: list[Transition] = []
+        for act in dict.fromkeys(one.decision.act for one in due):
+            mine = [(one.life, one.decision.reason) for one in due if one.decision.act == act]
+            some = [Change(life, reason, seqs[life.agent], shared_seq) for life, reason in mine]
+            steps += _RUNS[act](self, tx, tenant, now, some)
+        log(tx, tenant, now, steps)
         return [one.decision.act for one in due]
 
     def _moved(
-        self, one: Change, event: str, new: str, before: Mapping[str, Any] | None = None, **after: Any
+        self,
+        one: Change,
+        event: str,
+        new: str,
+        old: str = "",
+        before: Mapping[str, Any] = {},
+        **after: Any,
     ) -> Transition:
-        life = one.life
-        return Transition(life.id, life.agent, event, life.state, new, one.reason, self._actor, before or {}, after)
+        id_, agent, state = one.life.id, one.life.agent, old or one.life.state
+        return Transition(id_, agent, event, state, new, one.reason, self._actor, before, after)
 
     def _pend(self, tx: Transaction, tenant: str, now: int, some: Sequence[Change]) -> list[Transition]:
         tx.run_many("signal_pending", [(tenant, one.life.id, now) for one in some])
         steps = []
         for one in some:
             before, after = (round(value, 4) for value in (one.life.importance, one.life.importance_at(now)))
-            steps.append(self._moved(one, "memory:decayed", "pending_decay", {"importance": before}, importance=after))
+            steps.append(
+                self._moved(one, "memory:decayed", "pending_decay", before={"importance": before}, importance=after)
+            )
         return steps
 
     def _spare(self, tx: Transaction, tenant: str, now: int, some: Sequence[Change]) -> list[Transition]:
         tx.run_many("signal_pending", [(tenant, one.life.id, None) for one in some])
         return [self._moved(one, "memory:revived", "active") for one in some]
 
-    def _put(self, tx: Transaction, tenant: str, now: int, some: Sequence[Change]) -> list[Transition]:
+    def _put(self, tx: Transaction, tenant: str, now: int, some: Sequence[Change], old: str = "") -> list[Transition]:
         tx.run_many("signal_pending", [(tenant, one.life.id, None) for one in some if one.life.pending_at is not None])
         rows = [(one.life.id, one.life.agent, one.reason, one.seq, one.shared_seq) for one in some]
         self._archive.put(tx, tenant, rows, now)
-        return [self._moved(one, "memory:archived", "archived") for one in some]
+        return [self._moved(one, "memory:archived", "archived", old) for one in some]
 
     def _expire(self, tx: Transaction, tenant: str, now: int, some: Sequence[Change]) -> list[Transition]:
         steps = [self._moved(one, "memory:expired", "expired") for one in some]
-        gone = [one._replace(life=one.life._replace(state="expired")) for one in some]
-        return [*steps, *self._put(tx, tenant, now, gone)]
+        return [*steps, *self._put(tx, tenant, now, some, "expired")]
 
     def _promote(self, tx: Transaction, tenant: str, now: int, some: Sequence[Change]) -> list[Transition]:
         steps = []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 WIDTH, HEIGHT = 560, 120
-LEFT, BOTTOM, TOP = 52, 18, 8  # room for the scale, the days, and the highest bar
+LEFT, RIGHT, BOTTOM, TOP = 52, 12, 18, 8  # room for the scale, the days, and the highest bar
 
 
 def short(number: float) -> str:
@@ -22,11 +22,11 @@ def bars(title: str, days: Sequence[str], parts: Sequence[tuple[str, Sequence[fl
     no bar. Each part is told with its class ``s0``, ``s1``, … of the page's style."""
     sums = [sum(values[i] or 0 for _, values in parts) for i in range(len(days))]
     top = max((*sums, 1))
-    step = (WIDTH - LEFT) / max(len(days), 1)
+    step = (WIDTH - RIGHT - LEFT) / max(len(days), 1)
     floor = HEIGHT - BOTTOM
     drawn = [
-        f'<line class="axis" x1="{LEFT}" x2="{WIDTH}" y1="{floor}" y2="{floor}"/>',
-        f'<line class="grid" x1="{LEFT}" x2="{WIDTH}" y1="{TOP}" y2="{TOP}"/>',
+        f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor}" y2="{floor}"/>',
+        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{TOP}" y2="{TOP}"/>',
         f'<text x="{LEFT - 6}" y="{TOP + 4}" text-anchor="end">{short(top)}</text>',
         f'<text x="{LEFT - 6}" y="{floor}" text-anchor="end">0</text>',
     ]

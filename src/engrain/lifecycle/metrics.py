@@ -6,6 +6,8 @@ what there was at the end of a day is known only when somebody looked then. Such
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -42,9 +44,10 @@ def measure(store: Store, world: World, *, most: int, dry: bool, stop: Callable[
         return {"day": name, "measured": "before"}
     flows = _flows(store, day)
     before = _last_measured(store, name)
-    totals: dict[str, Any] = {"weight": 0.0, **dict.fromkeys(COUNTS, 0)}
+    totals: Counter[str] = Counter()
     rows: list[dict[str, Any]] = []
     large: dict[str, str] = {}
+    longest = 0.0
     agents = [(row["tenant"], row["name"]) for row in store.read("agent_names")]
     for tenant, agent in agents:
         if stop():
@@ -55,24 +58,34 @@ def measure(store: Store, world: World, *, most: int, dry: bool, stop: Callable[
             large[f"{tenant}/{agent}"] = f"has {held:,} memories, more than {most:,}"
         for one in mine:
             rows.append({"tenant": tenant, "agent": agent, "day": name, "made_at": now, **one})
-            totals["weight"] += one["memories"] * (one["importance"] or 0.0)
-            totals.update({key: totals[key] + one[key] for key in COUNTS})
+            totals.update({key: one[key] for key in COUNTS})
         if len(rows) >= BATCH and not dry:
-            with store.transaction(HOME) as tx:
-                tx.run_many("metric_put", rows)
+            longest = max(longest, _put(store, rows))
             rows = []
-    counts = {key: totals[key] for key in COUNTS}
-    if not dry:
-        mean = totals["weight"] / counts["memories"] if counts["memories"] else None
-        whole = {"tenant": HOME, "agent": HOME, "kind": HOME, "day": name, "made_at": now, "importance": mean, **counts}
-        with store.transaction(HOME) as tx:
-            tx.run_many("metric_put", [*rows, whole])
-            over = [one.subject for one in alerts(store, now) if one.name == GROWTH and one.subject not in large]
-            settle_alerts(tx, world, GROWTH, over)
-            raise_alerts(tx, world, GROWTH, large)
-        while store.write([("metric_trim", {"before": day_name(day - KEPT)})])[0]:
-            pass
-    return {"day": name, "agents": len(agents), "large": len(large), **counts}
+    found = {"day": name, "agents": len(agents), "large": len(large), **totals}
+    if dry:
+        return found
+    longest = max(longest, _put(store, rows))
+    sums = _by_day(store, day, {"tenant": None, "agent": None}).get(
+        name, {**dict.fromkeys(COUNTS, 0), "importance": None}
+    )
+    with store.transaction(HOME) as tx:
+        whole = {"tenant": HOME, "agent": HOME, "kind": HOME, "made_at": now, **sums, "day": name}
+        tx.run_many("metric_put", [whole])
+        over = [one.subject for one in alerts(store, now) if one.name == GROWTH and one.subject not in large]
+        settle_alerts(tx, world, GROWTH, over)
+        raise_alerts(tx, world, GROWTH, large)
+    while store.write([("metric_trim", {"before": day_name(day - KEPT)})])[0]:
+        pass
+    return {**found, "held_ms": round(longest * 1000, 1)}
+
+
+def _put(store: Store, rows: list[dict[str, Any]]) -> float:
+    """Keep rows; the seconds for which the write lock was held."""
+    with store.transaction(HOME) as tx:
+        begun = time.perf_counter()
+        tx.run_many("metric_put", rows)
+    return time.perf_counter() - begun
 
 
 def _flows(store: Store, day: int) -> dict[tuple[str, str], dict[str, dict[str, int]]]:

@@ -28,14 +28,15 @@ h1{font-size:1.5rem;margin:0}h2{font-size:1.05rem;margin:2rem 0 .5rem}.dim,small
 .tile b{display:block;font-size:1.4rem;font-variant-numeric:tabular-nums}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .75rem .3rem 0;
 border-bottom:1px solid var(--line);overflow-wrap:anywhere;vertical-align:top}
-th{font-weight:600;color:var(--dim)}.n{text-align:right;font-variant-numeric:tabular-nums}
+th{font-weight:600;color:var(--dim)}.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 svg{width:100%;height:auto}svg text{font-size:11px;fill:var(--dim)}.axis,.grid,.gap{stroke:var(--line)}
 .gap{stroke:var(--dim);stroke-dasharray:2 2}.s0{fill:var(--s0)}.s1{fill:var(--s1)}.s2{fill:var(--s2)}
-.key{margin-right:1rem;color:var(--dim)}.key i{display:inline-block;width:.7em;height:.7em;border-radius:2px;
+.key{margin-right:1rem;white-space:nowrap;color:var(--dim)}
+.key i{display:inline-block;width:.7em;height:.7em;border-radius:2px;
 margin-right:.4em}i.s0{background:var(--s0)}i.s1{background:var(--s1)}i.s2{background:var(--s2)}
 .alert{border-left:4px solid var(--bad);background:var(--card);padding:.5rem .8rem;margin:.5rem 0;
 overflow-wrap:anywhere}
-.bad{color:var(--bad)}.good{color:var(--good)}
+.good{color:var(--good)}
 """
 
 
@@ -110,11 +111,20 @@ class Health:
         days = [one["day"] for one in self.series]
         alerts = "".join(f'<p class="alert">{escape(_alert(one))}</p>' for one in self.alerts)
         tiles = "".join(f'<div class="tile"><small>{name}</small><b>{value}</b></div>' for name, value in self.tiles())
-        flows = [(name, [one[name] for one in self.series]) for name in FLOWS]
+        rest = [max(0, one["archived"] - one["expired"]) for one in self.series]  # the expired are archived as well
+        flows = [
+            ("expired", [one["expired"] for one in self.series]),
+            ("archived otherwise", rest),
+            ("promoted", [one["promoted"] for one in self.series]),
+        ]
         charts = [
             ("Memories", bars("memories by day", days, [("memories", [one["memories"] for one in self.series])]), ""),
             ("Accesses", bars("accesses by day", days, [("accesses", [one["accesses"] for one in self.series])]), ""),
-            ("Expired, archived, promoted", bars("changes of state by day", days, flows), legend(FLOWS)),
+            (
+                "Expired, archived, promoted",
+                bars("changes of state by day", days, flows),
+                legend([name for name, _ in flows]),
+            ),
         ]
         drawn = "".join(f"<h2>{name}</h2>{chart}{told}" for name, chart, told in charts)
         flow = "".join(_row((name, f"{n:,}"), 1) for name, n in self.flow()) or _row(("nothing changed its state",), 9)

@@ -30,7 +30,7 @@ from engrain.lifecycle.rules import (
 from engrain.model.fading import CAP, DAY, FLOOR, FRESH
 from engrain.model.life import Life, Rules
 from engrain.model.scope import Scope
-from engrain.store.port import Store
+from engrain.store.port import Store, Transaction
 from engrain.world import World
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 AIM = 0.01  # seconds that a piece should hold the write lock: below 0.05 even when the disk is slow at times
 GAP = 0.75  # of the time for which it was held it is left to others, so that who polls for it soon finds it free
-LARGEST = 1000  # items in a piece
+LEAST, LARGEST = 50, 1000  # items in a piece
 PAGE = 50_000  # items that are looked for at once
 AGENTS = 200  # agents that are looked for at once
 KEEP_EVENTS, KEEP_REPLIES = 400 * DAY, DAY  # µs that transitions, and replies to repeated requests, are kept
@@ -68,7 +68,7 @@ class _Pace:
 
     budget: float | None
     stop: Callable[[], bool]
-    size: int = 32
+    size: int = 50
     longest: float = 0.0
     began: float = field(default_factory=time.perf_counter)
     free_since: float = field(default_factory=time.perf_counter)
@@ -77,15 +77,16 @@ class _Pace:
     def over(self) -> bool:
         return self.stop() or (self.budget is not None and time.perf_counter() - self.began >= self.budget)
 
-    def hold(self, act: Callable[[], Any]) -> Any:
+    def hold(self, store: Store, tenant: str, act: Callable[[Transaction], Any]) -> Any:
         """Run a transaction after the others had their turn."""
         time.sleep(max(0.0, self.held * GAP - (time.perf_counter() - self.free_since)))
-        began = time.perf_counter()
-        done = act()
+        with store.transaction(tenant) as tx:
+            began = time.perf_counter()
+            done = act(tx)
         self.free_since = time.perf_counter()
         self.held = self.free_since - began
         self.longest = max(self.longest, self.held)
-        self.size = max(1, min(LARGEST, self.size * 2, round(self.size * max(0.5, AIM / max(self.held, 1e-6)))))
+        self.size = max(LEAST, min(LARGEST, self.size * 2, round(self.size * max(0.5, AIM / max(self.held, 1e-6)))))
         return done
 
 
@@ -140,7 +141,7 @@ class _Sweep:
                 decided = self.acts.decided(tenant, sorted(one.id for one in piece), rule)
                 done = [one.decision.act for one in decided]
                 if decided and not self.dry:
-                    done = self.pace.hold(lambda: self.acts.carry_out(tenant, decided))  # noqa: B023
+                    done = self.pace.hold(self.store, tenant, lambda tx: self.acts.within(tx, tenant, decided))  # noqa: B023
                 self.counts.update(_NAMES[act] for act in done)
 
     def everywhere(self, statement: str, **asked: Any) -> Iterator[Due]:
@@ -188,13 +189,9 @@ def decay(sweep: _Sweep) -> None:
 
     for scopes in sweep.agents():
         if not sweep.dry:
-            sweep.pace.hold(lambda: _advance(sweep.store, scopes, now))  # noqa: B023
+            rows = [(now, scope.tenant, scope.agent) for scope in scopes]
+            sweep.pace.hold(sweep.store, "*", lambda tx: tx.run_many("agent_decay", rows))  # noqa: B023
         sweep.do(candidates(scopes), announced)
-
-
-def _advance(store: Store, scopes: list[Scope], now: int) -> None:
-    with store.transaction("*") as tx:
-        tx.run_many("agent_decay", [(now, scope.tenant, scope.agent) for scope in scopes])
 
 
 def archive(sweep: _Sweep) -> None:
@@ -258,7 +255,7 @@ def _trim(sweep: _Sweep, name: str, before: int) -> None:
         at = sweep.store.read(f"{name}_old", {"before": before, "limit": sweep.pace.size})[0]["at"]
         if at is None:
             return
-        sweep.pace.hold(lambda: sweep.store.write([(f"{name}_trim", {"at": at})]))  # noqa: B023
+        sweep.pace.hold(sweep.store, "*", lambda tx: tx.run(f"{name}_trim", {"at": at}))  # noqa: B023
 
 
 SWEEPS: Mapping[str, Callable[[_Sweep], None]] = {

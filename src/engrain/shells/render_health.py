@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from engrain.model.report import counted
 from engrain.shells.plain import printable
 from engrain.shells.screen import age, bar, console, date, hanging, line, table
 
@@ -83,7 +84,9 @@ def _metrics(value: Mapping[str, Any], now: datetime) -> None:
     totals, series = value["totals"], value["series"]
     mean = "" if totals["importance"] is None else f", mean importance {totals['importance']:.2f}"
     when = f"at the end of {value['measured']}" if value["measured"] else "now; no day was measured yet"
-    hanging(2, (f"{totals['memories']:,} memories{mean}, {totals['bytes']:,} bytes of content", "bold"))
+    hanging(
+        2, (f"{counted(totals['memories'], 'memory', 'memories')}{mean}, {totals['bytes']:,} bytes of content", "bold")
+    )
     line((when, "dim"))
     if series:
         console.print()

@@ -92,7 +92,11 @@ ADMIN: tuple[Verb, ...] = (
     Verb(
         "metrics",
         "Daily figures of memories: how many, how important, used, expired, archived, promoted.",
-        (Field("days", "integer", "So many days that are over.", 30),),
+        (
+            Field("days", "integer", "So many days that are over.", 30),
+            Field("tenant", "text", "Only of this tenant.", None),
+            Field("agent", "text", "Only of this agent.", None),
+        ),
         dict[str, Any],
         admin=True,
         reads=True,

@@ -126,12 +126,12 @@ def catalogue(engine: Engine) -> Mapping[str, Statement]:
     found: dict[str, Statement] = {}
     twins: dict[str, Statement] = {}
     files = [_blocks(path.read_text(encoding="utf-8")) for path in sorted((FOLDER / "statements").glob("*.sql"))]
-    parts = {
-        header["part"]: text
-        for blocks in files
-        for header, text in blocks
-        if "part" in header and header.get("engine", engine) == engine
-    }
+    parts: dict[str, str] = {}
+    for header, text in (block for blocks in files for block in blocks):
+        if "part" in header and header.get("engine", engine) == engine:
+            if header["part"] in parts:
+                raise StoreError(f"two parts of statements are called {header['part']}.")
+            parts[header["part"]] = text
     for blocks in files:
         for header, written in blocks:
             if "part" in header:

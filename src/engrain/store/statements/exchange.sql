@@ -12,7 +12,7 @@ m.id, m.kind, m.key, m.content, m.importance, m.tags, m.metadata, m.session, m.r
 select {stored}
 from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
 where m.tenant = :tenant and m.agent = :agent
-  and (m.state, m.created_at, m.id) > (:after_state, cast(:after_at as bigint), :after_id)
+  and (m.state, m.created_at, m.id) > (:after_state, :after_at, :after_id)
 order by m.state, m.created_at, m.id limit :limit;
 
 -- What has changed meanwhile, and so may have been missed.

@@ -15,7 +15,7 @@ m.id, m.agent, m.tenant, m.kind,
 -- scope: tenant
 select {life} from memories m {joined} where m.tenant = :tenant and m.id in (:ids) order by m.id;
 
--- What tells it, and nobody changes the items before the transaction ends; signals of use need not wait.
+-- What tells it, and nobody changes the items before the transaction ends.
 -- name: life_lock
 -- scope: tenant
 select m.id, m.seq, s.pending_at, s.last_used_at
@@ -27,7 +27,7 @@ where m.tenant = :tenant and m.id in (:ids) order by m.id;
 -- engine: postgres
 select m.id, m.seq, s.pending_at, s.last_used_at
 from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
-where m.tenant = :tenant and m.id in (:ids) order by m.id for no key update of m;
+where m.tenant = :tenant and m.id in (:ids) order by m.id for update of m;
 
 -- What sweeps look at: everything that time has made due, in pieces, of all tenants or agent by agent.
 -- name: life_expired
@@ -70,8 +70,7 @@ where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and m.creat
 
 -- name: life_replaced
 select id from memories
-where tenant = :tenant and agent = :agent and state = 'superseded' and created_at <= :before and superseded_at <= :before
-order by id;
+where tenant = :tenant and agent = :agent and state = 'superseded' and created_at <= :before and superseded_at <= :before;
 
 -- Never backwards: what has faded stays so when the clock is put back.
 -- name: agent_decay

@@ -50,13 +50,14 @@ m.id, m.tenant, m.agent, m.kind, m.content, m.created_at, m.told_at, m.updated_a
     case when m.pinned = 0 and {idle} > 7 then {least}(coalesce(m.archived_at, a.decayed_at), a.decayed_at) end
         as last_decay_at
 
+-- Of the content of m.
 -- part: bytes
 -- engine: sqlite
-length(cast(content as blob))
+length(cast(m.content as blob))
 
 -- part: bytes
 -- engine: postgres
-octet_length(content)
+octet_length(m.content)
 
 -- name: memory_insert
 insert into memories (id, tenant, agent, kind, key, content, fingerprint, importance, tags, metadata, session, role,
@@ -165,12 +166,12 @@ where tenant = :tenant and agent = :agent and state = 'active' and until > :now
 -- What agents have, and until when that is so if nothing is written.
 -- name: quota_used
 -- scope: tenant
-select agent, count(*) as items, sum({bytes}) as bytes, min(until) as until from remembered
-where tenant = :tenant and agent in (:agents) and state = 'active' and until > :now group by agent;
+select m.agent, count(*) as items, sum({bytes}) as bytes, min(m.until) as until from remembered m
+where m.tenant = :tenant and m.agent in (:agents) and m.state = 'active' and m.until > :now group by m.agent;
 
 -- name: quota_of
-select count(*) as items, coalesce(sum({bytes}), 0) as bytes from remembered
-where tenant = :tenant and agent = :agent and id in (:ids) and state = 'active' and until > :now;
+select count(*) as items, coalesce(sum({bytes}), 0) as bytes from remembered m
+where m.tenant = :tenant and m.agent = :agent and m.id in (:ids) and m.state = 'active' and m.until > :now;
 
 -- name: quota_agents
 -- scope: tenant

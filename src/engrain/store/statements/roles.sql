@@ -84,14 +84,6 @@ update agents set fades_since = :now, decayed_at = :now where decayed_at is null
 -- scope: admin
 select tenant, name from agents order by tenant, name;
 
--- part: bytes
--- engine: sqlite
-length(cast(m.content as blob))
-
--- part: bytes
--- engine: postgres
-octet_length(m.content)
-
 -- How an agent's memories of each kind are doing: those that are remembered now, the bytes of the content of all that
 -- is kept, and how often what is current or archived was used. The limit, which is none, keeps the inner select apart,
 -- so that numbers are sorted by kind and not the content that they were made of.
