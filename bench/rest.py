@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import sets  # type: ignore[import-not-found]  # beside this file
 
 import engrain
@@ -47,13 +48,14 @@ server.run(sockets=[socket])
 
 
 @contextmanager
-def running(command: list[str], home: Path) -> Iterator[int]:
+def running(command: list[str], home: Path) -> Iterator[tuple[int, psutil.Process]]:
     """A server process; its port."""
     environ = {**os.environ, "ENGRAIN_HOME": str(home)}
     process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True, env=environ)
     try:
         assert process.stdout is not None
-        yield int(json.loads(process.stdout.readline())["url"].rpartition(":")[2])
+        port = int(json.loads(process.stdout.readline())["url"].rpartition(":")[2])
+        yield port, psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait()
@@ -123,9 +125,11 @@ def _body(**given: Any) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--seconds", type=float, default=5.0, help="for each figure")
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--workers", type=int, default=2, help="processes of the service")
+    chosen = parser.parse_args()
+    seconds = chosen.seconds
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
-    print("| asked | clients | p50 ms | p99 ms | requests/s |\n| --- | --- | --- | --- | --- |")
+    print("| asked | clients | p50 ms | p99 ms | requests/s | server's CPU ms |\n| --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         recalls, gets = fill(home)
@@ -135,19 +139,35 @@ def main() -> None:
             "get": lambda n: gets[n % len(gets)],
             "remember": lambda n: ("/v1/agents/writer/remember", _body(content=f"note {told + n} about the release")),
         }
-        with running(["-m", "engrain", "serve", "--port", "0"], home) as port:
+        with running(["-m", "engrain", "serve", "--port", "0", "--workers", str(chosen.workers)], home) as (
+            port,
+            server,
+        ):
             for ask in asked.values():  # what is loaded at first use
                 asyncio.run(measure(port, 4, 2.0, ask))
             for name, ask in asked.items():
-                show(name, port, seconds, ask)
-        with running(["-c", BARE], home) as port:
-            show("the bare framework, a constant", port, seconds, lambda n: ("/constant", recalls[n % len(recalls)][1]))
+                show(name, port, server, seconds, ask)
+        with running(["-c", BARE], home) as (port, server):
+            show(
+                "the bare framework, a constant",
+                port,
+                server,
+                seconds,
+                lambda n: ("/constant", recalls[n % len(recalls)][1]),
+            )
 
 
-def show(name: str, port: int, seconds: float, ask: Callable[[int], tuple[str, bytes]]) -> None:
+def show(name: str, port: int, server: psutil.Process, seconds: float, ask: Callable[[int], tuple[str, bytes]]) -> None:
     for clients in (1, 16):
+        before = spent(server)
         p50, p99, rate = asyncio.run(measure(port, clients, seconds, ask))
-        print(f"| {name} | {clients} | {p50:.2f} | {p99:.2f} | {rate:,.0f} |", flush=True)
+        each = (spent(server) - before) / (rate * seconds) * 1000
+        print(f"| {name} | {clients} | {p50:.2f} | {p99:.2f} | {rate:,.0f} | {each:.2f} |", flush=True)
+
+
+def spent(server: psutil.Process) -> float:
+    """Seconds of processor time of a server and its workers."""
+    return float(sum(sum(one.cpu_times()[:2]) for one in (server, *server.children())))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import http.client
 import json
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -15,13 +16,14 @@ from typing import Any
 
 import anyio
 import mcp
+import psutil  # type: ignore[import-untyped]
 import pytest
 from mcp.client.streamable_http import streamable_http_client
 
 from engrain.memory import Memory
 from engrain.store.transitions import Transition, log
 from tests.postgres import Place
-from tests.service import Service, folder, serving
+from tests.service import Service, command, folder, serving
 
 
 def happen(memory: Memory, tenant: str, *ids: str, agent: str = "worker") -> None:
@@ -239,3 +241,39 @@ def test_mcp_over_http(tmp_path: Path, old: bool) -> None:
         assert service.verb("count", key=read) == {"count": 1}
         for agent, key, status in (("worker", None, 401), ("mate", write, 403), ("worker", "eg_a_b", 401)):
             assert service.post(f"/mcp/{agent}", {"jsonrpc": "2.0"}, key=key).status == status
+
+
+# -- several workers --------------------------------------------------------------------------------------------------
+
+
+def test_workers_share_the_port_the_figures_and_what_is_remembered(place: Place) -> None:
+    with serving(place, "--workers", "2") as service:
+        workers = psutil.Process(service.process.pid).children()
+        assert len(workers) == 2
+        for n in range(30):
+            service.verb("remember", {"content": f"note {n}"})
+        assert service.verb("count") == {"count": 30}
+        told = service.get("/metrics").body.decode()
+        assert 'requests_total{method="POST",route="/v1/agents/{agent}/remember",status="200"} 30' in told
+        time.sleep(5.1)  # a worker that dies sooner is not followed by another
+        workers[0].kill()
+        end = time.monotonic() + 20
+        while {one.pid for one in psutil.Process(service.process.pid).children()} == {workers[1].pid}:
+            assert time.monotonic() < end, "no worker has followed"
+            time.sleep(0.05)
+        assert service.verb("count") == {"count": 30}
+        code, err = service.stop()
+        assert code == 0
+        assert "another follows" in err
+
+
+def test_workers_that_cannot_begin_end_it(tmp_path: Path) -> None:
+    place = folder(tmp_path / "home")
+    with place.open():
+        pass
+    line, environ = command(place, "--workers", "2")
+    environ["ENGRAIN_EMBEDDER"] = "hash"
+    (tmp_path / "home" / "engrain.db").write_bytes(b"\0" * 4096)
+    done = subprocess.run(line, env=environ, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 3
+    assert "error:" in done.stderr

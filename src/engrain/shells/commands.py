@@ -120,6 +120,7 @@ COMMANDS: tuple[Command, ...] = (
         (
             Field("host", "text", "The address to listen at; beyond this machine only with keys.", "127.0.0.1"),
             Field("port", "integer", "The port; 0: any that is free.", 8765),
+            Field("workers", "integer", "Processes that share the work; one uses one core.", 1),
         ),
         _serve,
     ),

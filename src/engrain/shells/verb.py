@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engrain.shells.calls import Call
 from engrain.shells.fields import Field
+from engrain.shells.trace import traced
 
 if TYPE_CHECKING:
     from engrain.agent import Agent
@@ -48,6 +49,11 @@ class Verb:
 
     def run(self, memory: Memory, agent: Agent | None, arguments: dict[str, Any]) -> Any:
         """Call the facade. Raises what it raises."""
+        return traced(
+            self.name, None if agent is None else agent.scope, arguments, lambda: self._run(memory, agent, arguments)
+        )
+
+    def _run(self, memory: Memory, agent: Agent | None, arguments: dict[str, Any]) -> Any:
         if self.call is not None:
             return self.call(memory, agent, arguments)
         value = getattr(memory if self.admin else agent, self.method.partition(".")[2])(**arguments)

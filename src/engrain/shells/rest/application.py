@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -21,7 +21,7 @@ from engrain.shells.rest import openapi
 from engrain.shells.rest.door import Door
 from engrain.shells.rest.events import Events
 from engrain.shells.rest.memory import AGAIN, Streams
-from engrain.shells.rest.metrics import Metrics
+from engrain.shells.rest.metrics import Metrics, Tally
 from engrain.shells.rest.problems import Answer, Refusal, plain_problem, problem
 from engrain.shells.rest.service import Asked, Service
 from engrain.shells.rest.tools import Mcp
@@ -42,12 +42,12 @@ _T = TypeVar("_T")
 class Application:
     """One home, served. ``closing`` ends what would not end by itself."""
 
-    def __init__(self, memory: Memory, *, open: bool) -> None:
+    def __init__(self, memory: Memory, *, open: bool, tallies: Sequence[Tally], number: int = 0) -> None:
         self.closing = False
         self.service = Service(memory, open=open)
         self._memory = memory
         self._threads = {kind: ThreadPoolExecutor(THREADS, f"engrain-{kind}") for kind in ("read", "write")}
-        self.metrics = Metrics(memory)
+        self.metrics = Metrics(memory, tallies, number)
         self._mcp = Mcp(self)
         self.routes = FastAPI(
             title="engrain", version=__version__, summary="Memory that makes agents better, and can prove it.",
@@ -69,6 +69,10 @@ class Application:
         self.routes.router.routes.append(Route("/mcp/{agent}", self._mcp, include_in_schema=False))
         self.routes.add_middleware(Door, metrics=self.metrics, open=open, limit=memory.config.request_bytes)
         openapi.complete(self.routes)
+        made = self.routes.router.routes
+        self.metrics.know(
+            [(method, one.path) for one in made if isinstance(one, Route) for method in one.methods or ()]
+        )
 
     def _add(self, method: str, path: str, verb: Verb) -> None:
         self.routes.add_api_route(
