@@ -74,6 +74,8 @@ class Client(_Memory):
     anew, is tried again for ``patience`` seconds, and a write that was done is not done twice.
     """
 
+    excerpt = Memory.excerpt  # of a text; it needs nothing of a home
+
     def __init__(
         self,
         url: str,

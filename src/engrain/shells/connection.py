@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,7 +18,6 @@ from engrain.errors import (
     EngrainError,
     InvalidField,
     ServiceError,
-    StoreBusy,
     StoreClosed,
     StoreUnavailable,
 )
@@ -41,16 +41,21 @@ class Connection:
         self._timeout = timeout
         self._patience = patience
         self._closed = False
-        self._pid = 0
+        self._lock = threading.Lock()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pool = httpx2.Client(base_url=self._url, headers=self._headers, timeout=self._timeout)
+        self._pid = os.getpid()
 
     @property
     def _http(self) -> httpx2.Client:
         if self._closed:
             raise StoreClosed
-        if self._pid != os.getpid():  # at first, and after a fork: two processes must not speak over one connection
-            self._opened = httpx2.Client(base_url=self._url, headers=self._headers, timeout=self._timeout)
-            self._pid = os.getpid()
-        return self._opened
+        with self._lock:
+            if self._pid != os.getpid():  # after a fork: two processes must not speak over one connection
+                self._begin()
+            return self._pool
 
     def ask(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str], *, writes: bool) -> Any:
         """What the service answers. A write carries an id, by which the service knows it again when it is repeated."""
@@ -58,23 +63,23 @@ class Connection:
             content = json.dumps(body, allow_nan=False, default=_plain).encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidField(f"That cannot be sent as JSON: {error}.") from error
-        id_, pause, end = self._world.new_id(), 0.05, time.monotonic() + self._patience
+        headers = {**headers, **({"Idempotency-Key": self._world.new_id()} if writes else {})}
+        pause, start, limit = 0.05, time.monotonic(), self._patience
         while True:
-            once = {"Idempotency-Key": id_} if writes else {}
             try:
-                response = self._http.post(path, content=content, headers={**headers, **once})
+                response = self._http.post(path, content=content, headers=headers)
             except httpx2.TransportError as error:
                 failure, wait = self._unreachable(error), 0.0
             else:
                 if response.status_code == 200:
                     return _json(response)
                 failure, wait = _failure(response), _seconds(response)
-                if response.status_code not in _AGAIN and _name(response) != "RequestRunning":
+                running = _name(response) == "RequestRunning"  # our own, whose answer was lost: no failure yet
+                if response.status_code not in _AGAIN and not running:
                     raise failure
-                if isinstance(failure, StoreBusy):
-                    id_ = self._world.new_id()  # nothing was done, and this is what the old id would be answered again
+                limit = max(limit, self._timeout) if running else limit
             pause = max(2 * pause, wait)
-            if time.monotonic() + pause > end:
+            if time.monotonic() + pause > start + limit:
                 raise failure
             time.sleep(pause)
 
@@ -114,7 +119,7 @@ class Connection:
     def close(self) -> None:
         self._closed = True
         if self._pid == os.getpid():
-            self._opened.close()
+            self._pool.close()
 
 
 def _plain(value: Any) -> Any:
