@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
 from datetime import datetime, timedelta
 from functools import cache, wraps
 from types import NoneType, TracebackType
-from typing import TYPE_CHECKING, Any, Self, get_type_hints
+from typing import TYPE_CHECKING, Any, Self, get_args, get_origin, get_type_hints
 from urllib.parse import quote
-
-from pydantic import TypeAdapter, ValidationError
 
 from engrain.agent import Agent, KeyValue
 from engrain.errors import NotFound, ServiceError
@@ -171,14 +169,17 @@ def _carried(verb: Verb, original: Callable[..., Any]) -> Callable[..., Any]:
         given = signature.bind(self, *args, **kwargs).arguments
         given.pop("self")
         default = given.pop("default", None) if "default" not in fields else None
-        value_type = _value_type(original)
+        kind = _hints(original)["return"]
         try:
             answer = self._ask(verb, _body(given))
         except NotFound:
-            if "default" not in signature.parameters and not value_type.optional:
+            if "default" not in signature.parameters and NoneType not in get_args(kind):
                 raise
             return default
-        return value_type.value(answer[verb.part] if verb.part else answer)
+        try:
+            return _built(kind, answer[verb.part] if verb.part else answer)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ServiceError(f"The service answers what this engrain does not understand: {error!r}.") from error
 
     return carry
 
@@ -212,22 +213,29 @@ def _sent(value: Any) -> Any:
     return value.id if isinstance(value, MemoryItem) else value
 
 
-class _Value:
-    """How a method's value is made of what the service answers: dataclasses, times and tuples again."""
+def _built(kind: Any, value: Any) -> Any:
+    """The value of a type that an answer in JSON stands for: dataclasses, times and tuples again."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if value is None or kind is NoneType:
+        return None
+    if NoneType in parts:
+        return _built(next(one for one in parts if one is not NoneType), value)
+    if is_dataclass(kind):
+        return _object(kind, value)
+    if origin is tuple:
+        kinds = parts[:1] * len(value) if Ellipsis in parts else parts
+        return tuple(_built(part, one) for part, one in zip(kinds, value, strict=True))
+    if origin in (list, Sequence):
+        return [_built(parts[0], one) for one in value]
+    if origin in (dict, Mapping):
+        return {name: _built(parts[1], one) for name, one in value.items()}
+    return datetime.fromisoformat(value) if kind is datetime else kind(value) if kind in (bool, float) else value
 
-    def __init__(self, original: Callable[..., Any]) -> None:
-        self._type = get_type_hints(original)["return"]
-        self.optional = NoneType in getattr(self._type, "__args__", ())
-        self._adapter = TypeAdapter(self._type)
 
-    def value(self, answer: Any) -> Any:
-        if self._type in (NoneType, bool):
-            return bool(answer) if self._type is bool else None
-        try:
-            return self._adapter.validate_python(answer)
-        except ValidationError as error:
-            raise ServiceError(f"The service answers what this engrain does not understand: {error}.") from error
+def _object(kind: Any, value: Mapping[str, Any]) -> Any:
+    hints = _hints(kind)  # a field that is none of these is of a newer service
+    return kind(**{name: _built(hints[name], part) for name, part in value.items() if name in hints})
 
 
-_value_type = cache(_Value)
+_hints = cache(get_type_hints)
 _carry()
