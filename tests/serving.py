@@ -78,9 +78,10 @@ class Inside:
 
     def give(self, memory: engrain.Memory) -> None:
         from engrain.shells.rest.application import Application
+        from engrain.shells.rest.metrics import Tally
 
         self._leave()
-        self._served = Application(memory, open=True)
+        self._served = Application(memory, open=True, tallies=[Tally()])
         self.routes = self._served.routes
 
     def _leave(self) -> None:
