@@ -21,7 +21,7 @@ class Served(Client):
         super().__init__(inside.url)
         self.closed = False
         self.behind = memory
-        self.signals, self.store = memory.signals, memory.store
+        self.signals, self.store, self.sweeps = memory.signals, memory.store, memory.sweeps
 
     def close(self) -> None:
         self.closed = True
