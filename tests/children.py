@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-_PATH = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])  # the same engrain as here
+PATH = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])  # the same engrain as here
 
 PROLOGUE = """
 import json, os, sys, time
@@ -27,7 +27,7 @@ def spawn(code: str, given: Any = None, before: Callable[[], None] | None = None
     return subprocess.Popen(
         [sys.executable, "-c", PROLOGUE + textwrap.dedent(code), json.dumps(given)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": _PATH, "PYTHONWARNINGS": "default"},
+        env={**os.environ, "PYTHONPATH": PATH, "PYTHONWARNINGS": "default"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -7,9 +7,10 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.life import agent, memory, world
 from tests.postgres import engine, make_place, place, server
 
-__all__ = ["engine", "make_place", "place", "server"]  # fixtures
+__all__ = ["agent", "engine", "make_place", "memory", "place", "server", "world"]  # fixtures
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from engrain.agent import Agent
 from engrain.errors import EngrainError
 from engrain.memory import Memory, open, restore_backup
@@ -17,9 +19,13 @@ from engrain.model.decision import Advice, Evidence, Experience, Outcome
 from engrain.model.item import Hit, MemoryItem
 from engrain.version import __version__
 
+if TYPE_CHECKING:
+    from engrain.shells.client import Client
+
 __all__ = [
     "Advice",
     "Agent",
+    "Client",
     "EngrainError",
     "Evidence",
     "Experience",
@@ -31,3 +37,12 @@ __all__ = [
     "open",
     "restore_backup",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The client is loaded when it is asked for: most processes have their memory at hand."""
+    if name == "Client":
+        from engrain.shells.client import Client
+
+        return Client
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -49,11 +49,14 @@ class Administration(Home):
         return upkeep.stats(self.store, self.home, self.config)
 
     def doctor(self, canary: bool = False) -> Report:
-        """Examine the home: integrity, schema, embedder identity, orphans, stale derived state. With ``canary`` also
-        prove, in a throw-away tenant, that a recorded outcome changes a later decision after a restart."""
+        """Examine the home: integrity, schema, embedder identity, orphans, stale derived state, background work that
+        fails or that nobody does. With ``canary`` also prove, in a throw-away tenant, that a recorded outcome changes a
+        later decision after a restart."""
         self._check_open()
         self.signals.flush()
-        report = upkeep.examine(self.store, self.embedder)
+        found = upkeep.examine(self.store, self.embedder)
+        readable = all(check.ok for check in found.checks if check.name == "integrity")
+        report = Report((*found.checks, self.supervisor.check())) if readable else found
         return Report((*report.checks, *upkeep.canary(self._again))) if canary else report
 
     def rebuild(self, progress: Any = None) -> dict[str, int]:

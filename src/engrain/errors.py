@@ -13,6 +13,8 @@ EngrainError
 │   └── UnknownDecision
 ├── ConfigError                   a setting that cannot be understood
 ├── EmbedderError                 the embedder that was chosen could not do its work
+├── ServiceError                  the service did not do what was asked; its answer says why
+│   └── AccessDenied              the key is missing, no good, or not for this
 └── StoreError                    the store could not do its work
     ├── StoreUnavailable          cannot be reached or opened
     ├── StoreReadOnly             may not be written
@@ -89,6 +91,16 @@ class ConfigError(EngrainError):
 
 class EmbedderError(EngrainError):
     """The embedder could not turn text into vectors; nothing stands in for it."""
+
+
+class ServiceError(EngrainError):
+    """The service did not do what was asked."""
+
+    leads = False
+
+
+class AccessDenied(ServiceError):
+    """The key is missing, no good, or not for this."""
 
 
 class StoreError(EngrainError):

@@ -163,7 +163,7 @@ class Home:
     def restorer(self) -> Restorer:
         from engrain.lifecycle.restore import Restorer
 
-        return Restorer(self.store, self.world, self.rules, self.archive, self.index)
+        return Restorer(self.store, self.world, self.rules, self.archive, self.index, self.quota)
 
     @cached_property
     def recaller(self) -> Recaller:

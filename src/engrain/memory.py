@@ -36,7 +36,8 @@ def open(  # noqa: A001 (the contract's name: engrain.open)
     world: World | None = None,
     **settings: Any,
 ) -> Memory:
-    """Open the memory at a folder or a ``postgresql://`` URL, creating and migrating it as needed.
+    """Open the memory at a folder or a ``postgresql://`` URL, creating and migrating it as needed; or that of a service
+    at an ``http://`` URL, whose settings are those of ``engrain.Client``.
 
     ``location`` None means ``$ENGRAIN_HOME``, else ``./.engrain``. With a server's URL, configuration and caches live
     in ``home``. ``embedder`` is a name (static, hash, onnx:PATH, openai:MODEL) or an object with ``name``, ``dim`` and
@@ -47,6 +48,12 @@ def open(  # noqa: A001 (the contract's name: engrain.open)
     given = os.fspath(location) if location is not None else usual
     if not given.strip():
         raise ConfigError("The location is empty: name a folder or a URL, or pass None for the usual one.")
+    if given.startswith(("http://", "https://")):
+        if home is not None or embedder is not None:
+            raise ConfigError("A service has its own home and embedder; leave home= and embedder= out.")
+        from engrain.shells.client import Client
+
+        return Client(given, world=world, **settings)
     if is_server(given):
         folder = Path(home if home is not None else HOME if is_server(usual) else usual)
     elif home is not None and Path(home) != Path(given):

@@ -33,6 +33,8 @@ _PURGES = (
     "decisions",
     "experiences",
     "q_values",
+    "transitions",
+    "daily_metrics",
     "agents",
     "scopes",
 )

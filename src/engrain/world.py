@@ -35,7 +35,7 @@ def from_micros(micros: int) -> datetime:
 def span_of(text: str) -> int | None:
     """Microseconds of a span such as "30d", "12h", "90s", however long; None when the text is none."""
     match = _SPAN.fullmatch(text)
-    return min(int(min(float(match[1]), 1e12) * _UNITS[match[2]] * 1e6), 1 << 62) if match else None
+    return min(round(min(float(match[1]), 1e12) * _UNITS[match[2]] * 1e6), 1 << 62) if match else None
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

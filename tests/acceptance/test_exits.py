@@ -123,7 +123,7 @@ def test_a_fault_at_any_statement_loses_and_doubles_nothing(
     make_place: Callable[..., Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(incoming, "CHUNK", 4)
-    path = write(tmp_path / "mem.jsonl", [*rows(9), *({**row, "visibility": "team"} for row in rows(6))])
+    path = write(tmp_path / "mem.jsonl", [*rows(6), *({**row, "visibility": "team"} for row in rows(3))])
     memory = make_place().open(world=SimulatedWorld())
     want = None
     for fault in range(1, 200):
@@ -257,7 +257,7 @@ def test_forget_everything_leaves_no_byte(place: Place) -> None:
     assert not any(MARK in hit.item.content for hit in watching.recall(f"{MARK} second", min_score=0.0))
     assert other.agent("a").advise("task", state={"x": 1.0}).action != MARK
     assert [unseen(one) for one in (mate, namesake)] == kept
-    assert memory.store.check() == []
+    assert memory.doctor().ok
     agent.remember("it goes on")
     place.close()
     assert found_in(place, MARK) == []
@@ -283,7 +283,7 @@ def _reply(place: Place, mark: str) -> None:
 
 def test_forgetting_everything_that_was_broken_off_is_run_again(place: Place) -> None:
     agent = place.open().agent("a")
-    for fault in (1, 5, 9, 14, 20, 26):
+    for fault in (1, 9, 20, 26):
         plant(agent, MARK)
         with pytest.raises(Broken), faulty(agent, fault):
             agent.forget(everything=True)

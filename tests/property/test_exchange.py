@@ -20,6 +20,7 @@ from engrain.errors import InvalidInput
 from engrain.exchange.formats import READERS, rows_of, told_by
 from engrain.exchange.rows import COUNTS, TIMES
 from engrain.intake.redact import redact
+from engrain.model.exchange import CONFLICTS
 from engrain.model.item import KINDS
 from engrain.testing import SimulatedWorld
 from tests.postgres import Place
@@ -241,3 +242,67 @@ def test_json_without_a_bottom_is_refused(opening: bytes) -> None:
     for read in READERS.values():
         for _, row in read(io.BytesIO(opening * 100_000)):
             assert isinstance(row, InvalidInput) or row == {}
+
+
+FEW = st.sampled_from(["2026-01-01T00:00:00+00:00", "2026-02-01T00:00:00+00:00", "2026-03-01T00:00:00+00:00"])
+MEETING = st.fixed_dictionaries(
+    {
+        "content": st.sampled_from(["one", "two"]),
+        "state": st.sampled_from(["active", "active", "superseded", "archived"]),
+    },
+    optional={
+        "id": st.sampled_from(["a", "b", "c"]),
+        "key": st.sampled_from(["k", "l"]),
+        "superseded_by": st.sampled_from(["a", "b", "c"]),
+        "tags": st.lists(st.sampled_from(["x", "y"]), unique=True),
+        "visibility": st.sampled_from(["private", "public"]),
+        "updated_at": FEW,
+        "told_at": FEW,
+        "expires_at": FEW,
+        "shown": st.integers(1, 3),
+    },
+).filter(lambda row: row["state"] == "active" or "id" in row)
+MEETINGS = st.lists(MEETING, max_size=6)
+
+
+def test_whatever_rows_meet_twice_is_as_once_and_others_keep_theirs(make_place: Callable[..., Place]) -> None:
+    world = SimulatedWorld("2026-02-15T00:00:00Z", seed=3)
+    memory = make_place().open(world=world)
+    number = itertools.count()
+
+    @settings(QUIET, max_examples=40)
+    @given(MEETINGS, MEETINGS, MEETINGS, st.sampled_from(CONFLICTS))
+    def check(theirs: Any, before: Any, rows: Any, policy: str) -> None:
+        tenant = f"t{next(number)}"
+        other, agent = memory.agent("other", tenant=tenant), memory.agent("a", tenant=tenant)
+        for one, some in ((other, theirs), (agent, before)):
+            one.import_data([json.dumps(row).encode() + b"\n" for row in some] or [b"\n"], "jsonl", "overwrite")
+        untouched = b"".join(other.export_data("csv"))
+        data = [json.dumps(row).encode() + b"\n" for row in rows] or [b"\n"]
+        found = []
+        for _ in range(2):
+            came = agent.import_data(data, "jsonl", policy)
+            assert came.imported + came.skipped + came.overwritten + came.merged == len(rows)
+            found.append(_settled(agent))
+        assert b"".join(other.export_data("csv")) == untouched
+        assert _fits(agent)
+        named = [row.get("key") for row in rows if row["state"] == "active"]
+        if len({row.get("id") for row in rows}) == len(rows) and len(set(named)) == len(named):
+            assert found[0].keys() == found[1].keys()  # rows that contradict each other may take turns
+        for one in (other, agent):
+            one.forget(everything=True)
+        assert memory.store.check() == []
+
+    check()
+
+
+def _settled(agent: Agent) -> dict[str, Any]:
+    return {row["id"]: row for row in body(b"".join(agent.export_data("json")), "json")}
+
+
+def _fits(agent: Agent) -> bool:
+    """Every active item is found by recall as it is stored, and no other."""
+    live = {item.id: item.content for item in agent.list()}
+    found = [hit.item for hit in agent.recall("one two", limit=100, min_score=0.0)]
+    hits = {item.id: item.content for item in found if item.agent == agent.scope.agent}
+    return live == hits

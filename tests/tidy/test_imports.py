@@ -16,7 +16,9 @@ from tests.tidy.tree import PACKAGE, ROOT, python_sources
 # Modules that nobody needs to import, because people or their tools start here.
 ENTRY_POINTS = {"engrain", "engrain.__main__", "engrain.aio", "engrain.shells.cli", "engrain.testing"}
 # Each costs a hook or `engrain --help` more than engrain itself does.
-HEAVY = {"asyncio", "mcp", "numpy", "psycopg", "pydantic", "rich", "sqlite3", "Stemmer", "tokenizers", "typer"}
+HEAVY = {
+    "asyncio", "httpx2", "mcp", "numpy", "psycopg", "pydantic", "rich", "sqlite3", "Stemmer", "tokenizers", "typer",
+}  # fmt: skip
 
 
 def build(folder: Path, package: str) -> grimp.ImportGraph:

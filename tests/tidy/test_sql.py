@@ -84,13 +84,12 @@ NOT_AS_REMEMBERED = {
     "everything of an agent leaves, comes back or goes, whatever its state": (
         "exchange_known exchange_all exchange_changes exchange_count erase_ids"
     ),
-    "counts of the service, by state": "service_states",
     "daily figures: the kind of what was archived, and the bytes and uses of all that is kept": (
         "metric_measure transition_kinds"
     ),
     "counts, examinations and rebuilding of a home": (
         "stale_count active_count owner_list stale_batch stat_memories stat_passages orphan_passages unindexed_memories "
-        "rebuild_batch"
+        "rebuild_batch service_states"
     ),
 }
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import engrain
 from engrain.config import Config, load
 from engrain.errors import ConfigError
+from engrain.world import span_of
 
 
 def from_file(tmp_path: Path, text: str, environ: dict[str, str] | None = None, **given: Any) -> Config:
@@ -36,6 +40,7 @@ def test_the_later_source_wins(tmp_path: Path) -> None:
         ("redact", "false", False), ("redact", "0", False), ("redact", "NO", False), ("redact", "On", True),
         ("echo_minutes", "2.5", 2.5), ("cache_rows", "2000", 2000), ("kinds", "decision, risk,", ("decision", "risk")),
         ("synchronous", "normal", "NORMAL"), ("exploration", "ucb", "ucb"), ("explore_floor", "0", 0.0),
+        ("every_expire", "90m", "90m"), ("every_prune", "1.5d", "1.5d"), ("alert_items", "5", 5),
     ],
 )  # fmt: skip
 def test_variables_are_read_as_what_they_are(name: str, text: str, value: object) -> None:
@@ -49,6 +54,8 @@ def test_variables_are_read_as_what_they_are(name: str, text: str, value: object
         ("echo_minutes", float("nan")), ("busy_seconds", 1e9), ("cache_rows", 10), ("cache_rows", 2000.5),
         ("cache_rows", "many"), ("kinds", "decision"), ("kinds", ["ok", ""]), ("kinds", [1]), ("synchronous", "OFF"),
         ("exploration", "random"), ("explore_floor", 1.5), ("embedder", 7), ("embeder", "static"),
+        ("every_decay", "daily"), ("every_decay", ""), ("every_decay", "0d"), ("every_decay", "59s"),
+        ("every_decay", 86400), ("every_decay", "9" * 400 + "w"), ("alert_items", 0),
     ],
 )  # fmt: skip
 def test_what_cannot_be_understood_is_refused_by_name(tmp_path: Path, name: str, value: Any) -> None:
@@ -107,3 +114,18 @@ def test_where_it_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         engrain.open("mysql://somewhere/x")
     with pytest.raises(ConfigError, match="home="):
         engrain.open(tmp_path / "one", home=tmp_path / "two")
+
+
+@given(st.text(max_size=12) | st.from_regex(r"\A\s?\d{1,6}(\.\d{1,3})?[smhdwx]\s?\Z"))
+def test_a_span_is_a_number_and_a_unit_and_nothing_else(text: str) -> None:
+    found = span_of(text)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", text.strip())
+    assert (found is None) == (match is None)
+    if found is not None and match is not None:
+        seconds = float(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[match[2]]
+        assert found == pytest.approx(seconds * 1e6, abs=1)
+
+
+@pytest.mark.parametrize("text", ["1" * 5000 + "w", "9" * 400 + ".5d"])
+def test_a_span_without_end_is_no_fault(text: str) -> None:
+    assert span_of(text) == 1 << 62

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from engrain.agent import Agent
-from engrain.errors import InvalidField, InvalidInput, StoreError
+from engrain.errors import InvalidField, InvalidInput, QuotaExceeded, StoreError
 from engrain.exchange.files import LINE
 from engrain.exchange.formats import told_by
 from engrain.model.exchange import Imported
@@ -112,6 +112,20 @@ def test_the_same_thing_is_not_there_twice(agent: Agent, policy: str) -> None:
         brought(agent, row, row, on_conflict=policy)
         assert [one.id for one in agent.list()] == [item.id]
     assert brought(agent, {"content": "the same", "session": "t"}).imported == 1
+
+
+@pytest.mark.parametrize("policy", ["keep-newer", "overwrite", "merge"])
+def test_a_newer_export_brings_what_replaced_an_item(agent: Agent, policy: str) -> None:
+    agent.remember("one", key="k")
+    export = b"".join(agent.export_data())
+    agent._memory.world.advance(days=1)  # type: ignore[attr-defined]
+    agent.remember("two", key="k")
+    newer = b"".join(agent.export_data())
+    agent.forget(everything=True)
+    agent.import_data([export])
+    agent.import_data([newer], on_conflict=policy)
+    assert [item.content for item in agent.history("context", "k")] == ["two", "one"]
+    assert b"".join(agent.export_data()) == newer
 
 
 def test_a_key_whose_holder_has_expired_is_free(agent: Agent) -> None:
@@ -260,6 +274,44 @@ def test_what_is_shared_is_seen_and_forgotten_at_once(place: Place) -> None:
     assert teller.forget(everything=True)
     assert not teller.forget(everything=True)
     assert teller.recall("kettle") == []
+
+
+def test_what_was_archived_moves_and_is_restored_there(make_place: Made) -> None:
+    world = SimulatedWorld(START)
+    here, there = make_place().open(world=world), make_place().open(world=world)
+    agent, other = here.agent("a"), there.agent("a")
+    agent.remember("the old server is called tupelo", expires_in="1d", tags=["host"])
+    world.advance(days=2)
+    here.tick()
+    (old,) = agent.archived()
+    other.import_data(agent.export_data())
+    (moved,) = other.archived()
+    assert (moved.id, moved.archived_at, moved.archived_reason) == (old.id, old.archived_at, old.archived_reason)
+    assert other.recall("tupelo") == []
+    assert other.restore(old.id).state == "active"
+    assert [hit.item.id for hit in other.recall("tupelo")] == [old.id]
+    came = other.import_data(agent.export_data())
+    assert (came.skipped, other.count()) == (1, 1)  # restoring it was newer
+    assert agent.forget(everything=True)
+    assert not agent.archived()
+    assert not agent.transitions()
+    assert there.doctor().ok
+
+
+def test_a_quota_holds_for_what_comes_in(place: Place) -> None:
+    memory = place.open(quota_agent_items=3)
+    agent = memory.agent("a")
+    rows = [{"id": f"r{n}", "content": f"row number {n}", "told_at": EARLIER} for n in range(5)]
+    with pytest.raises(QuotaExceeded, match="quota_agent_items"):
+        brought(agent, *rows)
+    assert agent.count() == 0
+    assert brought(agent, *rows[:3]).imported == 3
+    assert brought(agent, {**rows[0], "content": "another row"}, on_conflict="overwrite").overwritten == 1
+    assert brought(agent, {**rows[4], "state": "superseded"}).imported == 1
+    with pytest.raises(QuotaExceeded):
+        agent.remember("one more of them")
+    assert agent.forget(rows[0]["id"])
+    assert brought(agent, rows[3]).imported == 1
 
 
 # -- the formats of others --------------------------------------------------------------------------------------------

@@ -13,9 +13,8 @@ import pytest
 from engrain.errors import ActionNotOffered, InvalidField, NotFound, UnknownDecision
 from engrain.learn import qtable
 from engrain.learn.learner import Learner
-from engrain.learn.qtable import QValue
 from engrain.learn.recorder import Recorder
-from engrain.model.decision import Advice, Experience, Outcome
+from engrain.model.decision import Advice, Experience, Outcome, QValue
 from engrain.model.scope import Scope
 from engrain.store.port import Store
 from engrain.world import SimulatedWorld

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,58 +11,8 @@ from engrain.errors import InvalidField, UnknownItem
 from engrain.memory import Memory
 from engrain.testing import SimulatedWorld
 from tests import children
+from tests.life import START, days, events, looked_at, sweep, world_time
 from tests.postgres import Place
-
-NAMES = ("expire", "decay", "archive", "promote", "prune")
-START = "2026-01-01T00:00:00Z"
-
-
-@pytest.fixture
-def world() -> SimulatedWorld:
-    return SimulatedWorld(START, seed=7)
-
-
-@pytest.fixture
-def memory(place: Place, world: SimulatedWorld) -> Memory:
-    return place.open(world=world)
-
-
-@pytest.fixture
-def agent(memory: Memory) -> Agent:
-    return memory.agent("ann", tenant="acme")
-
-
-def sweep(memory: Memory, *names: str, **how: Any) -> dict[str, int]:
-    """Run sweeps, all of them when none is named; what they counted, but for zeros."""
-    memory.signals.flush()
-    counts: dict[str, int] = {}
-    for name in names or NAMES:
-        found = memory.sweeps.run(name, **how)
-        assert found.checkpoint is None
-        counts |= {key: n for key, n in found.counts.items() if n and key != "fading"}
-    return counts
-
-
-def state(agent: Agent, id_: str) -> str:
-    item = agent.get(id_) or next((one for one in agent.archived() if one.id == id_), None)
-    return item.state if item else "gone"
-
-
-def looked_at(agent: Agent, id_: str) -> str:
-    """The state, without using the item."""
-    there = {one.id: one.state for one in (*agent.list(), *agent.archived())}
-    return there.get(id_, "gone")
-
-
-def events(agent: Agent, id_: str | None = None) -> list[str]:
-    return [one.event.removeprefix("memory:") for one in agent.transitions(id_)]
-
-
-def days(memory: Memory, world: SimulatedWorld, n: int, *names: str) -> None:
-    """Days with a sweep each."""
-    for _ in range(n):
-        world.advance(days=1)
-        sweep(memory, *names)
 
 
 def test_what_is_never_used_fades_is_announced_archived_and_deleted(
@@ -163,120 +112,6 @@ def test_what_expires_is_invisible_at_once_and_archived_by_the_sweep(
         agent.helpful(item.id)
     with pytest.raises(UnknownItem):
         agent.update(item.id, importance=9.0)
-
-
-def test_restoring_gives_a_new_expiry_and_thirty_days(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
-    short = agent.remember("the server is down today", expires_in="1d")
-    faint = agent.remember("a trifle", importance=1.0)
-    world.advance(days=91)
-    sweep(memory)
-    world.advance(days=14)
-    sweep(memory)
-    back = agent.restore(short.id)
-    assert back.expires_at is not None
-    assert back.expires_at - world_time(world) == timedelta(days=30)
-    assert (back.state, back.last_used_at, back.read) == ("active", world_time(world), 1)
-    assert [hit.item.id for hit in agent.recall("is the server down")][:1] == [short.id]
-    assert agent.restore(faint.id).expires_at is None
-    with pytest.raises(UnknownItem):
-        agent.restore(faint.id)
-    world.advance(days=29)
-    assert sweep(memory) == {}
-    world.advance(days=2)
-    assert sweep(memory) == {"expired": 1}
-    again = agent.restore(short.id, expires_in="2h")
-    assert again.expires_at == world_time(world) + timedelta(hours=2)
-    assert events(agent, short.id) == ["expired", "archived", "restored"] * 2
-    world.advance(days=95)
-    assert sweep(memory) == {"expired": 1, "decayed": 1}
-
-
-def world_time(world: SimulatedWorld) -> Any:
-    from engrain.world import from_micros
-
-    return from_micros(world.now())
-
-
-def conflicting(agent: Agent, memory: Memory, world: SimulatedWorld, newer: str = "present") -> tuple[str, str]:
-    """(archived, present) under one key."""
-    old = agent.remember("the port is 80", kind="fact", key="port", tags=["a"], metadata={"x": 1}, expires_in="1d")
-    agent.helpful(old.id)
-    world.advance(days=2)
-    sweep(memory)
-    new = agent.remember("the port is 81", kind="fact", key="port", tags=["b"], metadata={"x": 2, "y": 2})
-    assert newer == "present"
-    return old.id, new.id
-
-
-@pytest.mark.parametrize("policy", ["skip", "keep-newer"])
-def test_a_key_taken_meanwhile_keeps_the_archived_one_where_it_is(
-    memory: Memory, agent: Agent, world: SimulatedWorld, policy: str
-) -> None:
-    old, new = conflicting(agent, memory, world)
-    with pytest.raises(InvalidField, match=f"{new}.*stays archived"):
-        agent.restore(old, on_conflict=policy)
-    assert [one.id for one in agent.archived()] == [old]
-    assert [one.id for one in agent.list()] == [new]
-
-
-def test_a_key_taken_meanwhile_can_be_taken_back(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
-    old, new = conflicting(agent, memory, world)
-    assert agent.restore(old, on_conflict="overwrite").state == "active"
-    found = agent.lookup("fact", "port")
-    assert found is not None
-    assert (found.id, found.content) == (old, "the port is 80")
-    assert [(one.id, one.state, one.superseded_by) for one in agent.history("fact", "port")] == [
-        (old, "active", None), (new, "superseded", old),
-    ]  # fmt: skip
-    assert [hit.item.id for hit in agent.recall("port")] == [old]
-    assert memory.doctor().ok
-
-
-def test_two_under_one_key_can_be_merged(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
-    old, new = conflicting(agent, memory, world)
-    found = agent.restore(old, on_conflict="merge")
-    assert (found.id, found.content) == (new, "the port is 81")
-    assert (found.tags, dict(found.metadata), found.helpful) == (("b", "a"), {"x": 2, "y": 2}, 1)
-    assert [(one.id, one.state) for one in agent.history("fact", "port")] == [(new, "active"), (old, "superseded")]
-    assert [hit.item.id for hit in agent.recall("port")] == [new]
-    assert agent.archived() == []
-    assert memory.doctor().ok
-
-
-def test_what_was_told_again_meanwhile_is_not_there_twice(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
-    old = agent.remember("the cache is cold", expires_in="1d", tags=["x"])
-    world.advance(days=2)
-    sweep(memory)
-    new = agent.remember("the cache is cold")
-    assert new.id != old.id
-    with pytest.raises(InvalidField, match="same content"):
-        agent.restore(old.id)
-    assert agent.restore(old.id, on_conflict="merge").tags == ("x",)
-    assert [one.id for one in agent.list()] == [new.id]
-
-
-def test_an_expired_rival_gives_way(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
-    old = agent.remember("the port is 80", key="port", expires_in="1d")
-    world.advance(days=2)
-    sweep(memory)
-    agent.remember("the port is 81", key="port", expires_in="1d")
-    world.advance(days=2)
-    assert agent.restore(old.id, on_conflict="skip").state == "active"
-    assert [one.id for one in agent.list()] == [old.id]
-
-
-def test_older_versions_are_archived_after_ninety_days_and_can_come_back(
-    memory: Memory, agent: Agent, world: SimulatedWorld
-) -> None:
-    first = agent.remember("the team meets on monday", kind="fact", key="meeting", importance=9.0)
-    second = agent.remember("the team meets on friday", kind="fact", key="meeting", importance=9.0)
-    world.advance(days=91)
-    assert sweep(memory) == {"archived": 1}
-    assert [one.id for one in agent.history("fact", "meeting")] == [second.id]
-    assert [(one.id, one.archived_reason) for one in agent.archived(reason="superseded")] == [(first.id, "superseded")]
-    assert agent.archived(reason="expired") == []
-    assert agent.restore(first.id, on_conflict="overwrite").superseded_by is None
-    assert [hit.item.id for hit in agent.recall("when does the team meet")] == [first.id], "it has words again"
 
 
 @pytest.mark.parametrize("by", ["use", "votes", "hand"])

@@ -197,6 +197,24 @@ def test_an_agent_that_grew_too_large_raises_one_alert_until_it_is_smaller(
     assert over.settled_at is not None
 
 
+def test_the_doctor_tells_of_alerts_and_of_work_that_nobody_does(memory: Memory, world: SimulatedWorld) -> None:
+    def told() -> tuple[bool | None, str]:
+        check = memory.doctor().checks[-1]
+        assert check.name == "background work"
+        return check.ok, check.detail
+
+    memory.agent("ann").remember_many([{"content": f"thing {n}"} for n in range(4)])
+    assert told() == (True, "nothing is overdue")
+    world.advance(hours=1)
+    assert told()[0] is None
+    assert "nobody did expire when it was due: run engrain tick" in told()[1]
+    world.advance(days=1)
+    memory.tick()
+    ok, detail = told()
+    assert ok is False
+    assert "growth: default/ann has 4 memories" in detail
+
+
 def test_a_dry_run_measures_and_keeps_nothing(memory: Memory, world: SimulatedWorld) -> None:
     memory.agent("ann").remember_many([{"content": f"thing {n}"} for n in range(4)])
     world.advance(days=1)

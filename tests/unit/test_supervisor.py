@@ -13,6 +13,7 @@ import pytest
 
 from engrain.daemon.roles import Done, Role, Work
 from engrain.daemon.supervisor import TTL, Supervisor
+from engrain.errors import InvalidField
 from engrain.memory import Memory
 from engrain.model.fading import DAY
 from engrain.model.run import Run
@@ -97,12 +98,12 @@ def test_midnight_is_that_of_utc_whatever_the_zone_and_season(place: Place, monk
     try:
         diary = Diary(place, SimulatedWorld("2026-03-07T18:20:00Z"))  # the clocks there go forward on the 8th
         found = []
-        for _ in range(4 * 24 * 4):
+        for _ in range(2 * 24 * 4):
             diary.world.advance(minutes=15)
             found += [run.started_at for run in diary.tick() if run.role == "metrics"]
         assert found[0] == datetime(2026, 3, 8, 0, 5, tzinfo=UTC)
-        assert [(moment.hour, moment.minute) for moment in found] == [(0, 5)] * 4
-        assert diary.due("metrics") == datetime(2026, 3, 12, tzinfo=UTC)
+        assert [(moment.hour, moment.minute) for moment in found] == [(0, 5)] * 2
+        assert diary.due("metrics") == datetime(2026, 3, 10, tzinfo=UTC)
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -172,6 +173,34 @@ def test_paused_roles_and_a_lifecycle_that_is_off_are_skipped_and_say_so(diary: 
     assert states(diary.tick()) == [("expire", "done"), ("decay", "done"), ("metrics", "done")]
 
 
+def test_memories_of_a_home_whose_lifecycle_was_off_fade_from_when_it_is_switched_on(place: Place) -> None:
+    world = SimulatedWorld()
+    memory = place.open(world=world)
+    assert memory.lifecycle() is True, "a home that engrain makes has it on"
+    assert memory.lifecycle(on=False) is False
+    item = memory.agent("ann").remember("from before", importance=5, expires_in="300d")
+    world.advance(days=100)
+    assert {run.state for run in memory.tick() if run.role in ("expire", "decay", "archive", "promote", "prune")} == {
+        "skipped"
+    }
+
+    def importance() -> float:
+        found = [one for one in memory.agent("ann").list() if one.id == item.id]
+        return found[0].importance
+
+    assert memory.lifecycle(on=True) is True
+    assert memory.lifecycle(on=True) is True
+    memory.tick()
+    assert importance() == 5.0
+    world.advance(days=17)
+    assert {run.state for run in memory.tick()} == {"done"}
+    assert importance() == pytest.approx(4.0), "ten days beyond the first week"
+    memory.close()
+    assert place.open(world=world).lifecycle() is True
+    with pytest.raises(InvalidField, match="on must be True"):
+        place.open(world=world).lifecycle("yes")  # type: ignore[arg-type]
+
+
 def test_what_is_asked_for_by_name_is_run_at_once_and_stays_on_schedule(diary: Diary) -> None:
     diary.world.advance(hours=1)
     before = diary.due("decay")
@@ -203,8 +232,13 @@ def test_of_two_that_tick_at_once_one_runs_each_role(diary: Diary) -> None:
         barrier.wait()
         found.extend(supervisor.tick())
 
+    def slow(work: Work) -> Done:
+        time.sleep(0.05)  # long enough for the others to come by
+        return {}, None
+
+    diary.acts = dict.fromkeys(("expire", "decay", "metrics", "report"), slow)
     diary.noted.clear()
-    threads = [threading.Thread(target=look, args=(diary.another(),)) for _ in range(4)]
+    threads = [threading.Thread(target=look, args=(one,)) for one in [diary.another(), diary.supervisor] * 2]
     for thread in threads:
         thread.start()
     for thread in threads:

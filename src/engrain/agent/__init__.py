@@ -6,6 +6,9 @@ from engrain.agent.decisions import Decisions
 from engrain.agent.exits import Exits
 from engrain.agent.life import Life
 from engrain.agent.memories import Memories
+from engrain.intake.kv import KeyValue
+
+__all__ = ["Agent", "KeyValue"]
 
 
 class Agent(Memories, Decisions, Life, Exits):

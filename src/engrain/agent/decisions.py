@@ -5,16 +5,13 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engrain.agent.base import Scoped
 from engrain.errors import InvalidField
 from engrain.intake import validate
 from engrain.intake.redact import redact
-from engrain.model.decision import Advice, Experience, Outcome
-
-if TYPE_CHECKING:
-    from engrain.learn.qtable import QValue
+from engrain.model.decision import Advice, Experience, Outcome, QValue
 
 
 class Decisions(Scoped):

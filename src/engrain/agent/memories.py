@@ -5,15 +5,13 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engrain.agent.base import Scoped
 from engrain.errors import InvalidField, InvalidInput
 from engrain.intake import validate
+from engrain.intake.kv import KeyValue
 from engrain.model.item import Hit, MemoryItem
-
-if TYPE_CHECKING:
-    from engrain.intake.kv import KeyValue
 
 
 class Memories(Scoped):
@@ -217,8 +215,6 @@ class Memories(Scoped):
 
     def kv(self, namespace: str = "default") -> KeyValue:
         """A key-value namespace of this agent: set, get, has, search, delete, with time to live."""
-        from engrain.intake.kv import KeyValue
-
         self._memory._check_open()
         return KeyValue(
             self._memory.store, self._memory.world, self.scope, namespace, redacts=self._memory.config.redact

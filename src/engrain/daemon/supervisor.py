@@ -11,17 +11,20 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from engrain.daemon.roles import Role, Work
-from engrain.lifecycle.alerts import raise_alerts, settle_alerts
+from engrain.lifecycle.alerts import alerts, raise_alerts, settle_alerts
+from engrain.model.report import Check
 from engrain.model.run import RoleState, Run
 from engrain.store.leases import Lease, acquire, release
 from engrain.store.port import Row, Store
 from engrain.store.rows import to_json
-from engrain.world import World, from_micros
+from engrain.world import World, from_micros, to_micros
 
 TTL = 120_000_000  # µs that a run may be silent before another process takes its role over
 RETRY = 15 * 60_000_000  # µs after which a role that failed is due again, if it is not due before
 FAILURES = 3  # in a row, then an alert is raised
 FAILED = "role-failed"
+PAUSED, OFF = "it is paused", "the lifecycle of this home is off"
+ELSEWHERE = "another process runs it, or has just done so"
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +36,6 @@ class Supervisor:
         self._store = store
         self._world = world
         self._roles = {role.name: role for role in roles}
-        self._holder = f"{os.getpid()}:{world.new_id()}"
 
     # -- running ------------------------------------------------------------------------------------------------------
 
@@ -50,30 +52,25 @@ class Supervisor:
             wanted = self._is_due(role, state) if only is None else name in only
             if not wanted or stop():
                 continue
-            why = (
-                "it is paused"
-                if state["paused"]
-                else "the lifecycle of this home is off"
-                if role.ages and not on
-                else ""
-            )
+            why = PAUSED if state["paused"] else OFF if role.ages and not on else ""
             run = None if why else self._run_alone(role, only is not None, dry, stop)
-            done.append(run or self._skipped(name, dry, why or "another process runs it, or has just done so"))
+            done.append(run or self._skipped(name, dry, why or ELSEWHERE))
         return done
 
     def _run_alone(self, role: Role, asked: bool, dry: bool, stop: Callable[[], bool]) -> Run | None:
         """Run a role, unless another process does or did meanwhile."""
-        lease = acquire(self._store, f"role:{role.name}", self._holder, self._world.now(), TTL)
+        id_ = self._world.new_id()  # of the run, which alone holds the lease: threads of one process are apart as well
+        lease = acquire(self._store, f"role:{role.name}", f"{os.getpid()}:{id_}", self._world.now(), TTL)
         if lease is None:
             return None
         try:
             state = self._states()[role.name]
-            return self._run(role, state, lease, dry, stop) if asked or self._is_due(role, state) else None
+            return self._run(id_, role, state, lease, dry, stop) if asked or self._is_due(role, state) else None
         finally:
             release(self._store, lease)
 
-    def _run(self, role: Role, state: Row, lease: Lease, dry: bool, stop: Callable[[], bool]) -> Run:
-        begun, id_ = self._world.now(), self._world.new_id()
+    def _run(self, id_: str, role: Role, state: Row, lease: Lease, dry: bool, stop: Callable[[], bool]) -> Run:
+        begun = self._world.now()
         row = {
             "id": id_,
             "role": role.name,
@@ -207,6 +204,17 @@ class Supervisor:
             failures = state["failures"] if state else 0
             found.append(RoleState(name, now, role.every / 1e6, from_micros(due), failures, last.get(name)))
         return found
+
+    def check(self) -> Check:
+        """For the doctor: are there alerts, and does anybody do what is due? Not known while it is all paused."""
+        name, now = "background work", self._world.now()
+        if found := alerts(self._store, now):
+            return Check(name, False, "; ".join(f"{one.name}: {one.subject} {one.detail}" for one in found[:5]))
+        late = [
+            one for one in self.roles() if one.state == "on" and now - to_micros(one.due_at) > one.every_seconds * 1e6
+        ]
+        told = f"nobody did {', '.join(one.name for one in late)} when it was due: run engrain tick, best from cron"
+        return Check(name, None if late else True, told if late else "nothing is overdue")
 
     def runs(self, role: str | None, limit: int, since: int = 0) -> list[Run]:
         """The latest first."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engrain.errors import InvalidInput
 from engrain.exchange.files import Found
@@ -22,6 +22,9 @@ from engrain.store.changes import SHARED, agent_scope, bump, put_passages
 from engrain.store.port import Store, Transaction
 from engrain.store.rows import to_json
 from engrain.world import World
+
+if TYPE_CHECKING:
+    from engrain.intake.quota import Used
 
 CHUNK, BYTES = 200, 1 << 20  # items and bytes of content in one transaction
 TOLD_ROWS = 20  # of those that are refused
@@ -51,7 +54,8 @@ class Import:
         partial: bool,
         progress: Callable[[int, int], Any] | None,
     ) -> Imported:
-        """Raises InvalidInput, and stores nothing, when a row is refused and ``partial`` is false."""
+        """Raises InvalidInput, and stores nothing, when a row is refused and ``partial`` is false; QuotaExceeded where
+        a quota is reached: the chunks before stay."""
         refused, good = 0, 0
         bad: list[BadRow] = []
         for where, raw in rows():
@@ -127,10 +131,21 @@ class Import:
             if touched:
                 tx.read("memory_lock", {**self._base, "ids": touched})
             shared = bump(tx, self._scope.tenant, SHARED) if plan.shares else None
+            used = self._admitted(tx, plan, seq)
             self._write(tx, plan, passages, {**self._base, "seq": seq, "shared_seq": shared})
+        if self._writer.quota and used:
+            self._writer.quota.keep(self._scope, used)
         self._done.update(plan.done)
         self._ids |= plan.renamed
         self._moved |= plan.moved
+
+    def _admitted(self, tx: Transaction, plan: _Plan, seq: int) -> Used | None:
+        if self._writer.quota is None:
+            return None
+        now = self._world.now()
+        rows = [row for row in (*plan.changed.values(), *plan.new.values()) if row["state"] == "active"]
+        rows = [row for row in rows if (row["expires_at"] or now + 1) > now]
+        return self._writer.quota.admit(tx, self._scope, (seq, now), rows, [*{*plan.changed, *plan.replaced}])
 
     def _known(self, tx: Transaction, chunk: list[Columns]) -> list[Columns]:
         ids = [row["id"] for row in chunk if row["id"] is not None]
@@ -183,7 +198,7 @@ class _Plan:
     """What is to become of the rows of a chunk, given the own items that they may meet."""
 
     def __init__(self, known: list[Columns], policy: str, now: int, own: Collection[str]) -> None:
-        self._policy, self._now = policy, now
+        self._policy, self._now, self._own = policy, now, own
         self._by_id = {row["id"]: row for row in known}
         active = [row for row in known if row["state"] == "active"]
         self._holders = {(row["kind"], row["key"]): row for row in active if row["key"] is not None}
@@ -213,14 +228,19 @@ class _Plan:
             self._put(row, holder, "imported")
             return
         newer = row["updated_at"] > target["updated_at"]
-        stays = self._policy == "skip" or (self._policy == "keep-newer" and not newer)
-        stays = stays or all(row[name] == target[name] for name in (_SAME if elsewhere else _SAID))
-        stays = stays or (mine is not None and holder not in (None, mine) and not self._gives_way(holder, row))
+        other = target is holder and mine is None  # who holds the key is another item ...
+        joins = self._policy == "merge" and not (other and target["id"] in self._own)  # ... and perhaps itself a row
+        same = all(row[name] == target[name] for name in (_SAME if elsewhere else _SAID))
+        if joins and not newer and not same:
+            self._change(_merged(row, target), target, None, "merged")
+            return
+        stays = self._policy == "skip" or (self._policy in ("keep-newer", "merge") and not newer)
+        stays = stays or same or (mine is not None and holder not in (None, mine) and not self._gives_way(holder, row))
         if stays:
             self.done["skipped"] += 1
-        elif self._policy == "merge":
-            self._change(_merged(target, row) if newer else _merged(row, target), target, holder, "merged")
-        elif target is holder and mine is None and _identity(target) != _identity(row):
+        elif joins:
+            self._change(_merged(target, row), target, holder, "merged")
+        elif other and _identity(target) != _identity(row):
             self.moved.pop(row["id"], None)
             self._put(row, holder, "overwritten")
         else:
@@ -282,7 +302,6 @@ def _merged(older: Columns, newer: Columns) -> Columns:
     ends = [older["expires_at"], newer["expires_at"]]
     found["expires_at"] = None if None in ends else max(ends)
     found["created_at"] = min(older["created_at"], newer["created_at"])
-    found["key"] = newer["key"] if newer["key"] is not None else older["key"]
     found["echoes"] = [*older.get("echoes", ()), *newer.get("echoes", ())]
     return found
 

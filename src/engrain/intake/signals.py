@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engrain.errors import StoreClosed, StoreError
-from engrain.store.changes import SHARED, bump
 from engrain.store.port import Row, Store, Transaction
 from engrain.store.transitions import Transition, log
 from engrain.world import World
@@ -77,8 +76,9 @@ class Signals:
         """What of one item is not written yet."""
         return self._pending.get(tenant, {}).get(id_)
 
-    def drain(self, tenant: str, tx: Transaction) -> dict[str, Counts]:
-        """Write one tenant's signals inside a transaction; give the result to ``restore`` if that fails later."""
+    def drain(self, tenant: str, tx: Transaction) -> tuple[dict[str, Counts], list[Transition]]:
+        """Write one tenant's signals inside a transaction; give the first result to ``restore`` if that fails later,
+        and the second to ``log`` when everything else is written: its scope is locked last."""
         with self._lock:
             pending = self._pending.pop(tenant, {})
         ids = sorted(pending)
@@ -89,14 +89,10 @@ class Signals:
                 counts = pending[row["id"]]
                 values = {name: getattr(counts, name) for name in Counts.__dataclass_fields__}
                 tx.run("signal_add", {"tenant": tenant, "id": row["id"], **values})
-            revived = [_revived(row) for row in there if _is_revived(row, pending[row["id"]])]
-            if revived:  # the shared scope is locked before transitions, and the caller may yet want it
-                bump(tx, tenant, SHARED)
-            log(tx, tenant, self._world.now(), revived)
         except BaseException:
             self.restore(tenant, pending)
             raise
-        return pending
+        return pending, [_revived(row) for row in there if _is_revived(row, pending[row["id"]])]
 
     def restore(self, tenant: str, drained: dict[str, Counts]) -> None:
         """Put back what a failed transaction did not keep."""
@@ -119,7 +115,8 @@ class Signals:
             drained: dict[str, Counts] = {}
             try:
                 with self._store.transaction(tenant) as tx:
-                    drained = self.drain(tenant, tx)
+                    drained, revived = self.drain(tenant, tx)
+                    log(tx, tenant, self._world.now(), revived)
             except BaseException:
                 self.restore(tenant, drained)
                 raise

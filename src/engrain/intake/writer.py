@@ -15,6 +15,7 @@ from engrain.model.scope import Scope
 from engrain.store.changes import NOWHERE, SHARED, agent_scope, bump, inline
 from engrain.store.port import Store, Transaction
 from engrain.store.rows import INDEX, INSERT, item_from_row, new_item, to_json
+from engrain.store.transitions import log
 from engrain.world import World
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Writer:
         try:
             with self._store.transaction(scope.tenant) as tx:
                 batch = _Batch(bump(tx, scope.tenant, agent_scope(scope.agent)), self._world.now())
-                drained = self._signals.drain(scope.tenant, tx)
+                drained, revived = self._signals.drain(scope.tenant, tx)
                 if register:
                     row = {"tenant": scope.tenant, "agent": scope.agent, "team": None, "now": batch.now}
                     tx.run("agent_register", row)
@@ -122,6 +123,7 @@ class Writer:
                 used = self._admitted(self.quota, tx, scope, batch) if self.quota else None
                 self._apply(tx, scope, batch)
                 items = self._items(tx, scope, ids, batch)
+                log(tx, scope.tenant, batch.now, revived)
         except BaseException:
             self._signals.restore(scope.tenant, drained)
             raise

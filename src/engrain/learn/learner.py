@@ -11,10 +11,10 @@ from engrain.config import Config
 from engrain.learn import backoff, exploration
 from engrain.learn.experience import decision_params, experience_from_row
 from engrain.learn.fields import checked_options, checked_text, optional_text
-from engrain.learn.qtable import QTable, QValue, Tables
+from engrain.learn.qtable import QTable, Tables, q_value
 from engrain.learn.recorder import Recorder
 from engrain.learn.state import State, checked_state
-from engrain.model.decision import Advice, Evidence, Experience, Outcome
+from engrain.model.decision import Advice, Evidence, Experience, Outcome, QValue
 from engrain.model.scope import Scope
 from engrain.store.port import Store
 from engrain.world import World
@@ -161,7 +161,7 @@ class Learner:
         """What this agent has learned, by task type, state (first the whole task type) and action."""
         params = {"tenant": scope.tenant, "agent": scope.agent, "task_type": optional_text("task_type", task_type)}
         rows = self._store.read("q_list", params)
-        return [QValue.from_row(row) for row in sorted(rows, key=lambda row: tuple(row)[1:4])]
+        return [q_value(row) for row in sorted(rows, key=lambda row: tuple(row)[1:4])]
 
     def rebuild(self, tenant: str) -> int:
         """Make the Q-values of a tenant anew from its experiences; the number of experiences used."""

@@ -15,15 +15,13 @@ import json
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engrain.learn.credit import TASK, TENANT, Sums, scope_name
 from engrain.learn.features import Space
+from engrain.model.decision import QValue
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Store
 
@@ -31,30 +29,13 @@ MAX_ROWS = 4_096
 MAX_TABLES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class QValue:
-    """What was learned of one action in one state (``state`` None: over the whole task type).
-
-    ``visits`` counts outcomes, ``weight`` their evidence; ``mean`` is the weighted mean reward, ``spread`` its standard
-    deviation from outcome to outcome.
-    """
-
-    task_type: str
-    state: Mapping[str, Any] | None
-    action: str
-    visits: int
-    weight: float
-    mean: float
-    spread: float
-
-    @classmethod
-    def from_row(cls, row: Row) -> QValue:
-        """From a row of ``q_values`` with at least one visit."""
-        sums = sums_of(row)
-        mean = sums.total / sums.weight
-        state = None if row["state_key"] == TASK else json.loads(row["state"])
-        spread = math.sqrt(max(0.0, sums.squares / sums.weight - mean * mean))
-        return cls(row["task_type"], state, row["action"], sums.visits, sums.weight, mean, spread)
+def q_value(row: Row) -> QValue:
+    """What a row of ``q_values`` with at least one visit says."""
+    sums = sums_of(row)
+    mean = sums.total / sums.weight
+    state = None if row["state_key"] == TASK else json.loads(row["state"])
+    spread = math.sqrt(max(0.0, sums.squares / sums.weight - mean * mean))
+    return QValue(row["task_type"], state, row["action"], sums.visits, sums.weight, mean, spread)
 
 
 def sums_of(row: Row) -> Sums:

@@ -18,6 +18,7 @@ from engrain.world import World
 
 if TYPE_CHECKING:
     from engrain.archive.port import Archive
+    from engrain.intake.quota import Quota
 
 ON_CONFLICT = ("skip", "overwrite", "keep-newer", "merge")
 TAGS, METADATA = 64, 64 << 10  # tags and bytes that an item may have
@@ -46,12 +47,20 @@ class _Change(NamedTuple):
 
 
 class Restorer:
-    """Restores within one agent's own items. ``index`` makes words and vectors of texts, before the store is locked."""
+    """Restores within one agent's own items. ``index`` makes words and vectors of texts, before the store is locked;
+    ``quota`` says whether there is room."""
 
     def __init__(
-        self, store: Store, world: World, rules: Rules, archive: Archive, index: Callable[..., Sequence[Any]]
+        self,
+        store: Store,
+        world: World,
+        rules: Rules,
+        archive: Archive,
+        index: Callable[..., Sequence[Any]],
+        quota: Quota | None,
     ) -> None:
-        self._store, self._world, self._rules, self._archive, self._index = store, world, rules, archive, index
+        self._store, self._world, self._rules, self._archive = store, world, rules, archive
+        self._index, self._quota = index, quota
 
     def restore(self, scope: Scope, id_: str, expires_in: int | None, on_conflict: str) -> MemoryItem:
         """The item as it is from now on, or the one that it was merged into. ``expires_in`` in µs."""
@@ -68,29 +77,38 @@ class Restorer:
                 raise InvalidField(_taken(item, rival.item))
             shared = row["shared_seq"] is not None or (rival is not None and rival.shared)
             change = _Change(tx, scope, now, seq, bump(tx, scope.tenant, SHARED) if shared else None)
+            expires_at, used = self._end(row, expires_in, now), None
+            if self._quota is not None and not stays:
+                added = {"content": row["content"], "expires_at": expires_at}
+                used = self._quota.admit(tx, scope, (seq, now), [added], [rival.item.id] if rival else [])
             steps = []
             if rival is not None and not stays:
                 steps.append(_replaced(change, rival.item, id_))
-            steps += self._back(change, row, item, expires_in, rival.item if rival is not None and stays else None)
+            steps += self._back(change, row, item, expires_at, rival.item if rival is not None and stays else None)
             put_passages(tx, scope, [(id_, [] if stays else passages)])
             winner = item
             if rival is not None and rival.lives and on_conflict == "merge":
                 winner = rival.item if stays else item
-                _merge(change, winner, item if stays else rival.item)
+                steps += _merge(change, winner, item if stays else rival.item)
             log(tx, scope.tenant, now, steps)
             mine = {"tenant": scope.tenant, "agent": scope.agent, "id": winner.id}
-            return item_from_row(tx.read("memory_own", mine)[0])
+            found = item_from_row(tx.read("memory_own", mine)[0])
+        if self._quota is not None and used is not None:
+            self._quota.keep(scope, used)
+        return found
+
+    def _end(self, row: Row, expires_in: int | None, now: int) -> int | None:
+        """When it expires from now on."""
+        end: int | None = row["expires_at"]
+        if expires_in is not None:
+            return now + expires_in
+        return end if end is None or end > now else now + int(self._rules.restore_days * DAY)
 
     def _back(
-        self, change: _Change, row: Row, item: MemoryItem, expires_in: int | None, under: MemoryItem | None
+        self, change: _Change, row: Row, item: MemoryItem, expires_at: int | None, under: MemoryItem | None
     ) -> list[Transition]:
         """Out of the archive: active again, or an older version ``under`` what it was merged into."""
         spared = int(self._rules.restore_days * DAY)
-        expires_at = row["expires_at"]
-        if expires_in is not None:
-            expires_at = change.now + expires_in
-        elif expires_at is not None and expires_at <= change.now:
-            expires_at = change.now + spared
         used = dict.fromkeys(("shown", "applied", "helpful", "unhelpful"), 0)
         change.run("signal_add", item.id, **used, read=1, last_shown_at=None, last_used_at=change.now)
         change.run("signal_spare", item.id, until=change.now + spared)
@@ -109,7 +127,7 @@ class Restorer:
 
 def _rival(tx: Transaction, scope: Scope, row: Row, now: int) -> _Rival | None:
     names = ("kind", "key", "fingerprint", "content", "session", "occurred_at")
-    asked = {"tenant": scope.tenant, "agent": scope.agent, **{name: row[name] for name in names}}
+    asked = {"tenant": scope.tenant, "agent": scope.agent, "now": now, **{name: row[name] for name in names}}
     found = tx.read("memory_rival", asked)
     if not found or found[0]["id"] == row["id"]:
         return None
@@ -135,7 +153,7 @@ def _replaced(change: _Change, rival: MemoryItem, by: str) -> Transition:
     return _step(change, rival, "memory:superseded", rival.state, "superseded", f"replaced by {by}")
 
 
-def _merge(change: _Change, winner: MemoryItem, loser: MemoryItem) -> None:
+def _merge(change: _Change, winner: MemoryItem, loser: MemoryItem) -> list[Transition]:
     """The tags and metadata of both (the winner's where they differ), the higher importance, the sums of the counts."""
     tags = list(dict.fromkeys((*winner.tags, *loser.tags)))[:TAGS]
     metadata = {**loser.metadata, **winner.metadata}
@@ -144,6 +162,10 @@ def _merge(change: _Change, winner: MemoryItem, loser: MemoryItem) -> None:
     change.run("memory_merge", winner.id, tags=to_json(tags), metadata=to_json(metadata))
     change.run("signals_sum", winner.id, from_id=loser.id, to_id=winner.id)
     change.run("memory_weigh", winner.id, importance=max(winner.importance, loser.importance))
+    if winner.state != "pending_decay":
+        return []
+    change.run("signal_pending", winner.id, pending_at=None)
+    return [_step(change, winner, "memory:revived", winner.state, "active", f"merged with {loser.id}")]
 
 
 def _step(

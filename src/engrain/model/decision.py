@@ -1,4 +1,4 @@
-"""What was decided and what came of it: Outcome, Advice, Experience."""
+"""What was decided and what came of it: Outcome, Advice, Experience, QValue."""
 
 from __future__ import annotations
 
@@ -87,3 +87,20 @@ class Experience:
     episode: str | None = None
     task_id: str | None = None
     revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QValue:
+    """What was learned of one action in one state (``state`` None: over the whole task type).
+
+    ``visits`` counts outcomes, ``weight`` their evidence; ``mean`` is the weighted mean reward, ``spread`` its standard
+    deviation from outcome to outcome.
+    """
+
+    task_type: str
+    state: Mapping[str, Any] | None
+    action: str
+    visits: int
+    weight: float
+    mean: float
+    spread: float

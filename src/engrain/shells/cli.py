@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engrain.errors import EngrainError, InvalidContent, InvalidField, InvalidInput, NotFound, StoreError
+from engrain.errors import AccessDenied, EngrainError, InvalidContent, InvalidField, InvalidInput, NotFound, StoreError
 from engrain.shells.commands import COMMANDS, GROUPS, Command, Place
 from engrain.shells.fields import Field
 from engrain.shells.inputs import COMMON
@@ -207,7 +207,10 @@ def _home_without_a_store(home: str | None) -> Path | None:
 
 def _note_other_agents(memory: Any, place: Place) -> None:
     """Nothing was found: say so when it may only be that another agent was meant."""
-    known = [one.name for one in memory.agents() if one.tenant == place.tenant]
+    try:
+        known = [one.name for one in memory.agents() if one.tenant == place.tenant]
+    except AccessDenied:  # of a service, whose other agents are not for this key
+        return
     if known and place.agent not in known:
         print(
             f"note: agent {place.agent!r} has nothing here; there is {printable(', '.join(known[:5]))}.",

@@ -143,18 +143,20 @@ class Field:
 
 
 def parse(fields: Sequence[Field], given: Mapping[str, Any], where: str = "") -> dict[str, Any]:
-    """The arguments that a JSON object stands for: only what was given; null is not given. Raises InvalidField."""
+    """The arguments that a JSON object stands for: only what was given; null is not
+    given, but where any JSON is a value. Raises InvalidField."""
     if not isinstance(given, Mapping):
         raise InvalidField(f"{where}It must be a JSON object, not {_short(given)}.")
     known = {field.name: field for field in fields}
     for name in given:
         if name not in known:
             raise InvalidField(f"{where}There is no argument {name!r}; the arguments are {', '.join(known) or 'none'}.")
-    missing = [field.name for field in fields if field.required and given.get(field.name) is None]
+    there = {name for name, value in given.items() if value is not None or known[name].type == "json"}
+    missing = [field.name for field in fields if field.required and field.name not in there]
     if missing:
         raise InvalidField(f"{where}The argument {missing[0]!r} is missing.")
     try:
-        return {name: known[name].from_json(value) for name, value in given.items() if value is not None}
+        return {name: known[name].from_json(value) for name, value in given.items() if name in there}
     except InvalidField as error:
         raise InvalidField(where + error.detail) from error
 

@@ -21,7 +21,8 @@ BOTH = frozenset({"cli", "mcp", "rest"})
 @dataclass(frozen=True, slots=True)
 class Verb:
     """One verb: the method of the facade that has its name, whose value it answers with, under the name ``part`` when
-    that is given; or ``call(memory, agent, arguments)`` where that is not enough. An admin's verb is one of Memory."""
+    that is given; or ``call(memory, agent, arguments)``, whose answer has that ``part``, where that is not enough.
+    An admin's verb is one of Memory."""
 
     name: str
     help: str

@@ -31,7 +31,7 @@ def open_store(location: str | Path, config: Config, home: Path | None = None) -
         return PostgresStore(text, config)
     if "://" in text:
         scheme = text.split("://", 1)[0]
-        raise ConfigError(f"engrain.open() knows folders and postgresql:// URLs, not {scheme}://.")
+        raise ConfigError(f"engrain.open() knows folders, postgresql:// and http:// URLs, not {scheme}://.")
     from engrain.store.sqlite import SqliteStore
 
     return SqliteStore(Path(text) if home is None else home, config)

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import engrain
 from engrain.agent import Agent
-from engrain.errors import UnknownItem
+from engrain.errors import InvalidField, UnknownItem
 from engrain.memory import Memory
 from engrain.testing.model import COUNTS, Model, Told, facts
 from engrain.world import SimulatedWorld, from_micros
@@ -168,6 +168,26 @@ class MemoryMachine(RuleBasedStateMachine):
         agent = self.memories[self.turn % 2].agent(scope[1], tenant=scope[0], team=team)
         assert agent.scope.team == team
 
+    @rule(which=st.integers(0, 1))
+    def expire(self, which: int) -> None:
+        found = self.memories[which].sweeps.run("expire")
+        assert found.counts.get("expired", 0) == self.model.expire(self.now)
+        for scope in (ANN, BOB, STRANGER):
+            archived = {item.id for item in self.agent(scope).archived() if item.state == "archived"}
+            expected = {thing.id for thing in self.model.own(scope) if thing.state == "archived"}
+            assert archived == expected
+
+    @rule(scope=SCOPES, number=NUMBERS, policy=st.sampled_from(["skip", "overwrite", "keep-newer", "merge"]))
+    def restore(self, scope: tuple[str, str], number: int, policy: str) -> None:
+        ids = [thing.id for thing in self.model.things if thing.state == "archived" and thing.id is not None]
+        id_ = ids[number % len(ids)] if ids and number % 5 else self.some_id(number)
+        found, agent = self.model.restore(scope, id_, policy, self.now), self.agent(scope)
+        if isinstance(found, Told):
+            assert facts(agent.restore(id_, on_conflict=policy)) == found.facts()
+        else:
+            error = UnknownItem if found is None else InvalidField
+            must_raise(error, lambda: agent.restore(id_, on_conflict=policy))
+
     @rule(seconds=st.sampled_from([0.001, 5.0, 10.0, 86_400.0]))
     def time_passes(self, seconds: float) -> None:
         self.world.advance(seconds=seconds)
@@ -198,6 +218,7 @@ class MemoryMachine(RuleBasedStateMachine):
                 agent.helpful(id_, helpful)
                 thing.helpful += helpful
                 thing.unhelpful += not helpful
+            thing.use(self.now)
         self.settle()
 
     @rule(scope=SCOPES, later=LATER)

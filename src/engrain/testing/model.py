@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from engrain.model.fading import faded
 from engrain.model.item import MemoryItem
+from engrain.world import to_micros
 
 Scope = tuple[str, str]  # tenant, agent
 FACTS = (
@@ -51,6 +53,22 @@ class Told:
     helpful: int = 0
     unhelpful: int = 0
     repeats: int = 0
+    weighed_at: datetime | None = None
+    used_at: datetime | None = None
+    archived_at: datetime | None = None
+
+    def use(self, now: datetime) -> None:
+        """A use makes it a little more important than it has become by then, once an hour."""
+        if self.weighed_at is None or self.weighed_at + timedelta(hours=1) <= now:
+            used = max(self.told_at, self.used_at or self.told_at)
+            self.importance = min(10.0, 0.1 + (self.importance if self.pinned else faded(
+                self.importance, weighed_at=to_micros(self.weighed_at or self.told_at), used_at=to_micros(used),
+                until=to_micros(min(now, self.archived_at or now)), rate=self.decay_rate)))  # fmt: skip
+            self.weighed_at = now
+        self.used_at = now
+
+    def weigh(self, importance: float, now: datetime) -> None:
+        self.importance, self.weighed_at = importance, now
 
     def lives(self, now: datetime) -> bool:
         return self.expires_at is None or self.expires_at > now
@@ -59,12 +77,16 @@ class Told:
         return self.state == "active" and self.lives(now)
 
     def facts(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in FACTS}
+        return _rounded({name: getattr(self, name) for name in FACTS})
 
 
 def facts(item: MemoryItem) -> dict[str, Any]:
     """The same of an item of the engine."""
-    return {name: getattr(item, name) for name in FACTS}
+    return _rounded({name: getattr(item, name) for name in FACTS})
+
+
+def _rounded(values: dict[str, Any]) -> dict[str, Any]:
+    return {**values, "importance": round(values["importance"], 6)}
 
 
 @dataclass
@@ -112,7 +134,7 @@ class Model:
             if current.lives(now):
                 new.created_at = current.created_at
             current.state, current.successor = "superseded", new
-            for name in ("read", "applied", "helpful", "unhelpful"):
+            for name in ("read", "applied", "helpful", "unhelpful", "used_at"):
                 setattr(new, name, getattr(current, name))
         self.things.append(new)
         return new
@@ -125,6 +147,8 @@ class Model:
         if change.get("content", thing.content) != thing.content:
             self.things.append(replace(thing, id=None, state="superseded", successor=thing))
             thing.told_at = now
+        if "importance" in change or change.get("pinned", thing.pinned) != thing.pinned:
+            thing.weigh(change.get("importance", thing.importance), now)
         for name, value in change.items():
             if name == "expires_in":
                 thing.expires_at = None if value is None else now + value
@@ -152,9 +176,56 @@ class Model:
             and set(tags or ()) <= set(thing.tags)
             and (before is None or (thing.occurred_at or thing.told_at) < before)
         ]
-        current = sum(thing.is_current(now) for thing in found)
+        current = sum(thing.is_current(now) or thing.state == "archived" for thing in found)
         self.forget(scope, [id(thing) for thing in found])
         return current
+
+    def expire(self, now: datetime) -> int:
+        """Archive what is past its expiry; how many."""
+        found = [thing for thing in self.things if thing.state == "active" and not thing.lives(now)]
+        for thing in found:
+            thing.state, thing.archived_at = "archived", now
+        return len(found)
+
+    def restore(self, scope: Scope, id_: str, on_conflict: str, now: datetime) -> Told | bool | None:
+        """What is current afterwards; None when there is no such archived thing, False when it stays archived."""
+        thing = self.by_id(id_)
+        if thing is None or (thing.tenant, thing.agent) != scope or thing.state != "archived":
+            return None
+        rival = self.current(scope, thing.kind, thing.key) if thing.key is not None else self._same(scope, thing, now)
+        lives = rival is not None and rival.lives(now)
+        newer = rival is None or thing.told_at > rival.told_at
+        wins = not lives or on_conflict == "overwrite" or (on_conflict != "skip" and newer)
+        if not wins and on_conflict != "merge":
+            return False
+        high = max(thing.importance, rival.importance) if rival else 0.0
+        thing.use(now)
+        thing.read += 1
+        thing.archived_at = None
+        thing.expires_at = thing.expires_at if thing.lives(now) else now + timedelta(days=30)
+        winner, loser = (thing, rival) if wins or rival is None else (rival, thing)
+        winner.state, winner.successor = "active", None
+        if loser is not None:
+            loser.state, loser.successor = "superseded", winner
+        if loser is not None and lives and on_conflict == "merge":
+            winner.tags = tuple(dict.fromkeys((*winner.tags, *loser.tags)))
+            winner.metadata = {**loser.metadata, **winner.metadata}
+            winner.used_at = winner.used_at or loser.used_at
+            for name in ("read", "applied", "helpful", "unhelpful"):
+                setattr(winner, name, getattr(winner, name) + getattr(loser, name))
+            winner.weigh(high, now)
+        return winner
+
+    def _same(self, scope: Scope, thing: Told, now: datetime) -> Told | None:
+        """The same, told again."""
+        same = [
+            one
+            for one in self.own(scope)
+            if one.is_current(now)
+            and (one.kind, one.content, one.session, one.occurred_at)
+            == (thing.kind, thing.content, thing.session, thing.occurred_at)
+        ]
+        return min(same, key=lambda one: one.id or "~") if same else None
 
     # -- reads ----------------------------------------------------------------------------------------------------
 
@@ -173,7 +244,7 @@ class Model:
     def sees(self, scope: Scope, thing: Told) -> bool:
         """Whether an agent may read a thing."""
         tenant, agent = scope
-        if thing.tenant != tenant:
+        if thing.tenant != tenant or thing.state == "archived":
             return False
         if thing.agent != agent and thing.state != "active":
             return False
@@ -191,7 +262,9 @@ class Model:
         return sorted(found, key=lambda thing: (thing.created_at, thing.id or ""))
 
     def history(self, scope: Scope, kind: str, key: str) -> list[Told]:
-        return [thing for thing in self.own(scope) if (thing.kind, thing.key) == (kind, key)]
+        return [
+            thing for thing in self.own(scope) if (thing.kind, thing.key) == (kind, key) and thing.state != "archived"
+        ]
 
     def visible(self, scope: Scope, now: datetime) -> list[Told]:
         """What a recall may show."""

@@ -83,6 +83,8 @@ def _work(home: str | None, listener: socket.socket, alone: bool, tallies: tuple
     """Serve in this process; the exit code. The first worker says where."""
     parent = os.getppid() if len(tallies) > 1 else 0
     with engrain.open(home) as memory:
+        if number == 0:  # one is enough; another process that ticks too does no harm
+            memory.start_roles()
         application = Application(memory, open=alone, tallies=tallies, number=number)
         settings = uvicorn.Config(
             application.routes, log_config=None, access_log=False, server_header=False, lifespan="on", ws="none",

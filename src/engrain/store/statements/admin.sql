@@ -73,6 +73,12 @@ delete from decisions where tenant = :tenant;
 -- name: purge_experiences
 -- scope: tenant
 delete from experiences where tenant = :tenant;
+-- name: purge_transitions
+-- scope: tenant
+delete from transitions where tenant = :tenant;
+-- name: purge_daily_metrics
+-- scope: tenant
+delete from daily_metrics where tenant = :tenant;
 -- name: purge_agents
 -- scope: tenant
 delete from agents where tenant = :tenant;

@@ -118,7 +118,7 @@ order by m.archived_at, m.id;
 -- name: archived_drop
 delete from memories where id = :id and tenant = :tenant and agent = :agent and state = 'archived';
 
--- The current item that stands where another one wants to be active: under its key, or else the very same.
+-- The current item that stands where another one wants to be active: under its key, expired or not, or else the same.
 -- name: memory_rival
 select {item}, 0 as echoes, m.shared_seq
 from memories m {joined}
@@ -126,8 +126,9 @@ where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and m.kind 
   and ((m.key is not null and m.key = cast(:key as text))
        or (cast(:key as text) is null and m.fingerprint = :fingerprint and m.content = :content
            and coalesce(m.session, '') = coalesce(cast(:session as text), '')
-           and coalesce(m.occurred_at, 0) = coalesce(cast(:occurred_at as bigint), 0)))
-order by m.key desc, m.id limit 1;
+           and coalesce(m.occurred_at, 0) = coalesce(cast(:occurred_at as bigint), 0)
+           and coalesce(m.expires_at, :now + 1) > :now))
+order by m.id limit 1;
 
 -- name: memory_merge
 update memories set tags = :tags, metadata = :metadata, updated_at = :now, seq = :seq,
