@@ -270,7 +270,7 @@ def test_whatever_rows_meet_twice_is_as_once_and_others_keep_theirs(make_place: 
     memory = make_place().open(world=world)
     number = itertools.count()
 
-    @settings(QUIET, max_examples=40)
+    @settings(QUIET, max_examples=25)
     @given(MEETINGS, MEETINGS, MEETINGS, st.sampled_from(CONFLICTS))
     def check(theirs: Any, before: Any, rows: Any, policy: str) -> None:
         tenant = f"t{next(number)}"
@@ -287,7 +287,7 @@ def test_whatever_rows_meet_twice_is_as_once_and_others_keep_theirs(make_place: 
         assert b"".join(other.export_data("csv")) == untouched
         assert _fits(agent)
         named = [row.get("key") for row in rows if row["state"] == "active"]
-        if len({row.get("id") for row in rows}) == len(rows) and len(set(named)) == len(named):
+        if len({row["id"] for row in rows if "id" in row}) == len(rows) and len(set(named)) == len(named):
             assert found[0].keys() == found[1].keys()  # rows that contradict each other may take turns
         for one in (other, agent):
             one.forget(everything=True)

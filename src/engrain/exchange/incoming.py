@@ -204,7 +204,7 @@ class _Plan:
         self._holders = {(row["kind"], row["key"]): row for row in active if row["key"] is not None}
         self._twins: dict[Any, list[Columns]] = {}
         for row in active:
-            if row["id"] not in own and (row["expires_at"] or now + 1) > now:
+            if row["id"] not in own:
                 self._twins.setdefault(_identity(row), []).append(row)
         self.new: dict[str, Columns] = {}
         self.changed: dict[str, Columns] = {}
@@ -249,10 +249,11 @@ class _Plan:
     def _twin(self, row: Columns) -> Columns | None:
         """An own item with the same words under the same key, or with none as the row; not one that is itself a row."""
         twins = self._twins.get(_identity(row), ()) if row["state"] == "active" else ()
-        return next((one for one in twins if row["key"] == one["key"]), None)
+        found = next((one for one in twins if row["key"] == one["key"]), None)
+        return found if self._live(row) is None else self._live(found)  # what has expired is only met by its like
 
     def _live(self, holder: Columns | None) -> Columns | None:
-        """Who holds the key, unless it has expired: then it leaves it."""
+        """An item, for instance who holds a key, unless it has expired: then it leaves the key."""
         return None if holder is None or (holder["expires_at"] or self._now + 1) <= self._now else holder
 
     def _gives_way(self, holder: Columns | None, row: Columns) -> bool:
