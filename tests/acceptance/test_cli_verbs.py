@@ -98,6 +98,14 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "observe-many": [(shlex.quote(STEPS), {"experiences.0.outcome.success": True, "experiences.1.reward": None})],
     "experiences": [("--task-type build --limit 1", {"experiences.0.action": "fast"})],
     "q-values": [("--task-type build", {"q_values.0.visits": 1})],
+    "keys create": [
+        (
+            "ci --tenant lab --for worker --for mate --rights read --expires-in 90d",
+            {"name": "ci", "tenant": "lab", "agents": ["worker", "mate"], "rights": "read", "revoked_at": None},
+        )
+    ],
+    "keys list": [("", {"keys.0.id": "{key}", "keys.0.key": None}), ("--tenant nobody", {"keys": []})],
+    "keys revoke": [("{key} --tenant lab", {"id": "{key}", "tenant": "lab"})],
     "kv get": [("port --namespace ports", {"value": 8080})],
     "kv set": [("port '{\"tcp\": 1}' --namespace ports --ttl 30d", {"key": "port"})],
     "kv has": [("port --namespace ports", {"there": True})],
@@ -145,8 +153,9 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         decision, other = (agent.advise("build", state={"size": 1}, options=["fast", "safe"]) for _ in range(2))
         agent.observe(other, Outcome(success=True, evidence="executed"), action="fast")
         agent.kv("ports").set("port", 8080)
+        key = memory.keys_create("reader", "lab", rights="read")
     (home / "rows.txt").write_text(ROWS[: ROWS.index("\n")] + "\n{}\n")
-    return {"item": item.id, "decision": decision.decision_id, "home": str(home)}
+    return {"item": item.id, "decision": decision.decision_id, "key": key.id, "home": str(home)}
 
 
 def placed(text: str, made: dict[str, str]) -> str:
@@ -191,7 +200,7 @@ def test_a_verb_has_a_screen_that_fits_eighty_columns(
     assert said.err == ""
     assert said.out.strip()
     assert "\x1b" not in said.out, "colours where nobody sees them"
-    free = verb in ("context", "backup", "export", "stats", "report")  # text of the user's own, paths, a page
+    free = verb in ("context", "backup", "export", "stats", "report", "keys create")  # text of the user, paths, a page
     assert free or max(len(row) for row in said.out.splitlines()) <= 80
 
 

@@ -24,6 +24,7 @@ def test_no_request_is_a_fault_of_ours_and_no_status_is_undocumented(place: Plac
     with serving(place) as service:
         line = [tool, "run", f"{service.url}/openapi.json", "-H", f"Authorization: Bearer {key}", "--checks", CHECKS]
         line += ["-n", "20", "--phases", "examples,coverage,fuzzing", "--suppress-health-check", "all", "--no-color"]
+        line += ["--exclude-path", "/v1/keys/revoke"]  # it would learn the id of its own key, and lock itself out
         line += ["--exclude-path", "/v1/events", "--seed", "1", "--continue-on-failure", "--request-timeout", "20"]
         done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-20_000:]

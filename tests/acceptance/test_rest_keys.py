@@ -147,6 +147,9 @@ def test_an_admin_of_a_tenant_manages_its_keys_and_no_others(home: Home) -> None
     assert service.post("/v1/keys/revoke", {"id": made["id"]}, key=mine).status == 200
     assert service.get(f"{PATH}/count", key=made["key"]).status == 401
     assert service.get("/v1/stats", key=mine).problem == "Forbidden"
+    some = home.key("mine", rights="admin", agents=["worker"])
+    assert service.post("/v1/keys/create", {"name": "wider"}, key=some).problem == "Forbidden"
+    assert service.get(f"{PATH}/count", key=some).status == 200
 
 
 @pytest.mark.postgres

@@ -29,7 +29,7 @@ from tests.service import Service, command, folder, serving
 def happen(memory: Memory, tenant: str, *ids: str, agent: str = "worker") -> None:
     """A transition of each memory, as another process would write it."""
     with memory.store.transaction(tenant) as tx:
-        rows = [Transition(id_, agent, "memory:archived", "active", "archived", "old", "role:test") for id_ in ids]
+        rows = [Transition(id_, agent, "memory:pinned", "active", "active", "old", "role:test") for id_ in ids]
         log(tx, tenant, memory.world.now(), rows)
 
 
@@ -73,7 +73,7 @@ def test_events_of_other_processes_come_and_are_taken_up_again(place: Place) -> 
             assert time.monotonic() - start < 5
         assert [one["memory_id"] for one in seen] == ["a", "b", "c"]
         assert {name: seen[0][name] for name in ("name", "event", "agent", "new", "reason", "actor")} == {
-            "name": "memory:archived", "event": "memory:archived", "agent": "worker", "new": "archived",
+            "name": "memory:pinned", "event": "memory:pinned", "agent": "worker", "new": "active",
             "reason": "old", "actor": "role:test",
         }  # fmt: skip
         happen(memory, "default", "d")
