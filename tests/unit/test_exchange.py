@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -311,9 +309,6 @@ def test_a_quota_holds_for_what_comes_in(place: Place) -> None:
     assert brought(agent, rows[3]).imported == 1
 
 
-# -- the formats of others --------------------------------------------------------------------------------------------
-
-
 def test_a_table_is_no_formula_and_a_foreign_table_is_read(agent: Agent) -> None:
     agent.remember("=HYPERLINK(0)", session="'quoted", role="@sum", source="+1")
     cells = next(csv.DictReader(io.StringIO(b"".join(agent.export_data("csv")).decode(), newline="")))
@@ -326,10 +321,3 @@ def test_a_table_is_no_formula_and_a_foreign_table_is_read(agent: Agent) -> None
     ]
     with pytest.raises(InvalidInput, match="line 3: It has 2 cells"):
         agent.import_data([b"content\nx\ny,z\n"], "csv")
-
-
-MEM0 = {
-    "id": "892db2ae-06d9-49e5-8b3e-585ef9b85b8e", "memory": "Prefers tea", "hash": "85d6", "user_id": "alex",
-    "run_id": "r1", "metadata": {"app": "x"}, "categories": ["food"], "created_at": "2024-07-20T01:30:36.275141-07:00",
-    "updated_at": None, "score": None,
-}  # fmt: skip

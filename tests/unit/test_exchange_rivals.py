@@ -16,6 +16,13 @@ from engrain.exchange.formats import told_by
 from engrain.testing import SimulatedWorld
 from tests.postgres import Place
 
+START = "2026-01-01T00:00:00Z"
+MEM0 = {
+    "id": "892db2ae-06d9-49e5-8b3e-585ef9b85b8e", "memory": "Prefers tea", "hash": "85d6", "user_id": "alex",
+    "run_id": "r1", "metadata": {"app": "x"}, "categories": ["food"], "created_at": "2024-07-20T01:30:36.275141-07:00",
+    "updated_at": None, "score": None,
+}  # fmt: skip
+
 
 @pytest.fixture
 def agent(place: Place) -> Agent:
