@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +118,24 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "doctor": [("--canary", {"ok": True})],
     "rebuild": [("", {"memories": 1})],
     "backup": [("{home}/copy.db", {"path": "{home}/copy.db"})],
+    "archived": [
+        ("--reason expired --limit 1", {"items.0.id": "{gone}", "items.0.archived_reason": "expired"}),
+        ("--after {gone}", {"items": []}),
+    ],
+    "restore": [("{gone} --expires-in 60d --on-conflict overwrite", {"id": "{gone}", "state": "active"})],
+    "promote": [("{item}", {"id": "{item}", "kind": "fact"})],
+    "pin": [("{item}", {"pinned": True}), ("{item} --no-pinned", {"pinned": False})],
+    "transitions": [
+        ("--id {gone} --limit 1", {"events.0.event": "memory:expired", "events.0.memory_id": "{gone}"}),
+        ("--after 1-0", {"events.0.event": "memory:archived"}),
+    ],
+    "prune": [("--dry-run", {"pruned": 0}), ("", {"pruned": 0})],
     "tick": [
         ("--role decay --role metrics", {"ok": True, "runs.0.role": "decay", "runs.1.state": "done"}),
         ("--dry-run", {"runs": []}),
     ],
     "roles": [("", {"roles.0.name": "expire", "roles.0.every_seconds": 900.0, "roles.6.name": "report"})],
-    "runs": [("--role decay --limit 5", {"runs": []})],
+    "runs": [("--role decay --limit 5", {"runs": []}), ("--role expire", {"runs.0.state": "done"})],
     "pause": [("decay", {"roles.0.state": "on", "roles.1.state": "paused"}), ("", {"roles.6.state": "paused"})],
     "resume": [("decay", {"roles.1.state": "on"})],
     "lifecycle": [("--off", {"on": False}), ("", {"on": False}), ("--on", {"on": True})],
@@ -131,7 +143,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("--days 7", {"measured": None, "totals.memories": 1, "agents.0.agent": "builder"}),
         ("--tenant lab --agent nobody", {"agents": [], "totals.memories": 0}),
     ],
-    "report": [("--html", {"period": "no day is over yet"}), ("", {})],
+    "report": [("--html", {"period": "no day is over yet"}), ("--last", {"period": "no day is over yet"})],
     "alerts": [("--settled", {"alerts": []})],
 }  # fmt: skip
 
@@ -154,8 +166,10 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         agent.observe(other, Outcome(success=True, evidence="executed"), action="fast")
         agent.kv("ports").set("port", 8080)
         key = memory.keys_create("reader", "lab", rights="read")
+        gone = agent.remember("The build is frozen", "event", expires_in=timedelta(microseconds=1))
+        memory.tick(["expire", "report"])
     (home / "rows.txt").write_text(ROWS[: ROWS.index("\n")] + "\n{}\n")
-    return {"item": item.id, "decision": decision.decision_id, "key": key.id, "home": str(home)}
+    return {"item": item.id, "decision": decision.decision_id, "key": key.id, "gone": gone.id, "home": str(home)}
 
 
 def placed(text: str, made: dict[str, str]) -> str:
