@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, assert_type
+from types import NoneType
+from typing import Any, assert_type, get_args, get_type_hints, is_typeddict
 
 import pytest
 
@@ -19,6 +20,7 @@ from engrain.errors import AccessDenied, ConfigError, ServiceError, StoreClosed,
 from engrain.memory import Memory
 from engrain.shells.cli import main
 from engrain.shells.client import Client, RemoteAgent, RemoteKeyValue
+from engrain.shells.verb import Verb
 from engrain.shells.verbs import VERBS, verbs_of
 from tests.serving import Serving, home_of
 
@@ -75,6 +77,28 @@ def test_what_the_service_carries_is_carried() -> None:
             assert getattr(remote, name).__qualname__ != "refuse"
 
 
+CARRIED = [one for one in verbs_of("rest") if one.method != "Agent.stats"]  # the tool: put together of others
+
+
+@pytest.mark.parametrize("verb", CARRIED, ids=lambda verb: verb.name)
+def test_the_table_says_where_the_value_is_in_the_answer(verb: Verb) -> None:
+    """A verb without its ``part`` would answer the client with what is around the value."""
+    owner, _, name = verb.method.partition(".")
+    value = get_type_hints(getattr(OWNERS[owner][0], name))["return"]
+    answer = get_type_hints(verb.returns) if is_typeddict(verb.returns) else verb.returns
+    if verb.part:
+        answer = answer[verb.part] if isinstance(answer, dict) else get_args(answer)[1]
+    if value is bool:
+        assert verb.part
+    elif value is not NoneType and "typing.Any" not in f"{value} {answer}":
+        assert spelled(value) == spelled(answer)
+
+
+def spelled(kind: Any) -> str:
+    text = str(kind).replace("collections.abc.Sequence", "list").removesuffix(" | None")
+    return text.removeprefix("<class '").removesuffix("'>")
+
+
 def test_types_are_those_of_the_facade(client: Client) -> None:
     agent = client.agent("typed")
     item = assert_type(agent.remember("typed"), MemoryItem)
@@ -117,6 +141,8 @@ READS: dict[str, Callable[[Agent, list[MemoryItem]], Any]] = {
     "context": lambda agent, items: agent.context("the upload", max_tokens=100),
     "experiences": lambda agent, items: agent.experiences("t"),
     "q_values": lambda agent, items: agent.q_values(),
+    "transitions": lambda agent, items: agent.transitions(limit=3),
+    "archived": lambda agent, items: agent.archived(),
     "adaptation": lambda agent, items: agent.adaptation(),
     "kv": lambda agent, items: (agent.kv("n").search(), agent.kv("n").get("k", 7), agent.kv().get("k", 7)),
 }  # fmt: skip
@@ -134,6 +160,7 @@ def test_both_see_the_same(client: Client, embedded: Memory) -> None:
     remote.observe_many([{"task_type": "t", "action": "y", "outcome": Outcome(quality=0.5, success=True)}])
     remote.kv("n").set("k", {"a": None}, ttl="1d")
     remote.kv("n").set("none", None)
+    assert remote.pin(items[1].id).pinned
     for name, read in READS.items():
         assert read(remote, items) == read(local, items), name
     assert remote.kv("n").has("none")
@@ -146,6 +173,10 @@ def test_both_see_the_same(client: Client, embedded: Memory) -> None:
     assert local.count() == remote.count() == 2
     mates = {one.name for one in client.agents() if one.tenant == remote.scope.tenant}
     assert mates == {"a b/c?d#%.."}
+    assert client.lifecycle() is True
+    assert [run.role for run in client.tick(["expire"])] == ["expire"]
+    assert client.runs() == embedded.runs()
+    assert client.roles() == embedded.roles()
     assert client.stats()["memories"] == embedded.stats()["memories"]
 
 

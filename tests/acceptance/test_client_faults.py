@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import engrain
 from engrain import EngrainError, Outcome
 from engrain.errors import ServiceError, StoreUnavailable
+from engrain.model.event import Event
 from engrain.shells.client import Client
 from engrain.store.transitions import Transition, log
 from tests.postgres import Place
@@ -153,17 +153,17 @@ def test_too_many_requests_are_waited_for(tmp_path: Path) -> None:
 def test_events_are_taken_up_where_they_were_lost(serving: Serving) -> None:
     memory = engrain.open(serving.location, embedder="hash")
     memory.agent("a").remember("for events")
-    heard: list[dict[str, Any]] = []
+    heard: list[Event] = []
 
     def happen(number: int) -> None:
         with memory.store.transaction("default") as tx:
-            change = Transition(f"m{number}", "a", "memory:archived", "active", "archived", "test", "agent:a")
+            change = Transition(f"m{number}", "a", "memory:pinned", "active", "active", "test", "agent:a")
             log(tx, "default", memory.world.now(), [change])
 
     def listen(client: Client) -> None:
         for event in client.events():
             heard.append(event)
-            if event["memory_id"] == "m5":
+            if event.memory_id == "m5":
                 return
 
     with Client(serving.url, patience=20) as client:
@@ -181,10 +181,10 @@ def test_events_are_taken_up_where_they_were_lost(serving: Serving) -> None:
         for number in range(4, 6):
             happen(number)
         listener.join(20)
-        assert [event["memory_id"] for event in heard] == [f"m{number}" for number in range(6)]
-        assert {event["event"] for event in heard} == {"memory:archived"}
-        again = client.events(agent="a", after=heard[3]["id"])
-        assert [next(again)["memory_id"] for _ in range(2)] == ["m4", "m5"]
+        assert [event.memory_id for event in heard] == [f"m{number}" for number in range(6)]
+        assert {event.event for event in heard} == {"memory:pinned"}
+        again = client.events(agent="a", after=heard[3].id)
+        assert [next(again).memory_id for _ in range(2)] == ["m4", "m5"]
         again.close()  # type: ignore[attr-defined]
         with pytest.raises(EngrainError, match="id of an event"):
             next(client.events(after="nonsense"))

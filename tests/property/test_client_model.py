@@ -21,7 +21,7 @@ class Served(Client):
         super().__init__(inside.url)
         self.closed = False
         self.behind = memory
-        self.signals, self.store = memory.signals, memory.store
+        self.signals, self.store, self.sweeps = memory.signals, memory.store, memory.sweeps
 
     def close(self) -> None:
         self.closed = True
@@ -51,10 +51,12 @@ def machine() -> Iterator[type[ClientMachine]]:
 
 
 def test_client_against_model(machine: type[ClientMachine]) -> None:
-    explore(machine, examples=3, steps=12)
+    explore(machine, examples=2, steps=10)
+    assert machine.inside.routes is not None, "a service was asked"
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_client_against_model_at_length(machine: type[ClientMachine]) -> None:
     explore(machine, examples=30, steps=40)
+    assert machine.inside.routes is not None

@@ -147,7 +147,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(STEPS)
 def test_what_is_counted_is_what_is_there(tmp_path_factory: pytest.TempPathFactory, steps: list[Any]) -> None:
     """Two memories in turn on one home: a write is refused exactly when what is there and it are too much."""

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from engrain.agent.base import Scoped
 from engrain.errors import InvalidField, UnknownItem
 from engrain.intake import validate
+from engrain.model.event import Event
 from engrain.model.item import LIVE, MemoryItem
 from engrain.store.transitions import event_from_row, place_of
 from engrain.world import to_micros
 
 if TYPE_CHECKING:
     from engrain.lifecycle.rules import Decision
-    from engrain.model.event import Event
     from engrain.model.life import Life as Lived
     from engrain.model.life import Rules
 

@@ -24,8 +24,10 @@ class HotArchive:
         self._store = store
 
     def put(self, tx: Transaction, tenant: str, items: Sequence[Put], now: int) -> None:
-        rows = [(now, reason, seq, shared, id_, tenant, agent) for id_, agent, reason, seq, shared in items]
-        tx.run_many("memory_archive", rows)
+        told = [(now, reason, seq, shared, id_, tenant, agent) for id_, agent, reason, seq, shared in items if seq]
+        tx.run_many("memory_archive", told)
+        quiet = [(now, reason, id_, tenant, agent) for id_, agent, reason, seq, _ in items if not seq]
+        tx.run_many("memory_expire", quiet)
 
     def list(
         self, scope: Scope, limit: int, before: tuple[int, str] | None, reason: str | None

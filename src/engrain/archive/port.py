@@ -11,8 +11,9 @@ from engrain.model.life import Life
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Transaction
 
-Put = tuple[str, str, str, int, int | None]
-"""(id, agent, reason, seq, shared_seq) of an item on its way in: the numbers tell other processes."""
+Put = tuple[str, str, str, int | None, int | None]
+"""(id, agent, reason, seq, shared_seq) of an item on its way in: the numbers tell other processes; None where they need
+not hear of it."""
 
 
 class Archive(Protocol):

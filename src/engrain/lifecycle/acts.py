@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from engrain.lifecycle.rules import Act, Decision
 from engrain.model.life import Life, Rules
 from engrain.store.changes import SHARED, agent_scope, bump
-from engrain.store.port import Store, Transaction
+from engrain.store.port import Row, Store, Transaction
 from engrain.store.transitions import Transition, log
 from engrain.world import World
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Rule = Callable[[Life, int, Rules], Decision]
 _LIFE = len(Life._fields)
+_STAMPED = _LIFE + 1 + 4  # what follows in {life}: whether it is shared, and its stamp
 
 
 class Decided(NamedTuple):
@@ -36,7 +37,7 @@ class Change(NamedTuple):
 
     life: Life
     reason: str
-    seq: int
+    seq: int | None
     shared_seq: int | None
 
 
@@ -49,12 +50,16 @@ class Acts:
     def decided(self, tenant: str, ids: Sequence[str], rule: Rule) -> list[Decided]:
         """What a rule would do with items now; those it keeps are left out."""
         now = self._world.now()
+        return self.judged(self._store.read("life_read", {"tenant": tenant, "ids": ids, "now": now}), rule, now)
+
+    def judged(self, rows: Sequence[Row], rule: Rule, now: int) -> list[Decided]:
+        """The same of items that were read by now, as ``{life}`` and perhaps more."""
         found = []
-        for row in self._store.read("life_read", {"tenant": tenant, "ids": ids, "now": now}):
+        for row in rows:
             life = Life(*row[:_LIFE])
             decision = rule(life, now, self._rules)
             if decision.act != Act.KEEP:
-                found.append(Decided(life, decision, row[_LIFE] is not None, tuple(row[_LIFE + 1 :])))
+                found.append(Decided(life, decision, row[_LIFE] is not None, tuple(row[_LIFE + 1 : _STAMPED])))
         return found
 
     def carry_out(self, tenant: str, decided: Sequence[Decided]) -> list[Act]:
@@ -74,7 +79,8 @@ class Acts:
         steps: list[Transition] = []
         for act in dict.fromkeys(one.decision.act for one in due):
             mine = [(one.life, one.decision.reason) for one in due if one.decision.act == act]
-            some = [Change(life, reason, seqs[life.agent], shared_seq) for life, reason in mine]
+            told = {} if act in _UNSEEN else seqs
+            some = [Change(life, reason, told.get(life.agent), shared_seq) for life, reason in mine]
             steps += _RUNS[act](self, tx, tenant, now, some)
         log(tx, tenant, now, steps)
         return [one.decision.act for one in due]
@@ -136,7 +142,7 @@ class Acts:
         return [self._moved(one, "memory:pruned", "purged") for one in some]
 
 
-_UNSEEN = (Act.PEND, Act.SPARE)  # what other processes' recall need not hear of
+_UNSEEN = (Act.PEND, Act.SPARE, Act.EXPIRE)  # what other processes' recall need not hear of
 _RUNS: dict[Act, Callable[..., list[Transition]]] = {
     Act.PEND: Acts._pend,
     Act.SPARE: Acts._spare,

@@ -30,16 +30,17 @@ from engrain.lifecycle.rules import (
 from engrain.model.fading import CAP, DAY, FLOOR, FRESH
 from engrain.model.life import Life, Rules
 from engrain.model.scope import Scope
-from engrain.store.port import Store, Transaction
+from engrain.store.port import Row, Store, Transaction
 from engrain.world import World
 
 if TYPE_CHECKING:
     from engrain.archive.port import Archive
 
-AIM = 0.01  # seconds that a piece should hold the write lock: below 0.05 even when the disk is slow at times
-GAP = 0.75  # of the time for which it was held it is left to others, so that who polls for it soon finds it free
+AIM = 0.02  # seconds that a piece should hold the write lock: below 0.05 even when the disk is slow at times
+GAP = 0.003  # seconds that the lock is left to others: whoever waits for it asks every millisecond
 LEAST, LARGEST = 50, 1000  # items in a piece
 PAGE = 50_000  # items that are looked for at once
+_FOUND = 4  # columns of a statement that only says which items to look at
 AGENTS = 200  # agents that are looked for at once
 KEEP_EVENTS, KEEP_REPLIES = 400 * DAY, DAY  # µs that transitions, and replies to repeated requests, are kept
 
@@ -55,16 +56,17 @@ class Findings:
 
 
 class Due(NamedTuple):
-    """An item that a sweep looks at."""
+    """An item that a sweep looks at; ``row`` of {life} when the statement that found it told all."""
 
     tenant: str
     agent: str
     id: str
+    row: Row | None = None
 
 
 @dataclass(slots=True)
 class _Pace:
-    """How much to do at once, and when to stop. Lets others have the write lock for as long as it was held."""
+    """How much to do at once, and when to stop."""
 
     budget: float | None
     stop: Callable[[], bool]
@@ -72,21 +74,20 @@ class _Pace:
     longest: float = 0.0
     began: float = field(default_factory=time.perf_counter)
     free_since: float = field(default_factory=time.perf_counter)
-    held: float = 0.0
 
     def over(self) -> bool:
         return self.stop() or (self.budget is not None and time.perf_counter() - self.began >= self.budget)
 
     def hold(self, store: Store, tenant: str, act: Callable[[Transaction], Any]) -> Any:
         """Run a transaction after the others had their turn."""
-        time.sleep(max(0.0, self.held * GAP - (time.perf_counter() - self.free_since)))
+        time.sleep(max(0.0, GAP - (time.perf_counter() - self.free_since)))
         with store.transaction(tenant) as tx:
             began = time.perf_counter()
             done = act(tx)
         self.free_since = time.perf_counter()
-        self.held = self.free_since - began
-        self.longest = max(self.longest, self.held)
-        self.size = max(LEAST, min(LARGEST, self.size * 2, round(self.size * max(0.5, AIM / max(self.held, 1e-6)))))
+        held = self.free_since - began
+        self.longest = max(self.longest, held)
+        self.size = max(LEAST, min(LARGEST, self.size * 2, round(self.size * max(0.5, AIM / max(held, 1e-6)))))
         return done
 
 
@@ -138,7 +139,10 @@ class _Sweep:
                 if self.unfinished or self.pace.over():
                     self.unfinished = True
                     return
-                decided = self.acts.decided(tenant, sorted(one.id for one in piece), rule)
+                known = [one.row for one in piece if one.row is not None]
+                ids = sorted(one.id for one in piece if one.row is None)
+                decided = self.acts.judged(known, rule, self.world.now())
+                decided += self.acts.decided(tenant, ids, rule) if ids else []
                 done = [one.decision.act for one in decided]
                 if decided and not self.dry:
                     done = self.pace.hold(self.store, tenant, lambda tx: self.acts.within(tx, tenant, decided))  # noqa: B023
@@ -149,7 +153,8 @@ class _Sweep:
         after: dict[str, Any] = {"after_at": -(2**62), "after_id": ""}
         while rows := self.store.read(statement, {**asked, **after, "limit": PAGE}):
             after = {"after_at": rows[-1]["at"], "after_id": rows[-1]["id"]}
-            yield from sorted(Due(row["tenant"], row["agent"], row["id"]) for row in rows)
+            whole = len(rows[0]) > _FOUND
+            yield from sorted(Due(row["tenant"], row["agent"], row["id"], row if whole else None) for row in rows)
 
     def agents(self) -> Iterator[list[Scope]]:
         """All agents from the checkpoint on, many at a time; the checkpoint follows when the next are asked for."""
@@ -165,7 +170,7 @@ class _Sweep:
 
 def expire(sweep: _Sweep) -> None:
     """What is past its expiry is archived."""
-    sweep.do(sweep.everywhere("life_expired", before=sweep.world.now()), expires)
+    sweep.do(sweep.everywhere("life_expired", now=sweep.world.now()), expires)
 
 
 def decay(sweep: _Sweep) -> None:

@@ -16,6 +16,7 @@ from engrain.agent import Agent, KeyValue
 from engrain.errors import NotFound, ServiceError
 from engrain.memory import Memory
 from engrain.model.decision import Advice, Outcome
+from engrain.model.event import Event
 from engrain.model.item import MemoryItem
 from engrain.model.scope import Scope
 from engrain.shells.connection import Connection
@@ -100,12 +101,13 @@ class Client(_Memory):
             found._ask(_COUNT, {}, **{"X-Engrain-Team": quote(team)})
         return found
 
-    def events(self, agent: str | None = None, after: str | None = None) -> Iterator[dict[str, Any]]:
-        """What happens to memories from now on, of one agent or of all that the key is for: each event with its ``id``.
-        A connection that is lost is taken up again, and nothing is left out. ``after``: go on after the event of that
-        id. Raises StoreUnavailable when the service stays away."""
+    def events(self, agent: str | None = None, after: str | None = None) -> Iterator[Event]:
+        """What happens to memories from now on, of one agent or of all that the key is for. A connection that is lost
+        is taken up again, and nothing is left out. ``after``: go on after the event of that id. Raises StoreUnavailable
+        when the service stays away."""
         query = {name: value for name, value in (("agent", agent), ("after", after)) if value is not None}
-        return self._connection.events(query, self._headers(self._tenant))
+        for event in self._connection.events(query, self._headers(self._tenant)):
+            yield _object(Event, event)
 
     def close(self) -> None:
         """Let the connections go. Closing twice is harmless."""
@@ -229,7 +231,9 @@ def _built(kind: Any, value: Any) -> Any:
         return [_built(parts[0], one) for one in value]
     if origin in (dict, Mapping):
         return {name: _built(parts[1], one) for name, one in value.items()}
-    return datetime.fromisoformat(value) if kind is datetime else kind(value) if kind in (bool, float) else value
+    if kind is bool:
+        return bool(int(value))
+    return datetime.fromisoformat(value) if kind is datetime else float(value) if kind is float else value
 
 
 def _object(kind: Any, value: Mapping[str, Any]) -> Any:

@@ -102,7 +102,7 @@ class Connection:
                         for event in httpx2.EventSource(told):
                             last, end = {"Last-Event-ID": event.id}, 0.0
                             if event.data:
-                                yield {"id": event.id, **json.loads(event.data)}
+                                yield json.loads(event.data)
                         failure = StoreUnavailable(f"{self._url}: the service ended the stream of events.")
             except httpx2.TransportError as error:
                 failure = self._unreachable(error)

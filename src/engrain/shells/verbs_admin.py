@@ -52,6 +52,7 @@ ADMIN: tuple[Verb, ...] = (
             Field("dry_run", "flag", "Tell what would be done, and do nothing.", False),
         ),
         calls.Ticked,
+        part="runs",
         call=calls.tick,
         admin=True,
         destroys=True,

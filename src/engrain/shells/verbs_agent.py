@@ -155,6 +155,7 @@ AGENT: tuple[Verb, ...] = (
             ),
         ),
         calls.Forgotten,
+        part="forgotten",
         call=lambda m, a, given: {"forgotten": int(a.forget(**given))},
         destroys=True,
         repeats=True,

@@ -17,6 +17,7 @@ from engrain.store.base import BaseStore
 from engrain.store.filesystem import refuse_network_folder
 from engrain.store.port import Many, Params, Row
 from engrain.store.sqlite_errors import FAILURES, told
+from engrain.store.sqlite_turns import begin, patient
 from engrain.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -227,9 +228,9 @@ class SqliteStore(BaseStore):
             self._check_open()
             try:
                 if self._writer is None:
-                    self._writer = self._connect()
+                    self._writer = patient(self._connect())
                 connection = self._writer
-                connection.execute("begin immediate")
+                begin(connection, self._config.busy_seconds)
                 try:
                     yield SqliteTransaction(connection, self._statement)
                     connection.execute("commit")
@@ -325,7 +326,7 @@ class SqliteStore(BaseStore):
         with self._lock, self._translated():
             self._unscrubbed = True
             if self._writer is None:
-                self._writer = self._connect()
+                self._writer = patient(self._connect())
             if not self._writer.in_transaction:
                 self._unscrubbed = not self._log_emptied(self._writer, _SCRUB_SECONDS)
 
@@ -341,7 +342,8 @@ class SqliteStore(BaseStore):
         try:
             return bool(connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0] == 0)
         finally:
-            connection.execute(f"pragma busy_timeout = {int(self._config.busy_seconds * 1000)}")
+            rest = 0 if connection is self._writer else int(self._config.busy_seconds * 1000)
+            connection.execute(f"pragma busy_timeout = {rest}")
 
     def _log_is_filled(self) -> bool:
         """True if a log was left: by a process that is at work, or one that died between a deletion and its scrub."""

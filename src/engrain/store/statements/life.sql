@@ -8,8 +8,8 @@ m.id, m.agent, m.tenant, m.kind,
     case when a.fades_since is null then cast(:now as bigint) else {used_at} end as used_at, m.decay_rate, m.pinned,
     m.expires_at, s.pending_at, s.spared_until, m.archived_at, m.archived_reason, m.superseded_at, m.promoted_at,
     coalesce(s.read + s.applied + s.helpful, 0) as uses, coalesce(s.helpful, 0) as helpful,
-    coalesce(s.unhelpful, 0) as unhelpful, coalesce(s.applied, 0) as applied, m.shared_seq, m.seq, s.pending_at as pends,
-    s.last_used_at
+    coalesce(s.unhelpful, 0) as unhelpful, coalesce(s.applied, 0) as applied, m.shared_seq, m.seq, m.state as stored,
+    s.pending_at as pends, s.last_used_at
 
 -- name: life_read
 -- scope: tenant
@@ -18,23 +18,23 @@ select {life} from memories m {joined} where m.tenant = :tenant and m.id in (:id
 -- What tells it, and nobody changes the items before the transaction ends.
 -- name: life_lock
 -- scope: tenant
-select m.id, m.seq, s.pending_at, s.last_used_at
+select m.id, m.seq, m.state, s.pending_at, s.last_used_at
 from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
 where m.tenant = :tenant and m.id in (:ids) order by m.id;
 
 -- name: life_lock
 -- scope: tenant
 -- engine: postgres
-select m.id, m.seq, s.pending_at, s.last_used_at
+select m.id, m.seq, m.state, s.pending_at, s.last_used_at
 from memories m left join signals s on s.tenant = m.tenant and s.memory_id = m.id
 where m.tenant = :tenant and m.id in (:ids) order by m.id for update of m;
 
 -- What sweeps look at: everything that time has made due, in pieces, of all tenants or agent by agent.
 -- name: life_expired
 -- scope: admin
-select tenant, agent, id, expires_at as at from memories
-where state = 'active' and expires_at <= :before and (expires_at, id) > (cast(:after_at as bigint), :after_id)
-order by expires_at, id limit :limit;
+select {life}, m.expires_at as at from memories m {joined}
+where m.state = 'active' and m.expires_at <= :now and (m.expires_at, m.id) > (cast(:after_at as bigint), :after_id)
+order by m.expires_at, m.id limit :limit;
 
 -- name: life_pending
 -- scope: admin
@@ -88,6 +88,11 @@ update signals set spared_until = :until, pending_at = null where tenant = :tena
 -- name: memory_archive
 update memories set state = 'archived', archived_at = :now, archived_reason = :reason, seq = :seq,
     shared_seq = case when shared_seq is null then null else cast(:shared_seq as bigint) end
+where id = :id and tenant = :tenant and agent = :agent;
+
+-- What expired is invisible to everyone by time alone, so nobody has to hear of it by a change number.
+-- name: memory_expire
+update memories set state = 'archived', archived_at = :now, archived_reason = :reason
 where id = :id and tenant = :tenant and agent = :agent;
 
 -- name: memory_take_back

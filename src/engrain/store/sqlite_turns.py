@@ -1,0 +1,30 @@
+"""Waiting for the write lock. SQLite itself asks for it ever more seldom, in the end ten times a second, and so may
+miss it for long while somebody does much in short pieces; here it is asked for every millisecond."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+EVERY = 0.001  # seconds
+PAGES = 4000  # of the log, 16 MB, before it is written into the store: what is changed again meanwhile is written once
+
+
+def patient(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The connection that writes: the waiting is left to ``begin``."""
+    connection.execute("pragma busy_timeout = 0")
+    connection.execute(f"pragma wal_autocheckpoint = {PAGES}")
+    return connection
+
+
+def begin(connection: sqlite3.Connection, seconds: float) -> None:
+    """Take the write lock within so many seconds. Raises sqlite3.OperationalError."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("begin immediate")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+        time.sleep(EVERY)
