@@ -124,7 +124,7 @@ class StoreBusy(StoreError):
 
 
 class StoreCorrupt(StoreError):
-    """The store's file is damaged."""
+    """A store's file is damaged."""
 
 
 class SchemaTooNew(StoreError):

@@ -126,7 +126,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "promote": [("{item}", {"id": "{item}", "kind": "fact"})],
     "pin": [("{item}", {"pinned": True}), ("{item} --no-pinned", {"pinned": False})],
     "transitions": [
-        ("--id {gone} --limit 1", {"events.0.event": "memory:expired", "events.0.memory_id": "{gone}"}),
+        ("{gone} --limit 1", {"events.0.event": "memory:expired", "events.0.memory_id": "{gone}"}),
         ("--after 1-0", {"events.0.event": "memory:archived"}),
     ],
     "prune": [("--dry-run", {"pruned": 0}), ("", {"pruned": 0})],

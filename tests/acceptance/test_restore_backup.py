@@ -50,7 +50,7 @@ def test_a_backup_becomes_a_home(copy: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_replaced_is_kept_whole(home: Path, copy: Path) -> None:
-    with pytest.raises(InvalidField, match="force it"):
+    with pytest.raises(InvalidField, match="say force"):
         engrain.restore_backup(copy, home)
     assert contents(home) == ["from the backup", "told later"]
     first, second = (engrain.restore_backup(copy, home, force=True)["kept"] for _ in range(2))

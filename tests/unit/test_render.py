@@ -10,6 +10,7 @@ import engrain
 from engrain.shells import screen
 from engrain.shells.cli import main
 from engrain.shells.render import show
+from engrain.testing import SimulatedWorld
 
 
 @pytest.fixture
@@ -121,3 +122,40 @@ def test_a_backup_that_exists_is_no_fault_of_the_store(home: Path, capsys: pytes
     there.touch()
     assert main(["backup", str(there)]) == 2
     assert capsys.readouterr().err == f"error: {there} exists; a backup never overwrites. Choose another name.\n"
+
+
+def test_the_archive_is_counted_and_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = SimulatedWorld("2026-01-01T00:00:00Z")
+    with engrain.open(home, world=world) as memory:
+        item = memory.agent("default").remember("The lantern is lit", expires_in="1d")
+        world.advance(days=2)
+        memory.sweeps.run("expire")
+    assert main(["stats"]) == 0
+    assert "0 active, 0 superseded, 1 archived" in capsys.readouterr().out
+    assert main(["get", item.id]) == 1
+    assert "archived what is in the archive" in capsys.readouterr().err
+    assert main(["transitions", item.id]) == 0
+    assert capsys.readouterr().out.count(item.id) == 2
+    for told in ("forgotten\n", "There was nothing to forget.\n"):
+        main(["forget", item.id])
+        assert capsys.readouterr().out == told
+
+
+def test_a_key_is_shown_whole_with_its_agents_and_its_end(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with engrain.open(home, world=SimulatedWorld("2099-01-01T00:00:00Z")) as memory:
+        key = memory.keys_create("a name that is rather long", agents=["builder"], expires_in="90d")
+    assert main(["keys", "list"]) == 0
+    told = capsys.readouterr().out
+    assert key.id in told
+    assert "builder" in told
+    assert "2099-04-01" in told
+
+
+def test_refused_rows_have_lines_of_their_own(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home.mkdir()
+    rows = home / "rows.jsonl"
+    rows.write_text('{"content": ""}\n{"content": "x", "importance": 99}\n', encoding="utf-8")
+    assert main(["import", str(rows), "--format", "jsonl"]) == 2
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first.startswith("error: ")
+    assert [row[:8] for row in rest[:2]] == ["  line 1", "  line 2"]

@@ -317,7 +317,7 @@ def _signals(row: Columns) -> Columns:
 
 
 def _told(refused: int, bad: list[BadRow]) -> str:
-    first = "; ".join(f"{one.where}: {one.reason}" for one in bad)
-    more = f"; and {refused - len(bad):,} more" if refused > len(bad) else ""
+    first = "".join(f"\n{one.where}: {one.reason}" for one in bad)
+    more = f"\nand {refused - len(bad):,} more" if refused > len(bad) else ""
     rows = "A row was" if refused == 1 else f"{refused:,} rows were"
-    return f"{rows} refused, so nothing was imported; partial leaves such rows out. {first}{more}"
+    return f"{rows} refused, so nothing was imported; partial leaves such rows out.{first}{more}"

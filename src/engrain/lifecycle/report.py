@@ -27,7 +27,8 @@ h1{font-size:1.5rem;margin:0}h2{font-size:1.05rem;margin:2rem 0 .5rem}.dim,small
 .tile{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.6rem .8rem}
 .tile b{display:block;font-size:1.4rem;font-variant-numeric:tabular-nums}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .75rem .3rem 0;
-border-bottom:1px solid var(--line);overflow-wrap:anywhere;vertical-align:top}
+border-bottom:1px solid var(--line);overflow-wrap:break-word;vertical-align:top}
+.agents td:first-child{overflow-wrap:anywhere}
 th{font-weight:600;color:var(--dim)}.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 svg{width:100%;height:auto}svg text{font-size:11px;fill:var(--dim)}.axis,.grid,.gap{stroke:var(--line)}
 .gap{stroke:var(--dim);stroke-dasharray:2 2}.s0{fill:var(--s0)}.s1{fill:var(--s1)}.s2{fill:var(--s2)}
@@ -139,7 +140,8 @@ class Health:
             f'<p class="dim">{escape(self.period.replace("/", " to "))}, days in UTC. Dotted: not measured.</p>'
             f'{alerts or "<p class=good>No alert is open.</p>"}<div class="tiles">{tiles}</div>{drawn}'
             f"<h2>What became of memories</h2><table>{flow}</table>"
-            f"<h2>Largest agents</h2><table>{heads[0]}{agents}</table><h2>Roles</h2><table>{heads[1]}{roles}</table>"
+            f"<h2>Largest agents</h2><table class=agents>{heads[0]}{agents}</table>"
+            f"<h2>Roles</h2><table>{heads[1]}{roles}</table>"
             "</body></html>\n"
         )
 

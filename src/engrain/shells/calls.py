@@ -113,7 +113,9 @@ EMPTY: dict[str, Any] = {
 
 def found(item: MemoryItem | None, what: str) -> MemoryItem:
     if item is None:
-        raise UnknownItem(f"Nothing is there under {what}; recall or list show what is.")
+        raise UnknownItem(
+            f"Nothing is there under {what}; recall and list show what is, archived what is in the archive."
+        )
     return item
 
 

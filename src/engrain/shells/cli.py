@@ -96,7 +96,7 @@ def _fail(error: Exception, message: str, as_json: bool, code: int) -> int:
     if as_json:
         message = dumped({"error": {"type": type(error).__name__, "message": message}})
     else:
-        message = "error: " + printable(" ".join(message.split()))
+        message = "error: " + "\n  ".join(printable(" ".join(part.split())) for part in message.splitlines())
     print(message, file=sys.stderr)
     return code
 

@@ -167,5 +167,7 @@ def _failure(response: httpx2.Response) -> EngrainError:
         summary = (found.__doc__ or "").strip().splitlines()[0]
         return found("" if detail == summary else detail)
     if response.status_code in (401, 403):
-        return AccessDenied(detail)
+        return AccessDenied(
+            f"{detail} The client takes it from key= or ENGRAIN_KEY." if response.status_code == 401 else detail
+        )
     return ServiceError(f"{detail} ({name or response.status_code})")

@@ -150,6 +150,7 @@ def _item(item: MemoryItem, now: datetime) -> None:
         ("expires", item.expires_at and date(item.expires_at)),
         ("fades by", item.decay_rate),
         ("superseded", item.superseded_by and f"by {item.superseded_by}"),
+        ("promoted", item.promoted_at and date(item.promoted_at)),
         ("cut out", ", ".join(item.redacted)),
         ("metadata", _pairs(item.metadata)),
         ("use", f"shown {item.shown}, read {item.read}, applied {item.applied}, "
@@ -266,7 +267,7 @@ def _stats(value: Mapping[str, Any], now: datetime) -> None:
             ("", about),
             ("agents", f"{value['agents']:,}"),
             ("memories", f"{memories['active']:,} active, {memories['superseded']:,} superseded, "
-                         f"{memories['characters']:,} characters"),
+                         f"{memories['archived']:,} archived, {memories['characters']:,} characters"),
             ("", _pairs(memories["by_kind"])),
             ("decisions", f"{decisions['total']:,}: " + _pairs({k: n for k, n in decisions.items() if k != "total"})),
             ("experiences", f"{experiences['total']:,}: {experiences['total'] - experiences['unknown']:,} with a known "
@@ -362,7 +363,7 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "list": _items,
     "count": _told("{count}"),
     "update": _item,
-    "forget": _told("forgotten: {forgotten}"),
+    "forget": lambda value, now: line(("forgotten" if value["forgotten"] else "There was nothing to forget.", "")),
     "forget-where": _told("forgotten: {forgotten}"),
     "helpful": _told("noted: {id}"),
     "applied": _told("noted: {id}"),

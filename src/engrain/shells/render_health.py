@@ -83,7 +83,7 @@ def _alerts(value: Mapping[str, Any], now: datetime) -> None:
 def _metrics(value: Mapping[str, Any], now: datetime) -> None:
     totals, series = value["totals"], value["series"]
     mean = "" if totals["importance"] is None else f", mean importance {totals['importance']:.2f}"
-    when = f"at the end of {value['measured']}" if value["measured"] else "now; no day was measured yet"
+    when = f"at the end of {value['measured']}" if value["measured"] else "now; none of these days was measured"
     hanging(
         2, (f"{counted(totals['memories'], 'memory', 'memories')}{mean}, {totals['bytes']:,} bytes of content", "bold")
     )

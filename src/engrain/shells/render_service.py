@@ -11,8 +11,11 @@ from engrain.shells.screen import age, hanging, line, table
 
 
 def _keys(value: Mapping[str, Any], now: datetime) -> None:
-    rows = [(one.id, one.name, one.tenant, one.rights, _standing(one, now)) for one in value["keys"]]
-    table(rows, ("id", "name", "tenant", "rights", "standing"))
+    rows = [
+        (one.id, one.name, one.tenant, ", ".join(one.agents or ("all",)), one.rights, _standing(one, now))
+        for one in value["keys"]
+    ]
+    table(rows, ("id", "name", "tenant", "agents", "rights", "standing"))
 
 
 def _standing(key: ApiKey, now: datetime) -> str:
@@ -20,7 +23,8 @@ def _standing(key: ApiKey, now: datetime) -> str:
         return "revoked"
     if key.expires_at and key.expires_at <= now:
         return "expired"
-    return f"used {age(key.used_at, now)}" if key.used_at else "never used"
+    used = f"used {age(key.used_at, now)}" if key.used_at else "never used"
+    return f"{used}, until {key.expires_at:%Y-%m-%d}" if key.expires_at else used
 
 
 def _made_key(key: ApiKey, now: datetime) -> None:

@@ -51,7 +51,7 @@ LIFE: tuple[Verb, ...] = (
     Verb(
         "transitions",
         "What happened to the agent's memories, or to one of them, in order.",
-        (Field("id", "text", "Only of this memory.", None), _AFTER, inputs.LIMIT),
+        (Field("id", "text", "Only of this memory.", None, positional=True), _AFTER, inputs.LIMIT),
         calls.Events,
         part="events",
         reads=True,

@@ -32,7 +32,7 @@ def restore(copy: Path, home: Path, *, force: bool, stamp: str) -> dict[str, Any
         raise InvalidField(f"{copy} is the store itself, not a backup of it.")
     if there and not force:
         raise InvalidField(
-            f"{home} has a store ({there[0].name}). To replace it, force it; what is there is kept aside."
+            f"{home} has a store ({there[0].name}). To replace it, say force; what is there is kept aside."
         )
     refuse_network_folder(home)
     try:
@@ -65,6 +65,8 @@ def _copied(copy: Path, draft: Path) -> dict[str, int]:
         target.execute("pragma journal_mode = delete")
         return _verified(target, copy)
     except FAILURES as error:
+        if getattr(error, "sqlite_errorname", "") in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+            raise StoreCorrupt(f"{copy} is no backup that can be used: {error}. Use another one.") from error
         raise told(error, copy, closed=False) from error
     finally:
         for connection in (source, target):

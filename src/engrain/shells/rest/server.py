@@ -150,5 +150,7 @@ def _listening(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
-        raise ConfigError(f"engrain cannot listen at {host} port {port}: {error.strerror or error}.") from error
+        raise ConfigError(
+            f"engrain cannot listen at {host} port {port}: {error.strerror or error}. Choose another."
+        ) from error
     return listener
