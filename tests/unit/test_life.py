@@ -234,7 +234,7 @@ def test_a_clock_put_back_undoes_nothing(place: Place, world: SimulatedWorld) ->
     sweep(memory)
     faded = agent.list()[0].importance
     past = SimulatedWorld(START, seed=8)
-    past.advance(days=30)
+    past.advance(days=59.5)
     earlier = place.open(world=past)
     assert sweep(earlier) == {}
     assert earlier.agent("ann", tenant="acme").list()[0].importance == pytest.approx(faded)

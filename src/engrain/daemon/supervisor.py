@@ -174,12 +174,13 @@ class Supervisor:
     # -- looking and steering -----------------------------------------------------------------------------------------
 
     def lifecycle(self, on: bool | None = None) -> bool:
-        """Whether memories age in this home; with ``on``, from now on."""
+        """Whether memories age in this home; with ``on``, from now on: not for the time for which it was off."""
         if on is not None:
             now = self._world.now()
             with self._store.transaction("*") as tx:
+                before = tx.read("home_get", {"name": "lifecycle"})
                 tx.run("home_set", {"name": "lifecycle", "value": "on" if on else "off"})
-                if on:
+                if on and not (before and before[0]["value"] == "on"):
                     tx.run("agents_fade", {"now": now})
         found = self._store.read("home_get", {"name": "lifecycle"})
         return bool(found) and found[0]["value"] == "on"

@@ -46,6 +46,7 @@ class Reviser:
             values = old | self._columns(change, now) | {"seq": seq, "updated_at": now}
             if rules:
                 values["redacted"] = to_json(list(dict.fromkeys([*json.loads(old["redacted"]), *rules])))
+            tx.read("memory_lock", {**base, "ids": [id_]})  # before the shared scope: others' signals hold it too
             if old["shared_seq"] is not None or values["visibility"] != "private":
                 values["shared_seq"] = bump(tx, scope.tenant, SHARED)
             if values["content"] != old["content"]:
