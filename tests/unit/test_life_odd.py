@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engrain import Agent
-from engrain.errors import InvalidInput, QuotaExceeded
+from engrain.errors import InvalidInput, QuotaExceeded, StoreCorrupt
 from engrain.exchange.files import LINE
 from engrain.exchange.rows import derived_id
 from engrain.lifecycle.sweep import Sweeps
@@ -203,3 +203,40 @@ def test_a_table_whose_line_or_cell_has_no_end_is_not_held(agent: Agent, start: 
         agent.import_data(pieces(), format="csv")
     assert agent.count() == 0
     assert asked > 16
+
+
+def test_counts_that_no_store_can_add_up_are_refused(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
+    """One agent's file must not keep the whole home from being measured."""
+    with pytest.raises(InvalidInput, match="read must lie in"):
+        agent.import_data(told({"content": "read often", "read": 2**62}))
+    most = 10**12
+    agent.import_data(told(*({"content": f"used {n}", "read": most, "applied": most} for n in range(5))))
+    world.advance(days=1)
+    assert memory.tick(["metrics"])[0].state == "done"
+    assert memory.metrics()["totals"]["uses"] == 10 * most
+
+
+@pytest.mark.parametrize("name", ["id", "superseded_by", "redacted"])
+def test_no_secret_comes_in_as_a_name(agent: Agent, name: str) -> None:
+    key = "AKIA" + "IOSFODNN7EXAMPLE"
+    row = {"id": "one", "content": "harmless", "state": "superseded", name: [key] if name == "redacted" else key}
+    with pytest.raises(InvalidInput, match="secret"):
+        agent.import_data(told(row))
+
+
+def test_a_role_gets_over_a_place_that_is_damaged(place: Place, memory: Memory, agent: Agent) -> None:
+    agent.remember("a fact")
+    memory.tick(["decay"])
+    broken = {"name": "decay", "due_at": 0, "failures": 0, "checkpoint": "neither here nor there"}
+    memory.store.write([("role_end", broken)])
+    assert [one.tick(["decay"])[0].state for one in (memory, place.open(world=memory.world))] == ["failed", "done"]
+
+
+def test_a_run_that_is_damaged_is_an_error_of_the_tree(memory: Memory, world: SimulatedWorld) -> None:
+    (run,) = memory.tick(["decay"])
+    row = {"id": "damaged", "role": "decay", "dry": 0, "holder": "x", "token": 99, "now": world.now()}
+    end = {"id": "damaged", "token": 99, "state": "done", "now": world.now(), "findings": "{", "error": None}
+    memory.store.write([("run_begin", row), ("run_end", end)])
+    with pytest.raises(StoreCorrupt, match="damaged"):
+        memory.runs()
+    assert run.state == "done"

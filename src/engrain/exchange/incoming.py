@@ -83,6 +83,8 @@ class Import:
         for words in (others["archived_reason"], *(session for _, session in others["echoes"])):
             if words is not None:
                 self._writer.clean(Draft("-", session=words))  # refuses a secret
+        names = (others["id"], others["superseded_by"], *others["redacted"])
+        self._writer.clean(Draft("-", tags=tuple(name for name in names if name is not None)))
         cleaned, rules = self._writer.clean(draft)
         return complete(cleaned, others, rules, fingerprint(cleaned.content))
 
