@@ -4,7 +4,9 @@ old versions in the archive, quotas on the ways back, ids that others have taken
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -203,6 +205,17 @@ def test_a_table_whose_line_or_cell_has_no_end_is_not_held(agent: Agent, start: 
         agent.import_data(pieces(), format="csv")
     assert agent.count() == 0
     assert asked > 16
+
+
+def test_an_export_is_not_written_through_a_link(agent: Agent, tmp_path: Path) -> None:
+    agent.remember("a fact")
+    other = tmp_path / "somebody's file"
+    other.write_text("as it was")
+    target = tmp_path / "out.jsonl"
+    target.with_name(f".out.jsonl.{os.getpid()}.part").symlink_to(other)
+    assert agent.export_to(target).active == 1
+    assert other.read_text() == "as it was"
+    assert sorted(path.name for path in tmp_path.glob("*out*")) == ["out.jsonl"]
 
 
 def test_counts_that_no_store_can_add_up_are_refused(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
