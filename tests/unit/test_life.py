@@ -193,9 +193,9 @@ def test_pages_of_the_archive_and_of_events(memory: Memory, agent: Agent, world:
     seen = agent.transitions(limit=5)
     seen += agent.transitions(after=seen[-1].id)
     assert len({one.id for one in seen}) == 14
-    for bad in ("x", "1-", "-1-2", "٣-1"):
+    for bad in ("x", "1-", "-1-2", "٣-1", 5):
         with pytest.raises(InvalidField):
-            agent.transitions(after=bad)
+            agent.transitions(after=bad)  # type: ignore[arg-type]
     with pytest.raises(UnknownItem):
         agent.archived(after="nothing")
     with pytest.raises(InvalidField):

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from engrain.exchange.files import LINE
 from engrain.exchange.rows import derived_id
 from engrain.lifecycle.sweep import Sweeps
 from engrain.memory import Memory
+from engrain.store.transitions import log
 from engrain.testing import SimulatedWorld
 from tests.postgres import Place
 
@@ -253,3 +256,32 @@ def test_a_run_that_is_damaged_is_an_error_of_the_tree(memory: Memory, world: Si
     with pytest.raises(StoreCorrupt, match="damaged"):
         memory.runs()
     assert run.state == "done"
+
+
+def test_forgetting_reaches_the_copy_that_promotion_made(memory: Memory, agent: Agent) -> None:
+    lesson = agent.remember("the harbour master is called Ann", kind="learning")
+    agent.promote(lesson.id)
+    told_too = agent.remember("the harbour master is called Ann", kind="fact")
+    assert [item.source for item in agent.list("knowledge")] == [f"promoted:{lesson.id}"]
+    assert agent.forget(lesson.id)
+    assert [item.id for item in agent.list()] == [told_too.id]
+
+
+def test_what_two_use_at_once_is_revived_once(
+    place: Place, memory: Memory, agent: Agent, world: SimulatedWorld
+) -> None:
+    item = agent.remember("a trifle", importance=1.0)
+    world.advance(days=91)
+    sweep(memory, "decay")
+    other = place.open(world=world)
+    assert other.agent("ann", tenant="acme").get(item.id) is not None
+    assert agent.get(item.id) is not None
+    with memory.store.transaction("acme") as tx:
+        _, revived = memory.signals.drain("acme", tx)
+        second = threading.Thread(target=other.signals.flush)
+        second.start()
+        time.sleep(0.3)  # it waits for the row
+        log(tx, "acme", world.now(), revived)
+    second.join()
+    assert [one.event for one in agent.transitions(item.id)] == ["memory:decayed", "memory:revived"]
+    assert agent.list()[0].state == "active"

@@ -111,6 +111,7 @@ class Reviser:
         scope, feedback, rows by id (others' signals hold rows too), the shared scope. What recall has noted goes in
         the same transaction: questions that may name an item, and an adapter that learned from one."""
         base = {"tenant": scope.tenant, "agent": scope.agent}
+        ids = [*ids, *(row["id"] for some in _chunks(ids) for row in tx.read("memory_copies", {**base, "ids": some}))]
         chain = {row["id"] for some in _chunks(ids) for row in tx.read("memory_chain", {**base, "ids": some})}
         doomed = _chunks(sorted(chain))
         if doomed:
