@@ -127,7 +127,8 @@ class Administration(Home):
 
     def lifecycle(self, on: bool | None = None) -> bool:
         """Whether memories age in this home: expire, fade, are archived, promoted and pruned. ``on`` switches it.
-        A home that was made before there was a lifecycle has it off; its memories fade from when it is switched on."""
+        A home that was made before there was a lifecycle has it off. Memories fade from when it is switched on, so that
+        the time for which it was off counts for nothing; what had faded before is as important again as it was."""
         self._check_open()
         if on is not None and not isinstance(on, bool):
             raise InvalidField(f"on must be True, False or None, not {validate.shown(on)}.")

@@ -40,11 +40,16 @@ _PURGES = (
 )
 
 
+LIFE = 5  # the schema that has a lifecycle
+
+
 def prepare(store: Store, world: World, embedder: str) -> None:
     """Migrate, and note in a new home what made it. A home that engrain creates has its lifecycle on; one upgraded from
-    before the switch existed keeps it off until asked. A home without these facts was left half made by a crash."""
+    before the switch existed has it off until asked, also when it had been taken back to there. A home without these
+    facts was left half made by a crash."""
     created = store.schema()[0] == 0 or not store.read("home_get", {"name": "created_at"})
-    store.migrate()
+    if LIFE in store.migrate() and not created:
+        store.write([("home_set", {"name": "lifecycle", "value": "off"})])
     facts = {"created_at": str(world.now()), "embedder": embedder, "lifecycle": "on" if created else "off"}
     store.write([("home_claim", {"name": name, "value": value}) for name, value in facts.items()])
 

@@ -77,7 +77,7 @@ NOT_AS_REMEMBERED = {
     "active items by their state, whose end the reader knows": "segment_changes segment_shared_changes segment_ids "
     "segment_shared_ids memory_get_many",
     "one's own item, to change or forget it, whatever its state": (
-        "memory_own memory_chain memory_lock memory_sweepable memory_seqs memory_weigh knowledge_insert"
+        "memory_own memory_chain memory_lock memory_sweepable memory_seqs memory_weigh memory_relink memory_copies knowledge_insert"
     ),
     "signals of use go to whatever is there": "signal_lock signal_add",
     "older versions, which do not expire": "memory_history",

@@ -85,6 +85,7 @@ def test_it_is_used_and_taken_back(make_place: Callable[..., Place], dump: Path)
     version = restored(place, dump)
     world = SimulatedWorld(LATER, seed=9)
     with place.open(world=world, echo_minutes=0) as memory:
+        assert memory.lifecycle() is (version >= 5), "off in a home that is upgraded from before there was one"
         agent = memory.agent("ann", tenant="acme")
         current = agent.lookup("fact", "retry")
         assert current is not None

@@ -94,7 +94,8 @@ class Life(Scoped):
         """What happened to one's own memories, or to one of them, in the order in which it happened; ``after`` the last
         event of the page before (or its id). Kept for 400 days."""
         self._memory._check_open()
-        place = (0, -1) if after is None else place_of(after if isinstance(after, str) else after.id)
+        id_ = getattr(after, "id", after)
+        place = (0, -1) if after is None else place_of(id_) if isinstance(id_, str) else None
         if place is None:
             raise InvalidField(f"after must be an event or its id, not {validate.shown(after)}.")
         query = {

@@ -48,7 +48,9 @@ class HotArchive:
         return [Life(*row[: len(Life._fields)]) for row in self._store.read("archived_old", query)]
 
     def drop(self, tx: Transaction, tenant: str, items: Sequence[tuple[str, str]]) -> None:
-        tx.run_many("archived_drop", [(id_, tenant, agent) for id_, agent in items])
+        rows = [{"id": id_, "tenant": tenant, "agent": agent} for id_, agent in items]
+        tx.run_many("memory_relink", rows)
+        tx.run_many("archived_drop", rows)
 
 
 def _whose(scope: Scope) -> dict[str, str]:

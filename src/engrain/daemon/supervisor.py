@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from engrain.daemon.roles import Role, Work
+from engrain.errors import StoreCorrupt
 from engrain.lifecycle.alerts import alerts, raise_alerts, settle_alerts
 from engrain.model.report import Check
 from engrain.model.run import RoleState, Run
@@ -90,6 +91,7 @@ class Supervisor:
         except Exception as failure:  # noqa: BLE001 (whatever it is, it is told, and the other roles have their turn)
             _log.warning("role %s failed: %s", role.name, failure, exc_info=True)
             outcome, error = "failed", f"{type(failure).__name__}: {failure}"
+            checkpoint = None  # begin anew: perhaps it is the place to go on from that is wrong
         now = self._world.now()
         end = {"id": id_, "token": lease.token, "state": outcome, "now": now, "error": error}
         with self._store.transaction("*") as tx:
@@ -174,12 +176,13 @@ class Supervisor:
     # -- looking and steering -----------------------------------------------------------------------------------------
 
     def lifecycle(self, on: bool | None = None) -> bool:
-        """Whether memories age in this home; with ``on``, from now on."""
+        """Whether memories age in this home; with ``on``, from now on: not for the time for which it was off."""
         if on is not None:
             now = self._world.now()
             with self._store.transaction("*") as tx:
+                before = tx.read("home_get", {"name": "lifecycle"})
                 tx.run("home_set", {"name": "lifecycle", "value": "on" if on else "off"})
-                if on:
+                if on and not (before and before[0]["value"] == "on"):
                     tx.run("agents_fade", {"now": now})
         found = self._store.read("home_get", {"name": "lifecycle"})
         return bool(found) and found[0]["value"] == "on"
@@ -224,5 +227,8 @@ class Supervisor:
 def told(row: Row) -> Run:
     """The run of a row."""
     ended = None if row["ended_at"] is None else from_micros(row["ended_at"])
-    started, findings = from_micros(row["started_at"]), json.loads(row["findings"])
+    try:
+        started, findings = from_micros(row["started_at"]), json.loads(row["findings"])
+    except ValueError as error:
+        raise StoreCorrupt(f"The findings of run {row['id']} are not JSON any more. Restore a backup.") from error
     return Run(row["id"], row["role"], row["state"], bool(row["dry"]), started, ended, findings, row["error"])

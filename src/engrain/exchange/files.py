@@ -241,9 +241,16 @@ def from_table(file: BinaryIO) -> Iterator[Found]:
     csv.field_size_limit(max(csv.field_size_limit(), LINE))
     text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     try:
-        yield from _rows(csv.reader(text, strict=True))
+        yield from _rows(csv.reader(_short(text), strict=True))
     finally:
         text.detach()  # the file is its owner's to close
+
+
+def _short(text: io.TextIOWrapper) -> Iterator[str]:
+    while line := text.readline(LINE + 1):
+        if len(line) > LINE:
+            raise csv.Error(f"the line has more than {LINE:,} characters")
+        yield line
 
 
 def _rows(reader: Any) -> Iterator[Found]:

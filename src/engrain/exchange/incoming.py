@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from engrain.errors import InvalidInput
+from engrain.errors import InvalidInput, QuotaExceeded
 from engrain.exchange.files import Found
 from engrain.exchange.rows import COUNTS, FIELDS, SIGNALS, TOLD, Columns, columns, complete, derived_id
 from engrain.intake.validate import METADATA_BYTES, TAGS, Draft
@@ -83,6 +83,8 @@ class Import:
         for words in (others["archived_reason"], *(session for _, session in others["echoes"])):
             if words is not None:
                 self._writer.clean(Draft("-", session=words))  # refuses a secret
+        names = (others["id"], others["superseded_by"], *others["redacted"])
+        self._writer.clean(Draft("-", tags=tuple(name for name in names if name is not None)))
         cleaned, rules = self._writer.clean(draft)
         return complete(cleaned, others, rules, fingerprint(cleaned.content))
 
@@ -145,7 +147,11 @@ class Import:
         now = self._world.now()
         rows = [row for row in (*plan.changed.values(), *plan.new.values()) if row["state"] == "active"]
         rows = [row for row in rows if (row["expires_at"] or now + 1) > now]
-        return self._writer.quota.admit(tx, self._scope, (seq, now), rows, [*{*plan.changed, *plan.replaced}])
+        try:
+            return self._writer.quota.admit(tx, self._scope, (seq, now), rows, [*{*plan.changed, *plan.replaced}])
+        except QuotaExceeded as error:
+            done = sum(self._done.values())
+            raise QuotaExceeded(f"{error.detail} {done:,} rows before these were imported.") from error
 
     def _known(self, tx: Transaction, chunk: list[Columns]) -> list[Columns]:
         ids = [row["id"] for row in chunk if row["id"] is not None]
@@ -165,16 +171,7 @@ class Import:
             tx.run("passage_delete", {**self._base, "id": old})
         for row in plan.changed.values():
             tx.run("exchange_replace", _stamped(row, stamp))
-        tx.run_many("exchange_insert", [_stamped(row, stamp) for row in plan.new.values()])
-        mine = (
-            {row["id"] for row in tx.read("memory_lock", {**self._base, "ids": sorted(plan.new)})} if plan.new else ()
-        )
-        taken = [row for id_, row in plan.new.items() if id_ not in mine]
-        for row in taken:  # somebody else has the id, of whom nothing is told
-            old = row["id"]
-            row["id"] = plan.moved[old] = derived_id(**self._base, id_=old)
-            plan.renamed.add(row["id"])
-        tx.run_many("exchange_insert", [_stamped(row, stamp) for row in taken])
+        self._insert(tx, plan, stamp)
         written = [*plan.changed.values(), *plan.new.values()]
         gone = [(row["id"], ()) for row in written if row["state"] == "superseded"]
         put_passages(tx, self._scope, [*gone, *self._indexed(written, passages)])
@@ -185,6 +182,21 @@ class Import:
                 tx.run("echo_insert", {**self._base, "id": row["id"], "session": session, "now": at})
         for old, by in plan.moved.items():
             tx.run("exchange_chain", {**self._base, "id": old, "by": by})
+
+    def _insert(self, tx: Transaction, plan: _Plan, stamp: dict[str, Any]) -> None:
+        """Under its own id, or if somebody else has that, of whom nothing is told, under one that is derived from it;
+        whoever knows how has taken that as well to keep the row out, so at last under a new one."""
+        waiting = list(plan.new.items())
+        for named in (str, lambda old: derived_id(**self._base, id_=old), lambda _: self._world.new_id()):
+            for old, row in waiting:
+                row["id"] = named(old)
+            tx.run_many("exchange_insert", [_stamped(row, stamp) for _, row in waiting])
+            ids = sorted(row["id"] for _, row in waiting)
+            mine = {row["id"] for row in tx.read("memory_lock", {**self._base, "ids": ids})} if ids else ()
+            waiting = [(old, row) for old, row in waiting if row["id"] not in mine]
+        elsewhere = {old: row["id"] for old, row in plan.new.items() if row["id"] != old}
+        plan.moved |= elsewhere
+        plan.renamed.update(elsewhere.values())
 
     @staticmethod
     def _indexed(written: list[Columns], passages: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -227,7 +239,7 @@ class _Plan:
         if target is None:
             self._put(row, holder, "imported")
             return
-        newer = row["updated_at"] > target["updated_at"]
+        newer = _age(row) > _age(target)
         other = target is holder and mine is None  # who holds the key is another item ...
         joins = self._policy == "merge" and not (other and target["id"] in self._own)  # ... and perhaps itself a row
         same = all(row[name] == target[name] for name in (_SAME if elsewhere else _SAID))
@@ -280,6 +292,11 @@ class _Plan:
 
     def _share(self, row: Columns) -> None:
         self.shares = self.shares or row["visibility"] != "private" or row.get("shared_seq") is not None
+
+
+def _age(row: Columns) -> tuple[int, int, int]:
+    """By which the newer of two is told: archiving and promoting change nothing of what an item says."""
+    return row["updated_at"], row["archived_at"] or 0, row["promoted_at"] or 0
 
 
 def _identity(row: Columns) -> tuple[Any, ...]:

@@ -41,7 +41,8 @@ class Export:
         told = 0
         try:
             try:
-                with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+                draft.unlink(missing_ok=True)  # what lies there is not written through, be it a link to another file
+                with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
                     for piece in self.text(format_):
                         file.write(piece.encode())
                         done = self.counts.states.total()

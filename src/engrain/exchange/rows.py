@@ -29,6 +29,7 @@ FIELDS = ("id", "state", *TOLD, *TIMES, *COUNTS, "superseded_by", "archived_reas
 """Every field of a row, in the order of a table's columns. ``weighed`` is the importance at ``weighed_at``, from which
 it fades on; ``echoes`` are the times and sessions in which the item was told again although it had just been shown."""
 
+MOST = 10**12  # of a count: all items together stay within what a store can add up
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
@@ -66,7 +67,7 @@ def columns(raw: Any, kinds: Collection[str], now: int) -> tuple[validate.Draft,
         raise InvalidField(f"There is no field {validate.shown(unknown)}; the fields are {', '.join(FIELDS)}.")
     draft = validate.draft({name: given[name] for name in ("content", *TOLD) if name in given}, kinds)
     found: Columns = {name: _moment(name, given[name]) if name in given else None for name in TIMES}
-    found |= {name: validate.whole(name, given[name], 0, 1 << 62) if name in given else 0 for name in COUNTS}
+    found |= {name: validate.whole(name, given[name], 0, MOST) if name in given else 0 for name in COUNTS}
     for name, check in _CHECKS.items():
         found[name] = check(name, given[name]) if name in given else _MISSING.get(name)
     if found["id"] is None and found["state"] != "active":

@@ -46,6 +46,7 @@ class Reviser:
             values = old | self._columns(change, now) | {"seq": seq, "updated_at": now}
             if rules:
                 values["redacted"] = to_json(list(dict.fromkeys([*json.loads(old["redacted"]), *rules])))
+            tx.read("memory_lock", {**base, "ids": [id_]})  # before the shared scope: others' signals hold it too
             if old["shared_seq"] is not None or values["visibility"] != "private":
                 values["shared_seq"] = bump(tx, scope.tenant, SHARED)
             if values["content"] != old["content"]:
@@ -110,6 +111,7 @@ class Reviser:
         scope, feedback, rows by id (others' signals hold rows too), the shared scope. What recall has noted goes in
         the same transaction: questions that may name an item, and an adapter that learned from one."""
         base = {"tenant": scope.tenant, "agent": scope.agent}
+        ids = [*ids, *(row["id"] for some in _chunks(ids) for row in tx.read("memory_copies", {**base, "ids": some}))]
         chain = {row["id"] for some in _chunks(ids) for row in tx.read("memory_chain", {**base, "ids": some})}
         doomed = _chunks(sorted(chain))
         if doomed:

@@ -31,7 +31,7 @@ class Counts:
 
 
 def _is_revived(row: Row, counts: Counts) -> bool:
-    return row["pending_at"] is not None and counts.last_used_at is not None and row["state"] == "active"
+    return counts.last_used_at is not None and row["pending_at"] is not None and row["state"] == "active"
 
 
 def _revived(row: Row) -> Transition:
@@ -85,14 +85,18 @@ class Signals:
         try:
             some = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
             there = [row for part in some for row in tx.read("signal_lock", {"tenant": tenant, "ids": part})]
+            revived = []
             for row in there:
                 counts = pending[row["id"]]
+                # another process may have used it since it was read: only one of them revives it
+                if _is_revived(row, counts) and tx.run("signal_revive", {"tenant": tenant, "id": row["id"]}):
+                    revived.append(_revived(row))
                 values = {name: getattr(counts, name) for name in Counts.__dataclass_fields__}
                 tx.run("signal_add", {"tenant": tenant, "id": row["id"], **values})
         except BaseException:
             self.restore(tenant, pending)
             raise
-        return pending, [_revived(row) for row in there if _is_revived(row, pending[row["id"]])]
+        return pending, revived
 
     def restore(self, tenant: str, drained: dict[str, Counts]) -> None:
         """Put back what a failed transaction did not keep."""

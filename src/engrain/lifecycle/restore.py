@@ -75,6 +75,8 @@ class Restorer:
             stays = rival is not None and rival.lives and not _wins(item, rival.item, on_conflict)
             if rival is not None and stays and on_conflict != "merge":
                 raise InvalidField(_taken(item, rival.item))
+            ids = [id_] if rival is None else sorted((id_, rival.item.id))
+            tx.read("life_lock", {"tenant": scope.tenant, "ids": ids})  # before the shared scope, as everyone does
             shared = row["shared_seq"] is not None or (rival is not None and rival.shared)
             change = _Change(tx, scope, now, seq, bump(tx, scope.tenant, SHARED) if shared else None)
             expires_at, used = self._end(row, expires_in, now), None

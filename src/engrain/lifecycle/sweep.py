@@ -6,6 +6,7 @@ spares the agents that were looked at before. A dry run decides the same of the 
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,6 +32,7 @@ from engrain.model.fading import CAP, DAY, FLOOR, FRESH
 from engrain.model.life import Life, Rules
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Store, Transaction
+from engrain.store.rows import to_json
 from engrain.world import World
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ LEAST, LARGEST = 50, 1000  # items in a piece
 PAGE = 50_000  # items that are looked for at once
 _FOUND = 4  # columns of a statement that only says which items to look at
 AGENTS = 200  # agents that are looked for at once
+BEGINNING = '["",""]'  # before the first agent: a checkpoint is its tenant and name
 KEEP_EVENTS, KEEP_REPLIES = 400 * DAY, DAY  # µs that transitions, and replies to repeated requests, are kept
 
 
@@ -127,7 +130,7 @@ class _Sweep:
         checkpoint: str | None,
     ) -> None:
         self.store, self.world, self.rules, self.archive = store, world, rules, archive
-        self.dry, self.pace, self.checkpoint = dry, pace, checkpoint or "\0"
+        self.dry, self.pace, self.checkpoint = dry, pace, checkpoint or BEGINNING
         self.acts = Acts(store, world, archive, rules, f"role:{name}")
         self.counts: Counter[str] = Counter()
         self.unfinished = False
@@ -159,13 +162,13 @@ class _Sweep:
     def agents(self) -> Iterator[list[Scope]]:
         """All agents from the checkpoint on, many at a time; the checkpoint follows when the next are asked for."""
         while not self.unfinished:
-            tenant, _, name = self.checkpoint.partition("\0")
+            tenant, name = json.loads(self.checkpoint)
             rows = self.store.read("life_agents", {"after_tenant": tenant, "after_name": name, "limit": AGENTS})
             if not rows:
                 return
             yield [Scope(row["tenant"], row["name"], None) for row in rows]
             if not self.unfinished:
-                self.checkpoint = f"{rows[-1]['tenant']}\0{rows[-1]['name']}"
+                self.checkpoint = to_json([rows[-1]["tenant"], rows[-1]["name"]])
 
 
 def expire(sweep: _Sweep) -> None:
@@ -201,7 +204,7 @@ def decay(sweep: _Sweep) -> None:
 
 def archive(sweep: _Sweep) -> None:
     """What was announced for long enough is archived, or spared when its reason is gone; so are old versions."""
-    if sweep.checkpoint == "\0":
+    if sweep.checkpoint == BEGINNING:
         before = sweep.world.now() - int(sweep.rules.pending_days * DAY)
         sweep.do(sweep.everywhere("life_pending", before=before), forgets)
     before = sweep.world.now() - int(sweep.rules.superseded_days * DAY)

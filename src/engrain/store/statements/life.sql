@@ -72,9 +72,11 @@ where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and m.creat
 select id from memories
 where tenant = :tenant and agent = :agent and state = 'superseded' and created_at <= :before and superseded_at <= :before;
 
--- Never backwards: what has faded stays so when the clock is put back.
+-- Not backwards, so that what has faded stays so when the clock is put back a little; but one that was years ahead for a
+-- while must not make faded what is told after it was mended.
 -- name: agent_decay
-update agents set decayed_at = :now where tenant = :tenant and name = :agent and decayed_at < :now;
+update agents set decayed_at = :now where tenant = :tenant and name = :agent
+  and not decayed_at between :now and :now + 86400000000;
 
 -- name: signal_pending
 -- scope: tenant
@@ -119,6 +121,12 @@ order by m.archived_at desc, m.id desc limit :limit;
 select {life} from memories m {joined}
 where m.tenant = :tenant and m.agent = :agent and m.state = 'archived' and m.archived_at <= :before
 order by m.archived_at, m.id;
+
+-- Older versions of what is about to be deleted belong to what replaced it, so that forgetting that reaches them.
+-- name: memory_relink
+update memories set superseded_by = (
+    select m.superseded_by from memories m where m.id = :id and m.tenant = :tenant and m.agent = :agent)
+where tenant = :tenant and agent = :agent and superseded_by = :id;
 
 -- name: archived_drop
 delete from memories where id = :id and tenant = :tenant and agent = :agent and state = 'archived';

@@ -199,6 +199,12 @@ with recursive chain (id) as (
     where m.superseded_by = c.id and m.tenant = :tenant and m.agent = :agent)
 select id from chain;
 
+-- What says the same because it was promoted: nobody told it again, so it goes with what it was made of.
+-- name: memory_copies
+select k.id from memories m join memories k on k.tenant = :tenant and k.agent = :agent and k.fingerprint = m.fingerprint
+    and k.content = m.content and k.source = 'promoted:' || m.id
+where m.tenant = :tenant and m.agent = :agent and m.id in (:ids);
+
 -- name: memory_lock
 select id, state, expires_at from memories where tenant = :tenant and agent = :agent and id in (:ids) order by id;
 

@@ -75,10 +75,10 @@ insert into reports (id, at, period, markdown, html) values (:id, :now, :period,
 -- scope: admin
 select at, period, markdown, html from reports order by at desc, id desc limit 1;
 
--- Since when items fade, where that is not said yet.
+-- Since when items fade: what was not used while they did not has lost nothing by that.
 -- name: agents_fade
 -- scope: admin
-update agents set fades_since = :now, decayed_at = :now where decayed_at is null;
+update agents set fades_since = :now, decayed_at = :now;
 
 -- name: agent_names
 -- scope: admin

@@ -39,6 +39,10 @@ on conflict (tenant, memory_id) do update set
     importance = excluded.importance, weighed_at = excluded.weighed_at,
     pending_at = case when excluded.last_used_at is null then signals.pending_at end;
 
+-- name: signal_revive
+-- scope: tenant
+update signals set pending_at = null where tenant = :tenant and memory_id = :id and pending_at is not null;
+
 -- The importance that an item has from now on.
 -- name: memory_weigh
 insert into signals (tenant, memory_id, importance, weighed_at)
