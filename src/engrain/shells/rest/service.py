@@ -109,7 +109,7 @@ class Service:
     @staticmethod
     def _bind(verb: Verb, caller: Caller, given: dict[str, Any]) -> None:
         """An admin of one tenant has those verbs of the home that can be kept to a tenant; there it is theirs. So has
-        who names a tenant, and an admin of some agents those that can be kept to one of them."""
+        who names a tenant; an admin of some agents has none."""
         if caller.home:
             return
         if caller.agents is not None or not any(one.name == "tenant" for one in verb.fields):
