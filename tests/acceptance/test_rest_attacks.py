@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import time
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from engrain.access import Caller, Replies, Reply
 from engrain.errors import StoreBusy
 from engrain.shells.rest.openapi import EXAMPLES, path_of
+from engrain.shells.rest.server import HEAD_SECONDS
 from engrain.shells.verbs import verbs_of
 from engrain.testing import SimulatedWorld
 from tests.acceptance.test_rest_process import happen, listening
-from tests.postgres import Place
+from tests.postgres import Place, Server
 from tests.service import Service, folder, serving
 
 PATH = "/v1/agents/worker"
@@ -136,3 +139,46 @@ def test_an_event_id_from_the_future_loses_no_event(tmp_path: Any) -> None:
             "HTTP/1.1 405 Method Not Allowed"
         )
         assert json.loads(service.get("/healthz").body) == {"status": "ok"}
+
+
+@pytest.mark.slow
+def test_a_connection_without_a_request_is_ended(tmp_path: Any) -> None:
+    head = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+    with serving(folder(tmp_path / "home")) as service, ExitStack() as stack:
+        host, _, port = service.host.partition(":")
+        slow = [stack.enter_context(socket.create_connection((host, int(port)), timeout=30)) for _ in range(3)]
+        used = stack.enter_context(closing(http.client.HTTPConnection(service.host)))
+        used.connect()
+        same = used.sock
+        for one, sent in zip(slow, (b"", head, head + b"\r\n" + head), strict=True):
+            one.sendall(sent)
+        start = time.monotonic()
+        while time.monotonic() - start < 2.5 * HEAD_SECONDS:  # one that is used stays
+            used.request("GET", "/healthz")
+            assert used.getresponse().read() == b'{"status":"ok"}'
+            time.sleep(0.5)
+        assert used.sock is same
+        for one in slow:
+            one.settimeout(1)
+            while one.recv(4096):
+                pass
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("engine", ["server"], indirect=True)
+def test_health_is_told_soon_when_the_store_is_not_reached(place: Place, server: Server) -> None:
+    with serving(place) as service:
+        assert service.get("/healthz").status == 200
+        name = urlsplit(str(place.url)).path[1:]
+        server.run(f"alter database {name} allow_connections false")
+        server.run(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'")
+        start = time.monotonic()
+        told = service.get("/healthz")
+        assert (told.status, told.problem) == (503, "StoreUnavailable")
+        assert time.monotonic() - start < 8
+        server.run(f"alter database {name} allow_connections true")
+        for _ in range(100):
+            if service.get("/healthz").status == 200:
+                break
+            time.sleep(0.2)
+        assert service.verb("count") == {"count": 0}

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from engrain.errors import EngrainError
+from engrain.errors import EngrainError, StoreUnavailable
 from engrain.shells.rest import openapi
 from engrain.shells.rest.door import Door
 from engrain.shells.rest.events import Events
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from engrain.memory import Memory
 
 THREADS = 8  # for reads, and as many for writes, which may wait for each other and for other processes
+HEALTHY_SECONDS = 3.0  # in which the store must answer to be called reached
 BODY_SECONDS = 30.0  # in which a request must have come in
 HEARTBEAT = 5.0  # seconds between two signs of life of this server among those that share the store
 _log = logging.getLogger(__name__)
@@ -116,9 +117,10 @@ class Application:
 
     async def _healthy(self, request: Request) -> Response:
         try:
-            await self.run(True, self.service.keys.needed)
-        except EngrainError as error:
-            return response(problem(error))
+            await asyncio.wait_for(self.run(True, self.service.keys.needed), HEALTHY_SECONDS)
+        except (EngrainError, TimeoutError) as error:
+            late = StoreUnavailable("the store does not answer") if isinstance(error, TimeoutError) else error
+            return response(problem(late))
         return response(Answer(200, b'{"status":"ok"}'))
 
     async def _told(self, request: Request) -> Response:
