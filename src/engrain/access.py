@@ -87,7 +87,7 @@ class Keys:
         """End a key for good. Raises NotFound."""
         validate.text("id", id_, validate.FIELD_CHARACTERS)
         with self._store.transaction("*") as tx:
-            there = tx.run("key_revoke", {"id": id_, "tenant": _tenant(tenant), "now": self._world.now()})
+            there = tx.run("key_revoke", {"id": id_, "tenant": tenant_name(tenant), "now": self._world.now()})
         if not there:
             raise NotFound(f"There is no key with the id {id_!r}.")
         return next(_shown(row) for row in self._rows(tenant) if row["id"] == id_)
@@ -113,10 +113,11 @@ class Keys:
         return Caller(row["id"], row["tenant"], _agents(row), row["rights"])
 
     def _rows(self, tenant: str | None) -> builtins.list[Row]:
-        return self._store.read("key_list", {"tenant": _tenant(tenant)})
+        return self._store.read("key_list", {"tenant": tenant_name(tenant)})
 
 
-def _tenant(given: str | None) -> str | None:
+def tenant_name(given: str | None) -> str | None:
+    """The name, when it can be one. Raises InvalidField."""
     return None if given is None else validate.text("tenant", given, validate.NAME_CHARACTERS)
 
 

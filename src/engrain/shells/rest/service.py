@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
-from engrain.access import Caller, Keys, Replies
+from engrain.access import Caller, Keys, Replies, tenant_name
 from engrain.errors import InvalidField
-from engrain.intake import validate
 from engrain.model.key import EVERY_TENANT, ApiKey
 from engrain.shells.fields import Field, parse
 from engrain.shells.plain import encoded
@@ -71,7 +70,7 @@ class Service:
         """Who asks, for the tenant that is meant. Raises Refusal."""
         caller = self._caller(asked.headers)
         named = asked.headers.get("x-engrain-tenant")
-        tenant = None if named is None else validate.text("tenant", unquote(named), validate.NAME_CHARACTERS)
+        tenant = tenant_name(None if named is None else unquote(named))
         if tenant == EVERY_TENANT:
             raise InvalidField("tenant must not be '*', which stands for the whole home; leave the header out.")
         if caller.tenant == EVERY_TENANT:
