@@ -85,8 +85,9 @@ class Keys:
 
     def revoke(self, id_: str, tenant: str | None) -> ApiKey:
         """End a key for good. Raises NotFound."""
+        validate.text("id", id_, validate.FIELD_CHARACTERS)
         with self._store.transaction("*") as tx:
-            there = tx.run("key_revoke", {"id": id_, "tenant": tenant, "now": self._world.now()})
+            there = tx.run("key_revoke", {"id": id_, "tenant": tenant_name(tenant), "now": self._world.now()})
         if not there:
             raise NotFound(f"There is no key with the id {id_!r}.")
         return next(_shown(row) for row in self._rows(tenant) if row["id"] == id_)
@@ -112,7 +113,12 @@ class Keys:
         return Caller(row["id"], row["tenant"], _agents(row), row["rights"])
 
     def _rows(self, tenant: str | None) -> builtins.list[Row]:
-        return self._store.read("key_list", {"tenant": tenant})
+        return self._store.read("key_list", {"tenant": tenant_name(tenant)})
+
+
+def tenant_name(given: str | None) -> str | None:
+    """The name, when it can be one. Raises InvalidField."""
+    return None if given is None else validate.text("tenant", given, validate.NAME_CHARACTERS)
 
 
 def _digest(key: str) -> str:
@@ -153,6 +159,7 @@ class Replies:
         self._store = store
         self._world = world
         self._holder = world.new_id()
+        self._late: builtins.list[tuple[str, dict[str, Any]]] = []
 
     def claim(self, caller: Caller, key: str, digest: str, again: bool) -> Reply:
         """The right to carry a request out, or what became of it. ``again``: it may be done twice without harm, and so
@@ -172,15 +179,19 @@ class Replies:
     def settle(self, caller: Caller, key: str, status: int, body: str) -> None:
         """Keep the answer. That of a fault of ours is not kept: a repeat is to be carried out."""
         row = self._row(caller, key, holder=self._holder)
-        if status >= 500:
-            self._store.write([("reply_drop", row)])
-        else:
-            self._store.write([("reply_store", {**row, "status": status, "body": body})])
+        late = ("reply_drop", row) if status >= 500 else ("reply_store", {**row, "status": status, "body": body})
+        try:
+            self._store.write([late])
+        except StoreError as error:  # it was done all the same, and its caller is to hear so
+            _log.warning("an answer is kept when the store can be written again: %s", error)
+            self._late.append(late)
 
     def beat(self) -> None:
-        """Say that this server is alive and at its requests; forget the answers that are too old."""
-        now = self._world.now()
-        self._store.write([("reply_alive", {"holder": self._holder, "now": now}), ("reply_sweep", {"old": now - KEPT})])
+        """Say that this server is alive and at its requests; keep what could not be kept, forget what is too old."""
+        now, late = self._world.now(), tuple(self._late)
+        alive = ("reply_alive", {"holder": self._holder, "now": now}), ("reply_sweep", {"old": now - KEPT})
+        self._store.write([*late, *alive])
+        del self._late[: len(late)]
 
     @staticmethod
     def _row(caller: Caller, key: str, **more: Any) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Life(Scoped):
         limit, reason = validate.whole("limit", limit, 1, 10_000), self._optional("reason", reason)
         before: tuple[int, str] | None = None
         if isinstance(after, str):
-            row = self._memory.archive.get(self.scope, after)
+            row = self._memory.archive.get(self.scope, validate.text("after", after, validate.FIELD_CHARACTERS))
             if row is None:
                 raise UnknownItem(f"after={after!r} is not in the archive; pass the last item instead of its id.")
             before = int(row["archived_at"]), after

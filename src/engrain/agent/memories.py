@@ -144,8 +144,8 @@ class Memories(Scoped):
         """One's own active items, oldest first; ``after`` the last item of the page before (or its id)."""
         self._memory._check_open()
         kind = None if kind is None else validate.kind_name(kind, self._memory.kinds)
-        if after is not None and not isinstance(after, str | MemoryItem):
-            raise InvalidField(f"after must be an item or its id, not {type(after).__name__}.")
+        if after is not None and not isinstance(after, MemoryItem):
+            after = validate.text("after", after, validate.FIELD_CHARACTERS)
         return self._memory.items.list(self.scope, kind, validate.whole("limit", limit, 1, 10_000), after)
 
     def count(self, kind: str | None = None) -> int:

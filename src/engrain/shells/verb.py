@@ -48,6 +48,11 @@ class Verb:
         owner = "KeyValue" if name != self.name else "Memory" if self.admin else "Agent"
         return f"{owner}.{self.does or name.replace('-', '_').replace(' ', '_')}"
 
+    @property
+    def rights(self) -> str:
+        """What a key must give for it."""
+        return "admin" if self.admin else "read" if self.reads else "write"
+
     def run(self, memory: Memory, agent: Agent | None, arguments: dict[str, Any]) -> Any:
         """Call the facade. Raises what it raises."""
         return traced(

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, unquote
@@ -16,14 +17,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from engrain.errors import EngrainError
+from engrain.errors import EngrainError, StoreUnavailable
 from engrain.shells.rest import openapi
 from engrain.shells.rest.door import Door
 from engrain.shells.rest.events import Events
 from engrain.shells.rest.memory import AGAIN, Streams
 from engrain.shells.rest.metrics import Metrics, Tally
 from engrain.shells.rest.problems import Answer, Refusal, plain_problem, problem
-from engrain.shells.rest.service import Asked, Service
+from engrain.shells.rest.service import HOME, Asked, Service
 from engrain.shells.rest.tools import Mcp
 from engrain.shells.verb import Verb
 from engrain.shells.verbs import verbs_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from engrain.memory import Memory
 
 THREADS = 8  # for reads, and as many for writes, which may wait for each other and for other processes
+HEALTHY_SECONDS = 3.0  # in which the store must answer to be called reached
 BODY_SECONDS = 30.0  # in which a request must have come in
 HEARTBEAT = 5.0  # seconds between two signs of life of this server among those that share the store
 _log = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ class Application:
         self._mcp = Mcp(self)
         self.routes = FastAPI(
             title="engrain", version=__version__, summary="Memory that makes agents better, and can prove it.",
-            lifespan=self._lifespan, redoc_url=None, swagger_ui_oauth2_redirect_url=None,
+            lifespan=self._lifespan, redoc_url=None, swagger_ui_oauth2_redirect_url=None, redirect_slashes=False,
             exception_handlers={HTTPException: self._refused, Exception: self._refused},
         )  # fmt: skip
         table = {(verb.admin, verb.name): verb for verb in verbs_of("rest")}
@@ -66,7 +68,7 @@ class Application:
         self._add_own("POST", "/api/memory/import/{agent}", streams.take_in)
         self._add_own("GET", "/healthz", self._healthy)
         self._add_own("GET", "/metrics", self._told)
-        self.routes.router.routes.append(Route("/mcp/{agent}", self._mcp, include_in_schema=False))
+        self.routes.router.routes.append(Route("/mcp/{agent}", self._mcp, methods=["POST"], include_in_schema=False))
         self.routes.add_middleware(Door, metrics=self.metrics, open=open, limit=memory.config.request_bytes)
         openapi.complete(self.routes)
         made = self.routes.router.routes
@@ -84,11 +86,18 @@ class Application:
         self.routes.add_api_route(path, endpoint, methods=[method], response_model=None, **openapi.OWN[path])
 
     async def _answer_verb(self, verb: Verb, request: Request) -> Response:
-        asked = await self.asked(request)
-        return response(await self.run(verb.reads, partial(self.service.answer, verb, asked)))
+        asked = self.asked(request)
+        caller = None
+        if asked.method != "GET":  # nobody's body is waited for before it is known whose it is
+            try:
+                caller = await self.run(True, partial(self.service.admit, asked, verb.rights))
+                asked = replace(asked, body=await _body(request))
+            except EngrainError as error:
+                return response(problem(error))
+        return response(await self.run(verb.reads, partial(self.service.answer, verb, asked, caller)))
 
-    async def asked(self, request: Request, read: bool = True) -> Asked:
-        """The request, with its body if that is to be ``read``. Raises Refusal."""
+    def asked(self, request: Request) -> Asked:
+        """The request without its body. Raises Refusal."""
         scope = request.scope
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
@@ -96,16 +105,8 @@ class Application:
             named = {name: unquote(part, errors="strict") for name, part in scope["path_params"].items()}
         except ValueError as error:
             raise Refusal("Malformed", 400, "The path or the query is not UTF-8.") from error
-        body = b""
         agent = named.pop("agent", None)
-        if read and scope["method"] != "GET":
-            try:
-                body = await asyncio.wait_for(request.body(), BODY_SECONDS)
-            except ClientDisconnect as error:
-                raise Refusal("ClientGone", 400, "The client has left before its request was whole.") from error
-            except TimeoutError as error:
-                raise Refusal("RequestTimeout", 408, "The body did not come in time.", Connection="close") from error
-        return Asked(scope["method"], scope["path"], headers, query, body, agent, named)
+        return Asked(scope["method"], scope["path"], headers, query, agent=agent, named=named)
 
     async def run(self, reads: bool, call: Callable[[], _T]) -> _T:
         """The engine blocks; the loop must not. Reads do not wait behind writes."""
@@ -116,18 +117,19 @@ class Application:
 
     async def _healthy(self, request: Request) -> Response:
         try:
-            await self.run(True, self.service.keys.needed)
-        except EngrainError as error:
-            return response(problem(error))
+            await asyncio.wait_for(self.run(True, self.service.keys.needed), HEALTHY_SECONDS)
+        except (EngrainError, TimeoutError) as error:
+            late = StoreUnavailable("the store does not answer") if isinstance(error, TimeoutError) else error
+            return response(problem(late))
         return response(Answer(200, b'{"status":"ok"}'))
 
     async def _told(self, request: Request) -> Response:
-        asked = await self.asked(request)
+        asked = self.asked(request)
 
         def told() -> Answer:
             try:
                 if not self.service.admit(asked, "admin").home:
-                    raise Refusal("Forbidden", 403, "This is of the whole home; it needs a key of every tenant (*).")
+                    raise Refusal("Forbidden", 403, HOME)
                 return Answer(200, self.metrics.text().encode(), media="text/plain; version=0.0.4; charset=utf-8")
             except Exception as error:  # noqa: BLE001 (as for a verb)
                 return problem(error)
@@ -158,6 +160,16 @@ class Application:
             except EngrainError as error:
                 _log.warning("the service could not say that it is alive: %s", error)
             await asyncio.sleep(HEARTBEAT)
+
+
+async def _body(request: Request) -> bytes:
+    """Raises Refusal."""
+    try:
+        return await asyncio.wait_for(request.body(), BODY_SECONDS)
+    except ClientDisconnect as error:
+        raise Refusal("ClientGone", 400, "The client has left before its request was whole.") from error
+    except TimeoutError as error:
+        raise Refusal("RequestTimeout", 408, "The body did not come in time.", Connection="close") from error
 
 
 def response(answer: Answer) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from engrain.shells.rest.metrics import Metrics
 
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})
-IMPORTS = "/api/memory/import/"
+_IMPORT = re.compile("/api/memory/import/[^/]+")
 IMPORT = 64  # times as much as another request an import may have: it is not held in memory
 AT_ONCE = 512  # requests, beyond which it is better to come again
 
@@ -38,7 +39,7 @@ class Door:
         scope["path"] = scope["raw_path"].decode("latin-1")
         status = 500
         taken = 0
-        limit = self._limit * IMPORT if scope["path"].startswith(IMPORTS) else self._limit
+        limit = self._limit * (IMPORT if _IMPORT.fullmatch(scope["path"]) else 1)
 
         async def limited() -> Message:
             nonlocal taken

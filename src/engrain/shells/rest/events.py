@@ -39,7 +39,7 @@ class Events:
         from engrain.shells.rest.application import response
 
         try:
-            asked = await self._application.asked(request)
+            asked = self._application.asked(request)
             query = dict(asked.query)
             if unknown := sorted(query.keys() - {"agent", "after"}):
                 raise InvalidField(f"There is no argument {unknown[0]!r}; the arguments are agent, after.")
@@ -61,7 +61,8 @@ class Events:
             raise Refusal("TooBusy", 503, "Too many streams of events are open.")
         if asked.agent is not None:
             caller = Caller(caller.owner, caller.tenant, (asked.agent,), caller.rights)
-        return caller, after or events(service.memory.store, caller, None, 0)[1]
+        now = events(service.memory.store, caller, None, 0)[1]  # a restored backup may be before `after`
+        return caller, now if after is None else min(after, now)
 
     async def _told(self, asked: Asked, caller: Caller, after: tuple[int, int]) -> AsyncIterator[str]:
         """The text of the stream, until the client or the server leaves, or the key is good no longer."""

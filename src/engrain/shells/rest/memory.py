@@ -60,7 +60,7 @@ class Streams:
         from engrain.shells.rest.application import response
 
         try:
-            asked = await self._application.asked(request, read=False)
+            asked = self._application.asked(request)
             given = parse(fields, from_query(fields, asked.query))
             rights = "read" if fields is EXPORT else "write"
             caller = await self._application.run(True, partial(self._application.service.admit, asked, rights))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import logging
@@ -16,6 +17,7 @@ from functools import partial
 from types import FrameType
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import engrain
 from engrain.access import Keys
@@ -23,10 +25,27 @@ from engrain.errors import ConfigError
 from engrain.shells.rest.application import Application
 from engrain.shells.rest.metrics import Tally
 
+HEAD_SECONDS = 10.0  # between two looks at whether a connection is used
 GRACE = 10  # seconds that running requests have beyond what a write may wait for its turn
 ENDS = (signal.SIGTERM, signal.SIGINT)
 AT_ONCE = 5  # seconds; a worker that lives no longer would not live longer the next time
 _log = logging.getLogger(__name__)
+
+
+class Patience(HttpToolsProtocol):
+    """A connection that is ended when for long no request has come in whole: uvicorn ends those that are silent after a
+    request, not those that are silent before it or in the middle of its head."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(HEAD_SECONDS, self._look, None)
+
+    def _look(self, before: object) -> None:
+        now = self.cycle
+        if now is before and (now is None or now.response_complete):
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self.loop.call_later(HEAD_SECONDS, self._look, now)
 
 
 class Server(uvicorn.Server):
@@ -88,7 +107,7 @@ def _work(home: str | None, listener: socket.socket, alone: bool, tallies: tuple
         application = Application(memory, open=alone, tallies=tallies, number=number)
         settings = uvicorn.Config(
             application.routes, log_config=None, access_log=False, server_header=False, lifespan="on", ws="none",
-            timeout_graceful_shutdown=int(memory.config.busy_seconds) + GRACE, proxy_headers=False,
+            timeout_graceful_shutdown=int(memory.config.busy_seconds) + GRACE, proxy_headers=False, http=Patience,
         )  # fmt: skip
         address, port = listener.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
-from engrain.access import Caller, Keys, Replies
+from engrain.access import Caller, Keys, Replies, tenant_name
 from engrain.errors import InvalidField
-from engrain.model.key import EVERY_TENANT
+from engrain.model.key import EVERY_TENANT, ApiKey
 from engrain.shells.fields import Field, parse
 from engrain.shells.plain import encoded
 from engrain.shells.rest.limits import Limits
@@ -22,6 +22,7 @@ from engrain.shells.verb import Verb
 if TYPE_CHECKING:
     from engrain.memory import Memory
 
+HOME = "This is of the whole home; it needs a key of every tenant (*), and no tenant in X-Engrain-Tenant."
 NAME = 255  # characters of a key of idempotency
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 
@@ -49,10 +50,10 @@ class Service:
         self._limits = Limits(memory.config.requests_per_minute)
         self._open = open
 
-    def answer(self, verb: Verb, asked: Asked) -> Answer:
-        """Carry a request out."""
+    def answer(self, verb: Verb, asked: Asked, caller: Caller | None = None) -> Answer:
+        """Carry a request out, of a ``caller`` that was admitted, or is to be."""
         try:
-            caller = self.admit(asked, "admin" if verb.admin else "read" if verb.reads else "write")
+            caller = caller or self.admit(asked, verb.rights)
             given = self._given(verb, asked)
             if verb.admin:
                 self._bind(verb, caller, given)
@@ -69,9 +70,11 @@ class Service:
         """Who asks, for the tenant that is meant. Raises Refusal."""
         caller = self._caller(asked.headers)
         named = asked.headers.get("x-engrain-tenant")
-        tenant = None if named is None else unquote(named)
+        tenant = tenant_name(None if named is None else unquote(named))
+        if tenant == EVERY_TENANT:
+            raise InvalidField("tenant must not be '*', which stands for the whole home; leave the header out.")
         if caller.tenant == EVERY_TENANT:
-            caller = replace(caller, tenant="default" if tenant is None else tenant, home=True)
+            caller = replace(caller, tenant=tenant or "default", home=tenant is None)
         elif tenant not in (None, caller.tenant):
             raise Refusal("Forbidden", 403, "This key is for another tenant than the header X-Engrain-Tenant names.")
         if not caller.may(rights):
@@ -104,11 +107,12 @@ class Service:
 
     @staticmethod
     def _bind(verb: Verb, caller: Caller, given: dict[str, Any]) -> None:
-        """An admin of one tenant has those verbs of the home that can be kept to a tenant; there it is theirs."""
+        """An admin of one tenant has those verbs of the home that can be kept to a tenant; there it is theirs. So has
+        who names a tenant; an admin of some agents has none."""
         if caller.home:
             return
         if caller.agents is not None or not any(one.name == "tenant" for one in verb.fields):
-            raise Refusal("Forbidden", 403, "This is of the whole home; it needs a key of every tenant (*).")
+            raise Refusal("Forbidden", 403, HOME)
         if given.setdefault("tenant", caller.tenant) != caller.tenant:
             raise Refusal("Forbidden", 403, "This key is for another tenant.")
 
@@ -173,7 +177,10 @@ class Service:
             done = self._carried_out(verb, caller, asked, given)
         except Exception as error:  # noqa: BLE001 (as in answer(); here it is also what a repeat is told)
             done = problem(error)
-        kept = {"body": done.body.decode("utf-8", "surrogatepass"), "headers": dict(done.headers), "media": done.media}
+        body = done.body
+        if verb.returns is ApiKey and done.status == 200:  # a key is shown once, and only a hash of it is kept
+            body = encoded({**json.loads(body), "key": None})
+        kept = {"body": body.decode("utf-8", "surrogatepass"), "headers": dict(done.headers), "media": done.media}
         self.replies.settle(caller, key, done.status, json.dumps(kept))
         return done
 

@@ -70,7 +70,7 @@ class Mcp:
         from engrain.shells.rest.application import response
 
         try:
-            asked = await self._application.asked(Request(scope), read=False)
+            asked = self._application.asked(Request(scope))
             asking = await self._application.run(True, partial(self._admit, asked))
         except (Refusal, EngrainError) as error:
             await response(problem(error))(scope, receive, send)
