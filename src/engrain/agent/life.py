@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from engrain.agent.base import Scoped
 from engrain.errors import InvalidField, UnknownItem
 from engrain.intake import validate
+from engrain.intake.revise import not_active
 from engrain.model.event import Event
 from engrain.model.item import LIVE, MemoryItem
 from engrain.store.transitions import event_from_row, place_of
@@ -78,7 +79,7 @@ class Life(Scoped):
             acts.carry_out(self.scope.tenant, decided)
         item = memory.items.get(self.scope, id)
         if item is None or item.agent != self.scope.agent or item.state not in LIVE:
-            raise UnknownItem(f"{id!r} is not an active item of agent {self.scope.agent!r}.")
+            raise not_active(id, self.scope.agent, "archived" if memory.archive.get(self.scope, id) else "")
         return item
 
     def pin(self, id: str, pinned: bool = True) -> MemoryItem:

@@ -41,7 +41,7 @@ class Reviser:
             rows = tx.read("memory_own", base)
             now = self._world.now()
             if not rows or rows[0]["state"] not in LIVE or (rows[0]["expires_at"] or now + 1) <= now:
-                raise UnknownItem(f"{id_!r} is not an active item of agent {scope.agent!r}.")
+                raise not_active(id_, scope.agent, rows[0]["state"] if rows else "")
             old = {name: rows[0][name] for name in rows[0].keys()}  # noqa: SIM118
             values = old | self._columns(change, now) | {"seq": seq, "updated_at": now}
             if rules:
@@ -152,6 +152,12 @@ class Reviser:
             row["state"] == "archived" or (row["state"] == "active" and (row["expires_at"] or now + 1) > now)
             for row in rows
         )
+
+
+def not_active(id_: str, agent: str, state: str) -> UnknownItem:
+    """Why an item cannot be changed."""
+    hint = " It is archived: restore brings it back." if state == "archived" else ""
+    return UnknownItem(f"{id_!r} is not an active item of agent {agent!r}.{hint}")
 
 
 def _chunks(ids: Sequence[str]) -> list[list[str]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from engrain.model.key import EVERY_TENANT, ApiKey
-from engrain.shells.screen import age, hanging, line, table
+from engrain.shells.plain import printable
+from engrain.shells.screen import age, line, table
 
 
 def _keys(value: Mapping[str, Any], now: datetime) -> None:
@@ -30,7 +32,7 @@ def _standing(key: ApiKey, now: datetime) -> str:
 def _made_key(key: ApiKey, now: datetime) -> None:
     print(key.key)  # alone in its line, so that it can be taken whole
     told = f"{key.id}: {key.rights} for {'the whole home' if key.tenant == EVERY_TENANT else f'tenant {key.tenant}'}"
-    hanging(0, (f"key {told}. It is not shown again.", "dim"))
+    print(printable(f"key {told}. It is not shown again."), file=sys.stderr)  # so that KEY=$(…) is the key alone
 
 
 SERVICE: dict[str, Callable[[Any, datetime], None]] = {

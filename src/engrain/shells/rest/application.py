@@ -53,7 +53,8 @@ class Application:
         self._mcp = Mcp(self)
         self.routes = FastAPI(
             title="engrain", version=__version__, summary="Memory that makes agents better, and can prove it.",
-            lifespan=self._lifespan, redoc_url=None, swagger_ui_oauth2_redirect_url=None, redirect_slashes=False,
+            lifespan=self._lifespan, redirect_slashes=False,
+            docs_url=None, redoc_url=None,  # their pages run scripts of strangers, where the memory may be open
             exception_handlers={HTTPException: self._refused, Exception: self._refused},
         )  # fmt: skip
         table = {(verb.admin, verb.name): verb for verb in verbs_of("rest")}
