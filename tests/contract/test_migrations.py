@@ -101,6 +101,33 @@ def test_a_populated_file_is_copied_before_it_is_changed(tmp_path: Path) -> None
     copy.close()
 
 
+def test_what_is_archived_comes_back_when_the_schema_goes_down(place: Place) -> None:
+    """And nothing else does: a corrected error, or a value that was replaced, stays an older version."""
+    world = SimulatedWorld("2026-01-01T00:00:00Z")
+    with place.open(world=world) as memory:
+        agent = memory.agent("a")
+        plain = agent.remember("told once", expires_in="1d")
+        corrected = agent.remember("an error")
+        agent.update(corrected.id, content="the correction")
+        keyed = agent.remember("the old value", key="k", expires_in="1d")
+        world.advance(days=2)
+        memory.tick(["expire"])
+        agent.remember("the new value", key="k")
+        world.advance(days=91)
+        memory.tick(["archive"])
+        assert {item.content for item in agent.archived()} == {"told once", "an error", "the old value"}
+        memory.store.migrate(4)
+    with place.open(world=world) as memory:
+        agent = memory.agent("a")
+        assert memory.lifecycle() is False, "a home that is upgraded has it off until asked"
+        found = {item.id: item.content for item in agent.list()} | {item.id: "" for item in agent.archived()}
+        assert "an error" not in found.values()
+        assert corrected.id in found
+        assert [item.content for item in agent.history("context", "k")] == ["the new value", "the old value"]
+        assert keyed.id not in found
+        assert plain.id not in found, "it is there, and past its expiry"
+
+
 def test_opening_a_home_of_a_newer_schema_says_so_and_changes_nothing(place: Place) -> None:
     with place.open(world=SimulatedWorld()) as memory:
         memory.agent("a").remember("from the future")

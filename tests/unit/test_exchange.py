@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import engrain
 from engrain.agent import Agent
 from engrain.errors import InvalidField, InvalidInput, QuotaExceeded, StoreError
 from engrain.exchange.files import LINE
@@ -323,3 +324,14 @@ def test_a_table_is_no_formula_and_a_foreign_table_is_read(agent: Agent) -> None
     ]
     with pytest.raises(InvalidInput, match="line 3: It has 2 cells"):
         agent.import_data([b"content\nx\ny,z\n"], "csv")
+
+
+def test_an_export_does_not_take_the_place_of_the_store(tmp_path: Path) -> None:
+    with engrain.open(tmp_path / "home", embedder="hash") as memory:
+        agent = memory.agent("a")
+        agent.remember("kept")
+        for name in ("engrain.db", "engrain.db-wal"):
+            with pytest.raises(InvalidField, match="the store itself"):
+                agent.export_to(tmp_path / "home" / name, format="json")
+    with engrain.open(tmp_path / "home", embedder="hash") as memory:
+        assert memory.agent("a").count() == 1

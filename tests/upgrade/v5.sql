@@ -298,11 +298,11 @@ CREATE TABLE runs (
 );
 CREATE TABLE schema_migrations (
     version integer not null primary key, name text not null, checksum text not null, applied_at text not null);
-INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-21 15:30:48');
-INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-21 15:30:48');
-INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-21 15:30:48');
-INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-21 15:30:48');
-INSERT INTO "schema_migrations" VALUES(5,'0005-life','2db01086651f878ca4f9418d584640dd0245fa67bfe67c819e84a290c781cad9','2026-11-21 15:30:48');
+INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-21 17:14:39');
+INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-21 17:14:39');
+INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-21 17:14:39');
+INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-21 17:14:39');
+INSERT INTO "schema_migrations" VALUES(5,'0005-life','f62459faef29e64aee38f480807967f9a2823811a90d1ddd730b4a54c9f2a886','2026-11-21 17:14:39');
 CREATE TABLE scopes (
     tenant text not null,
     name   text not null,

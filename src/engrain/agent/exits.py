@@ -35,6 +35,8 @@ class Exits(Scoped):
 
         self._memory._check_open()
         target = Path(path)
+        if str(target.resolve()).startswith(str(Path(self._memory.store.describe()["location"]).resolve())):
+            raise InvalidField(f"{target} is the store itself; choose another name for the export.")
         return self._export().save(target, export_format(target, format), progress)
 
     def export_data(self, format: str = "jsonl") -> Iterator[bytes]:

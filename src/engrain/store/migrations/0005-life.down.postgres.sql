@@ -4,6 +4,7 @@ drop view remembered;
 drop index memories_archived;
 drop index memories_expiry;
 drop index signals_pending;
+update memories set state = 'superseded' where state = 'archived' and superseded_at is not null;
 update memories set state = 'active' where state = 'archived' and key is null;
 update memories set state = 'superseded', superseded_at = archived_at, superseded_by = coalesce(
         (select c.id from memories c where c.tenant = memories.tenant and c.agent = memories.agent
