@@ -10,12 +10,13 @@ from contextlib import ExitStack, closing, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from engrain.access import Caller, Replies, Reply
 from engrain.errors import StoreBusy
 from engrain.shells.rest.openapi import EXAMPLES, path_of
-from engrain.shells.rest.server import HEAD_SECONDS
+from engrain.shells.rest.server import AT_ONCE, HEAD_SECONDS
 from engrain.shells.verbs import verbs_of
 from engrain.testing import SimulatedWorld
 from tests.acceptance.test_rest_process import happen, listening
@@ -182,3 +183,16 @@ def test_health_is_told_soon_when_the_store_is_not_reached(place: Place, server:
                 break
             time.sleep(0.2)
         assert service.verb("count") == {"count": 0}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("late", [0.0, 0.05, 0.3, 0.7])
+def test_workers_end_when_asked_while_one_of_them_is_followed(tmp_path: Any, late: float) -> None:
+    """The end may be asked for while a worker that died is being waited for, or the next is beginning."""
+    with serving(folder(tmp_path / "home"), "--workers", "2") as service:
+        time.sleep(AT_ONCE + 0.1)
+        psutil.Process(service.process.pid).children()[0].kill()
+        time.sleep(late)
+        code, err = service.stop()
+        assert "Traceback" not in err
+        assert code == 0 or late == 0.0, "when the end comes first, the worker has died at it"

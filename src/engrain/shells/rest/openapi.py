@@ -83,7 +83,7 @@ def operation(verb: Verb, method: str, path: str, kinds: Collection[str]) -> dic
         extra["requestBody"] = {"content": {"application/json": body}, "required": bool(schema["required"])}
         if not verb.reads:
             told = "Names this request: sent again with the same key within 24 hours it is answered the same, not done."
-            parameters.append(_header("Idempotency-Key", told, maxLength=255, minLength=1))
+            parameters.append(_header("Idempotency-Key", told, maxLength=255))
     return {
         "operation_id": f"{method.lower()}{path.replace('{', '').replace('}', '').replace('/', '-')}",
         "summary": verb.help,
@@ -117,7 +117,7 @@ def _header(name: str, told: str, **limits: int) -> dict[str, Any]:
         "in": "header",
         "required": False,
         "description": told,
-        "schema": {"type": "string", **limits},
+        "schema": {"type": "string", "minLength": 1, **limits},
     }
 
 
@@ -203,7 +203,7 @@ OWN: dict[str, dict[str, Any]] = {
         "tags": ["service"],
         "responses": {
             "200": {"description": "Text.", "content": {"text/plain": {"schema": {"type": "string"}}}},
-            **_problems("401", "403", "405", "429", "500", "503"),
+            **_problems("401", "403", "405", "422", "429", "500", "503"),
         },
         "openapi_extra": {"parameters": [_header(*_HEADERS[0])]},
     },

@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import FrameType
 
@@ -57,6 +58,7 @@ class Server(uvicorn.Server):
         self._application = application
         self._url = url
         self._parent = parent
+        self.asked = False  # to end, perhaps before it has begun
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -70,7 +72,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter) or left
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._application.closing = True
+        self._application.closing = self.asked = True
         super().handle_exit(sig, frame)
 
 
@@ -115,7 +117,7 @@ def _work(home: str | None, listener: socket.socket, alone: bool, tallies: tuple
         for one in ENDS:  # before uvicorn has its own, and when it raises them again
             signal.signal(one, server.handle_exit)
         server.run(sockets=[listener])
-        return 0 if server.started else 3
+        return 0 if server.started or server.asked else 3
 
 
 def _watch(workers: int, work: Callable[[int], int]) -> int:
@@ -126,7 +128,7 @@ def _watch(workers: int, work: Callable[[int], int]) -> int:
 
     def start(number: int) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # a signal is for the worker to heed once it is one
-        pid = os.fork()
+        pid = -1 if ending else os.fork()  # the end may have been asked for just now
         if not pid:
             for one in ENDS:
                 signal.signal(one, signal.SIG_DFL)
@@ -136,14 +138,16 @@ def _watch(workers: int, work: Callable[[int], int]) -> int:
             except BaseException:  # noqa: BLE001 (told before the process ends, which unwinds into nothing)
                 traceback.print_exc()
                 os._exit(3)
-        running[pid] = number, time.monotonic()
+        if pid > 0:
+            running[pid] = number, time.monotonic()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
 
     def end(*_: object) -> None:
         nonlocal ending
         ending = True
         for pid in running:
-            os.kill(pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it has just been waited for
+                os.kill(pid, signal.SIGTERM)
 
     for one in ENDS:
         signal.signal(one, end)
