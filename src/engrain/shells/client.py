@@ -122,7 +122,9 @@ class Client(_Memory):
         self.close()
 
     def _ask(self, verb: Verb, body: dict[str, Any]) -> Any:
-        return self._send(verb, f"v1/{verb.name.replace(' ', '/')}", body, self._tenant)
+        return self._send(
+            verb, f"v1/{verb.name.replace(' ', '/')}", body, "default"
+        )  # of the home, or as the body says
 
     def _send(self, verb: Verb, path: str, body: dict[str, Any], tenant: str, **headers: str) -> Any:
         return self._connection.ask(path, body, {**self._headers(tenant), **headers}, writes=not verb.reads)
