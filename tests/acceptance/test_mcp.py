@@ -148,7 +148,7 @@ def test_errors_say_what_to_do_and_nothing_is_stored(tmp_path: Path) -> None:
             ("remember", {"content": "x", "agent": "root"}, "no argument 'agent'; the arguments are content"),
             ("remember", {}, "'content' is missing"),
             ("recall", {"query": "x", "since": "2026-01-01T00:00:00"}, "with its zone"),
-            ("get", {"id": "nope"}, "recall or list"),
+            ("get", {"id": "nope"}, "recall and list"),
             ("update", {"id": "nope", "importance": 1}, "not an active item of agent"),
             ("update", {"id": "nope", "session": "s", "clear": ["session"]}, "do one of the two"),
             ("observe", {"decision_id": "nope", "success": True}, "not given by advise() to agent"),

@@ -162,7 +162,7 @@ class Memories(Scoped):
         made before, and other agents' items, stay."""
         self._memory._check_open()
         if everything is not (id is None):
-            raise InvalidField("forget() needs an id, or everything=True without one.")
+            raise InvalidField("id must be given, or everything=True without one.")
         if everything:
             from engrain.exchange.erase import forget_everything
 
