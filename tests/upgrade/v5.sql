@@ -298,11 +298,11 @@ CREATE TABLE runs (
 );
 CREATE TABLE schema_migrations (
     version integer not null primary key, name text not null, checksum text not null, applied_at text not null);
-INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-21 17:14:39');
-INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-21 17:14:39');
-INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-21 17:14:39');
-INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-21 17:14:39');
-INSERT INTO "schema_migrations" VALUES(5,'0005-life','f62459faef29e64aee38f480807967f9a2823811a90d1ddd730b4a54c9f2a886','2026-11-21 17:14:39');
+INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-21 17:34:56');
+INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-21 17:34:56');
+INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-21 17:34:56');
+INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-21 17:34:56');
+INSERT INTO "schema_migrations" VALUES(5,'0005-life','e6749b416d7edc02f4cb86c594de33c34061c679294688c426131baa75e58629','2026-11-21 17:34:56');
 CREATE TABLE scopes (
     tenant text not null,
     name   text not null,
@@ -362,7 +362,7 @@ INSERT INTO "sqlite_stat1" VALUES('memories','memories_expiry','100000 2 1');
 INSERT INTO "sqlite_stat1" VALUES('memories','memories_archived','200000 20000 200 2 1');
 INSERT INTO "sqlite_stat1" VALUES('signals','signals_pending','10000 2 1');
 INSERT INTO "sqlite_stat1" VALUES('transitions','sqlite_autoindex_transitions_1','1000000 100000 100 1');
-INSERT INTO "sqlite_stat1" VALUES('transitions','transitions_memory','1000000 2');
+INSERT INTO "sqlite_stat1" VALUES('transitions','transitions_memory','1000000 100000 1000 2');
 INSERT INTO "sqlite_stat1" VALUES('transitions','transitions_time','1000000 50');
 CREATE TABLE transitions (
     tenant    text not null,
@@ -399,7 +399,7 @@ CREATE INDEX memories_archived on memories (tenant, agent, archived_at, id) wher
 CREATE VIEW remembered as
 select m.*, coalesce(m.expires_at, 9223372036854775807) as until from memories m where m.state <> 'archived';
 CREATE INDEX signals_pending on signals (pending_at, memory_id) where pending_at is not null;
-CREATE INDEX transitions_memory on transitions (memory_id);
+CREATE INDEX transitions_memory on transitions (tenant, agent, memory_id);
 CREATE INDEX transitions_time on transitions (at);
 CREATE INDEX daily_metrics_day on daily_metrics (day);
 CREATE INDEX runs_role on runs (role, started_at);

@@ -38,7 +38,7 @@ from engrain.world import World
 if TYPE_CHECKING:
     from engrain.archive.port import Archive
 
-AIM = 0.02  # seconds that a piece should hold the write lock: below 0.05 even when the disk is slow at times
+AIM = 0.012  # seconds that a piece should hold the write lock: below 0.05 even when the disk is slow at times
 GAP = 0.003  # seconds that the lock is left to others: whoever waits for it asks every millisecond
 LEAST, LARGEST = 50, 1000  # items in a piece
 PAGE = 50_000  # items that are looked for at once

@@ -7,13 +7,11 @@ import sqlite3
 import time
 
 EVERY = 0.001  # seconds
-PAGES = 4000  # of the log, 16 MB, before it is written into the store: what is changed again meanwhile is written once
 
 
 def patient(connection: sqlite3.Connection) -> sqlite3.Connection:
     """The connection that writes: the waiting is left to ``begin``."""
     connection.execute("pragma busy_timeout = 0")
-    connection.execute(f"pragma wal_autocheckpoint = {PAGES}")
     return connection
 
 

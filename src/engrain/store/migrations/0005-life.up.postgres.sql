@@ -42,7 +42,7 @@ create table transitions (
     after     text not null,
     primary key (tenant, seq, place)
 );
-create index transitions_memory on transitions (memory_id);
+create index transitions_memory on transitions (tenant, agent, memory_id);
 create index transitions_time on transitions (at);
 
 -- Derived: one row for each day (UTC, as YYYY-MM-DD), agent and kind. Amounts are of the day, `memories`, `importance`

@@ -48,7 +48,7 @@ create table transitions (
     after     text not null,
     primary key (tenant, seq, place)
 );
-create index transitions_memory on transitions (memory_id);
+create index transitions_memory on transitions (tenant, agent, memory_id);
 create index transitions_time on transitions (at);
 
 -- Derived: one row for each day (UTC, as YYYY-MM-DD), agent and kind. Amounts are of the day, `memories`, `importance`
@@ -141,6 +141,6 @@ insert into sqlite_stat1 (tbl, idx, stat) values
     ('memories', 'memories_archived', '200000 20000 200 2 1'),
     ('signals', 'signals_pending', '10000 2 1'),
     ('transitions', 'sqlite_autoindex_transitions_1', '1000000 100000 100 1'),
-    ('transitions', 'transitions_memory', '1000000 2'),
+    ('transitions', 'transitions_memory', '1000000 100000 1000 2'),
     ('transitions', 'transitions_time', '1000000 50');
 analyze sqlite_master;
