@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from engrain.memory import Memory
 
 THREADS = 8  # for reads, and as many for writes, which may wait for each other and for other processes
+COMPUTE, TURNS = ("recall", "context"), 2  # these compute more than they wait: more at once would only fight for a core
 HEALTHY_SECONDS = 3.0  # in which the store must answer to be called reached
 BODY_SECONDS = 30.0  # in which a request must have come in
 HEARTBEAT = 5.0  # seconds between two signs of life of this server among those that share the store
@@ -49,6 +50,7 @@ class Application:
         self.service = Service(memory, open=open)
         self._memory = memory
         self._threads = {kind: ThreadPoolExecutor(THREADS, f"engrain-{kind}") for kind in ("read", "write")}
+        self._turns = asyncio.Semaphore(TURNS)
         self.metrics = Metrics(memory, tallies, number)
         self._mcp = Mcp(self)
         self.routes = FastAPI(
@@ -95,7 +97,8 @@ class Application:
                 asked = replace(asked, body=await _body(request))
             except EngrainError as error:
                 return response(problem(error))
-        return response(await self.run(verb.reads, partial(self.service.answer, verb, asked, caller)))
+        async with self._turns if verb.name in COMPUTE else nullcontext():
+            return response(await self.run(verb.reads, partial(self.service.answer, verb, asked, caller)))
 
     def asked(self, request: Request) -> Asked:
         """The request without its body. Raises Refusal."""

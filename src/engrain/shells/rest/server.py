@@ -28,6 +28,7 @@ from engrain.shells.rest.metrics import Tally
 
 HEAD_SECONDS = 10.0  # between two looks at whether a connection is used
 GRACE = 10  # seconds that running requests have beyond what a write may wait for its turn
+_SHARES = getattr(socket, "SO_REUSEPORT", 0) if sys.platform == "linux" else 0  # elsewhere it deals nothing out
 ENDS = (signal.SIGTERM, signal.SIGINT)
 AT_ONCE = 5  # seconds; a worker that lives no longer would not live longer the next time
 _log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ def serve(home: str | None, host: str = "127.0.0.1", port: int = 8765, workers: 
             raise ConfigError(f"{name} must lie in {least}..{most}, not {value}.")
     if workers > 1 and not hasattr(os, "fork"):
         raise ConfigError("Several workers need a system that can fork.")
-    with _listening(host, port) as listener:
+    with _listening(host, port, workers > 1) as listener:
         address = listener.getsockname()[0]
         alone = ipaddress.ip_address(address.partition("%")[0]).is_loopback
         with engrain.open(home) as memory:
@@ -116,7 +117,7 @@ def _work(home: str | None, listener: socket.socket, alone: bool, tallies: tuple
         server = Server(settings, application, "" if number else f"http://{shown}:{port}", parent)
         for one in ENDS:  # before uvicorn has its own, and when it raises them again
             signal.signal(one, server.handle_exit)
-        server.run(sockets=[listener])
+        server.run(sockets=[_twin(listener) if parent else listener])
         return 0 if server.started or server.asked else 3
 
 
@@ -165,13 +166,30 @@ def _watch(workers: int, work: Callable[[int], int]) -> int:
     return code
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """A socket at the address. Raises ConfigError."""
+def _twin(listener: socket.socket) -> socket.socket:
+    """A socket of a worker's own at the same address: the system deals connections out among them, while of one that
+    all share the first to wake takes every connection that waits."""
+    if not _SHARES:
+        return listener
+    twin = socket.socket(listener.family, listener.type, listener.proto)
+    twin.setsockopt(socket.SOL_SOCKET, _SHARES, 1)
+    twin.bind(listener.getsockname())
+    return twin
+
+
+def _listening(host: str, port: int, shared: bool) -> socket.socket:
+    """A socket at the address, which workers may share. Raises ConfigError."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        if shared and _SHARES:  # the first only found out whether the address is free
+            address = listener.getsockname()
+            listener.close()
+            listener = socket.socket(family, kind, protocol)
+            listener.setsockopt(socket.SOL_SOCKET, _SHARES, 1)
+            listener.bind(address)
     except OSError as error:
         raise ConfigError(
             f"engrain cannot listen at {host} port {port}: {error.strerror or error}. Choose another."
