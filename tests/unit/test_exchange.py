@@ -224,8 +224,8 @@ def test_arguments_are_checked(agent: Agent, tmp_path: Path) -> None:
         (lambda: agent.import_from(tmp_path), "neither notes nor transcripts|holds neither"),
         (lambda: brought(agent, on_conflict="win"), "on_conflict must be one of"),
         (lambda: brought(agent, partial="yes"), "partial must be"),
-        (agent.forget, "needs an id"),
-        (lambda: agent.forget("x", everything=True), "needs an id"),
+        (agent.forget, "id must be given"),
+        (lambda: agent.forget("x", everything=True), "id must be given"),
     ):
         with pytest.raises(InvalidField, match=says):
             call()
