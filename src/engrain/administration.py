@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engrain import upkeep
-from engrain.access import Keys
 from engrain.errors import InvalidField, NotFound
 from engrain.home import Home
 from engrain.intake import validate
@@ -187,17 +186,17 @@ class Administration(Home):
         """Make a key of the REST service for a tenant ("*": the whole home), for some of its agents or all, with the
         rights read, write or admin. Only here is ``key`` told: a hash is all that is kept."""
         self._check_open()
-        return Keys(self.store, self.world).create(name, tenant, agents, rights, expires_in)
+        return self.keys.create(name, tenant, agents, rights, expires_in)
 
     def keys_list(self, tenant: str | None = None) -> list[ApiKey]:
         """All keys, or those of one tenant, oldest first, with those that were revoked or have expired."""
         self._check_open()
-        return Keys(self.store, self.world).list(tenant)
+        return self.keys.list(tenant)
 
     def keys_revoke(self, id: str, tenant: str | None = None) -> ApiKey:
         """End a key at once, in every process. Raises NotFound when there is none (of that tenant)."""
         self._check_open()
-        return Keys(self.store, self.world).revoke(id, tenant)
+        return self.keys.revoke(id, tenant)
 
 
 def _names(roles: Any) -> list[str]:

@@ -25,6 +25,7 @@ from engrain.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engrain.access import Keys
     from engrain.archive.port import Archive
     from engrain.daemon.looper import Looper
     from engrain.daemon.supervisor import Supervisor
@@ -139,6 +140,13 @@ class Home:
         from engrain.intake.revise import Reviser
 
         return Reviser(self.store, self.world, self.writer, self.index)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The keys of the service."""
+        from engrain.access import Keys
+
+        return Keys(self.store, self.world)
 
     @cached_property
     def archive(self) -> Archive:

@@ -21,30 +21,8 @@ from engrain.lifecycle.sweep import Sweeps
 from engrain.memory import Memory
 from engrain.store.transitions import log
 from engrain.testing import SimulatedWorld
+from tests.life import sweep
 from tests.postgres import Place
-
-START = "2026-01-01T00:00:00Z"
-
-
-@pytest.fixture
-def world() -> SimulatedWorld:
-    return SimulatedWorld(START, seed=11)
-
-
-@pytest.fixture
-def memory(place: Place, world: SimulatedWorld) -> Memory:
-    return place.open(world=world)
-
-
-@pytest.fixture
-def agent(memory: Memory) -> Agent:
-    return memory.agent("ann", tenant="acme")
-
-
-def sweep(memory: Memory, *names: str) -> None:
-    memory.signals.flush()
-    for name in names or ("expire", "decay", "archive", "promote", "prune"):
-        memory.sweeps.run(name)
 
 
 def told(*rows: dict[str, Any]) -> list[bytes]:

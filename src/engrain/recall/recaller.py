@@ -161,7 +161,7 @@ class Recaller:
         values = np.rint(chosen.parts.T.astype(np.float64) * 10**DIGITS)  # whole numbers: they sum exactly
         _fold(values, chosen.names, chosen.alone)
         parts, scores = (values / 10**DIGITS).tolist(), values.sum(axis=1).tolist()
-        told = dict(zip(chosen.ids, chosen.importance.tolist(), strict=True))
+        told = chosen.importance.tolist()
         for start in range(0, len(names), AT_ONCE):
             asked = {"tenant": scope.tenant, "agent": scope.agent, "ids": names[start : start + AT_ONCE]}
             for record in self._store.read("memory_get_many", asked):
@@ -170,8 +170,8 @@ class Recaller:
                 place = places[record["id"]]
                 why, score = list(zip(chosen.names, parts[place], strict=True)), scores[place]
                 lift_of_one = float(ranking.per_lift[chosen.rows[place]])
-                if record["importance"] != told[record["id"]]:  # it has faded, or was used, since it was told
-                    change = (record["importance"] - told[record["id"]]) / 5 * self._weights.importance * lift_of_one
+                if record["importance"] != told[place]:  # it has faded, or was used, since it was told
+                    change = (record["importance"] - told[place]) / 5 * self._weights.importance * lift_of_one
                     change = round(change, DIGITS)
                     why = [(name, part + change if name == "importance" else part) for name, part in why]
                     score += change * 10**DIGITS

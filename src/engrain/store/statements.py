@@ -178,7 +178,7 @@ class Migration:
 
 @cache
 def migrations(engine: Engine) -> Sequence[Migration]:
-    """All migrations in order, with the statements for one engine; empty where only the other engine has a step."""
+    """All migrations in order, with the statements for one engine: what both have, then its own; perhaps none."""
     files: dict[int, dict[str, str]] = {}
     for path in sorted((FOLDER / "migrations").glob("*.sql")):
         files.setdefault(int(path.name[:4]), {})[path.name] = path.read_text(encoding="utf-8")
@@ -190,8 +190,8 @@ def migrations(engine: Engine) -> Sequence[Migration]:
         digest = hashlib.sha256("\0".join(f"{file}\0{text}" for file, text in sorted(texts.items())).encode())
         ways = []
         for way in ("up", "down"):
-            text = texts.get(f"{name}.{way}.{engine}.sql", texts.get(f"{name}.{way}.sql", ""))
-            ways.append(_split(text))
+            both, own = (texts.get(f"{name}.{way}.{part}", "") for part in ("sql", f"{engine}.sql"))
+            ways.append((*_split(both), *_split(own)))
         steps.append(Migration(version, name, ways[0], ways[1], digest.hexdigest()))
     return tuple(steps)
 

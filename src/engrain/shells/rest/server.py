@@ -21,7 +21,6 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import engrain
-from engrain.access import Keys
 from engrain.errors import ConfigError
 from engrain.shells.rest.application import Application
 from engrain.shells.rest.metrics import Tally
@@ -92,7 +91,7 @@ def serve(home: str | None, host: str = "127.0.0.1", port: int = 8765, workers: 
         address = listener.getsockname()[0]
         alone = ipaddress.ip_address(address.partition("%")[0]).is_loopback
         with engrain.open(home) as memory:
-            if not alone and not Keys(memory.store, memory.world).needed():
+            if not alone and not memory.keys.needed():
                 told = f"Whoever reaches {host} could read and change everything: make a key first, engrain keys "
                 raise ConfigError(told + "create, or listen at 127.0.0.1.")
         tallies = tuple(Tally() for _ in range(workers))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
-from engrain.access import Caller, Keys, Replies, tenant_name
+from engrain.access import Caller, Replies, tenant_name
 from engrain.errors import InvalidField
 from engrain.model.key import EVERY_TENANT, ApiKey
 from engrain.shells.fields import Field, parse
@@ -45,7 +45,7 @@ class Service:
 
     def __init__(self, memory: Memory, *, open: bool) -> None:
         self.memory = memory
-        self.keys = Keys(memory.store, memory.world)
+        self.keys = memory.keys
         self.replies = Replies(memory.store, memory.world)
         self._limits = Limits(memory.config.requests_per_minute)
         self._open = open
