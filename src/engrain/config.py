@@ -43,6 +43,18 @@ class Config:
     every_promote: str = field(default="1d", metadata={"help": "how often what proved itself is promoted"})
     every_prune: str = field(default="7d", metadata={"help": "how often what was archived long ago is deleted"})
     every_report: str = field(default="7d", metadata={"help": "how often a health report is kept"})
+    every_compact: str = field(default="1d", metadata={"help": "how often the archive's files are put in order"})
+    every_backup: str = field(default="1d", metadata={"help": "how often an embedded store is copied to backups/"})
+    keep_backups: int = field(default=7, metadata={"help": "copies that are kept; 0: none is made"})
+    role_minutes: float = field(default=60.0, metadata={"help": "for which a background role may run at most"})
+    archive: str = field(
+        default="archive",
+        metadata={"help": "the cold archive: a folder (from the home), s3://, gs:// or az://; none: in the store"},
+    )
+    experience_days: float = field(default=30.0, metadata={"help": "settled, before an experience is archived"})
+    vacuum_days: float = field(default=7.0, metadata={"help": "the archive's replaced files are kept for readers"})
+    query_seconds: float = field(default=30.0, metadata={"help": "for which SQL over the archive may run"})
+    query_megabytes: int = field(default=512, metadata={"help": "of memory that it may use"})
     alert_items: int = field(default=10_000, metadata={"help": "an agent with more memories raises an alert"})
     lifecycle_policy: str = field(
         default="importance", metadata={"help": "what is let go of: importance, utility or stability"}
@@ -112,6 +124,11 @@ _RANGES = {
     "alert_items": (1, 10**9),
     **dict.fromkeys(("floor_days", "pending_days", "superseded_days", "restore_days", "prune_days"), (0.0, 36_500.0)),
     "keep_importance": (1.0, 10.0),
+    "keep_backups": (0, 10_000),
+    "role_minutes": (0.01, 1440.0),
+    **dict.fromkeys(("experience_days", "vacuum_days"), (0.0, 36_500.0)),
+    "query_seconds": (0.1, 86_400.0),
+    "query_megabytes": (64, 1 << 20),
     "keep_cap": (0, 10**9),
     "requests_per_minute": (0, 10**9),
     "request_bytes": (1024, 1 << 30),
@@ -159,6 +176,8 @@ def _checked(name: str, given: Any, where: str) -> Any:
         raise ConfigError(f"{where}: {name} must lie in {_RANGES[name][0]}..{_RANGES[name][1]}, not {value!r}.")
     if name.startswith("every_") and not MINUTE <= (span_of(value) or 0) <= 3650 * 1440 * MINUTE:
         raise ConfigError(f'{where}: {name} must be a span of 1m to 3650d, such as "15m" or "1d", not {value!r}.')
+    if name == "archive" and not value.strip():
+        raise ConfigError(f"{where}: archive must be a folder, a URL or none.")
     if kind is tuple and not all(isinstance(part, str) and part for part in value):
         raise ConfigError(f"{where}: {name} must be a list of names, not {value!r}.")
     return value

@@ -7,12 +7,18 @@ EngrainError
 │   ├── InvalidField              any other field out of its range or of the wrong type
 │   ├── UnknownKind               a kind that is not registered
 │   ├── QuotaExceeded             more than the agent or its tenant may remember
+│   ├── QueryRefused              SQL that is not one SELECT, or reaches for what is outside the archive
 │   └── ActionNotOffered          an action that was not among the options of the decision
 ├── NotFound                      a named thing does not exist in this scope
 │   ├── UnknownItem
 │   └── UnknownDecision
 ├── ConfigError                   a setting that cannot be understood
 ├── EmbedderError                 the embedder that was chosen could not do its work
+├── ArchiveError                  the cold archive could not do its work; nothing was lost
+│   ├── ArchiveUnavailable        cannot be reached, or is not this home's
+│   ├── ArchiveConflict           somebody else changed it at the same moment
+│   ├── ArchiveCorrupt            what was read back is not what was written
+│   └── QueryLimit                a query needed more time or memory than it may
 ├── ServiceError                  the service did not do what was asked; its answer says why
 │   └── AccessDenied              the key is missing, no good, or not for this
 └── StoreError                    the store could not do its work
@@ -65,6 +71,10 @@ class QuotaExceeded(InvalidInput):
     """The agent or its tenant may not remember that much."""
 
 
+class QueryRefused(InvalidInput):
+    """The SQL may not be run."""
+
+
 class ActionNotOffered(InvalidInput):
     """The action was not among the options of the decision."""
 
@@ -91,6 +101,26 @@ class ConfigError(EngrainError):
 
 class EmbedderError(EngrainError):
     """The embedder could not turn text into vectors; nothing stands in for it."""
+
+
+class ArchiveError(EngrainError):
+    """The cold archive could not do its work."""
+
+
+class ArchiveUnavailable(ArchiveError):
+    """The archive cannot be reached."""
+
+
+class ArchiveConflict(ArchiveError):
+    """Another process changed the archive at the same moment; nothing of this was done, try again."""
+
+
+class ArchiveCorrupt(ArchiveError):
+    """The archive is damaged."""
+
+
+class QueryLimit(ArchiveError):
+    """The query was ended."""
 
 
 class ServiceError(EngrainError):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from engrain.access import Keys
     from engrain.archive.port import Archive
+    from engrain.archive.tables import Tables
     from engrain.daemon.looper import Looper
     from engrain.daemon.supervisor import Supervisor
     from engrain.intake.quota import Quota
@@ -47,7 +48,8 @@ _PARTS = (
     "recaller",
     "feedback",
     "learner",
-    "archive",
+    "tables",
+    "tiers",
     "sweeps",
     "restorer",
     "supervisor",
@@ -149,7 +151,19 @@ class Home:
         return Keys(self.store, self.world)
 
     @cached_property
-    def archive(self) -> Archive:
+    def tables(self) -> Tables | None:
+        """The tables of the cold archive; None where there is to be none."""
+        place = self.config.archive
+        if place == "none":
+            return None
+        from engrain.archive.tables import Tables
+
+        self.store.write([("home_claim", {"name": "archive_id", "value": self.world.new_id()})])
+        owner = str(self.store.read("home_get", {"name": "archive_id"})[0]["value"])
+        return Tables(self.store, place if "://" in place else str(self.home / place), owner)
+
+    @cached_property
+    def tiers(self) -> Archive:
         """Where archived memories are kept."""
         from engrain.archive.hot import HotArchive
 
@@ -165,13 +179,13 @@ class Home:
     def sweeps(self) -> Sweeps:
         from engrain.lifecycle.sweep import Sweeps
 
-        return Sweeps(self.store, self.world, self.rules, self.archive)
+        return Sweeps(self.store, self.world, self.rules, self.tiers)
 
     @cached_property
     def restorer(self) -> Restorer:
         from engrain.lifecycle.restore import Restorer
 
-        return Restorer(self.store, self.world, self.rules, self.archive, self.index, self.quota)
+        return Restorer(self.store, self.world, self.rules, self.tiers, self.index, self.quota)
 
     @cached_property
     def recaller(self) -> Recaller:

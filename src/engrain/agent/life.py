@@ -33,7 +33,7 @@ class Life(Scoped):
         limit, reason = validate.whole("limit", limit, 1, 10_000), self._optional("reason", reason)
         before: tuple[int, str] | None = None
         if isinstance(after, str):
-            row = self._memory.archive.get(self.scope, validate.text("after", after, validate.FIELD_CHARACTERS))
+            row = self._memory.tiers.get(self.scope, validate.text("after", after, validate.FIELD_CHARACTERS))
             if row is None:
                 raise UnknownItem(f"after={after!r} is not in the archive; pass the last item instead of its id.")
             before = int(row["archived_at"]), after
@@ -41,7 +41,7 @@ class Life(Scoped):
             before = to_micros(after.archived_at), after.id
         elif after is not None:
             raise InvalidField("after must be an archived item or its id.")
-        return self._memory.archive.list(self.scope, limit, before, reason)
+        return self._memory.tiers.list(self.scope, limit, before, reason)
 
     def restore(
         self, id: str, expires_in: timedelta | str | None = None, on_conflict: str = "keep-newer"
@@ -74,12 +74,12 @@ class Life(Scoped):
             return Decision(Act.PROMOTE, "asked") if mine and life.promoted_at is None else KEEP
 
         memory, actor = self._memory, f"agent:{self.scope.agent}"
-        acts = Acts(memory.store, memory.world, memory.archive, memory.rules, actor)
+        acts = Acts(memory.store, memory.world, memory.tiers, memory.rules, actor)
         while decided := acts.decided(self.scope.tenant, [self._id(id)], asked):  # again, if it was used meanwhile
             acts.carry_out(self.scope.tenant, decided)
         item = memory.items.get(self.scope, id)
         if item is None or item.agent != self.scope.agent or item.state not in LIVE:
-            raise not_active(id, self.scope.agent, "archived" if memory.archive.get(self.scope, id) else "")
+            raise not_active(id, self.scope.agent, "archived" if memory.tiers.get(self.scope, id) else "")
         return item
 
     def pin(self, id: str, pinned: bool = True) -> MemoryItem:

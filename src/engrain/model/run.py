@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-ROLES = ("expire", "decay", "archive", "promote", "prune", "metrics", "report")
+ROLES = ("expire", "decay", "archive", "promote", "compact", "prune", "metrics", "report", "backup")
 """Every role, in the order in which those that are due are run."""
 
 

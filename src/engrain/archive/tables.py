@@ -1,0 +1,167 @@
+"""The cold tables: Delta Lake, in a folder or an object store, and the part of them that counts.
+
+What counts of a table is in the hot store: batches up to the last closed one, without the places that are gone. Whoever
+changes a table holds the lease ``LEASE`` and keeps to the order of ``archiver``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from engrain.archive.layout import SCHEMAS, STATISTICS, Kind, batch_of
+from engrain.errors import ArchiveConflict, ArchiveCorrupt, ArchiveUnavailable, ConfigError
+from engrain.store.port import Store
+
+try:
+    import deltalake
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.dataset as pads
+    from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties
+    from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+except ImportError as missing:
+    raise ConfigError("The archive needs pyarrow, deltalake and duckdb: pip install 'engrain[archive]'.") from missing
+
+LEASE = "archive"
+GROUP = 16_384  # rows of a row group: what a reader of one agent's rows skips by
+RETRIES = 3  # of a read whose files were vacuumed away meanwhile
+_OPTIONS = {"connect_timeout": "5s", "timeout": "60s", "max_retries": "4", "retry_timeout": "20s"}
+
+
+class Standing(NamedTuple):
+    """What of a table counts: batches up to ``closed``, but for the places ``gone``; ``rows`` are left."""
+
+    closed: int
+    gone: tuple[int, ...]
+    rows: int
+    bytes: int
+
+    def counts(self) -> pc.Expression:
+        """The rows that count."""
+        found = pc.field("batch") <= self.closed
+        return found & ~pc.field("place").isin(pa.array(self.gone, pa.int64())) if self.gone else found
+
+
+def standing(store: Store, kind: Kind) -> Standing:
+    """What counts now."""
+    row = store.read("batch_closed", {"kind": kind})[0]
+    gone = tuple(one["place"] for one in store.read("gone_list", {"kind": kind}))
+    number = int(row["number"])
+    return Standing(number, gone, int(row["n"]) - sum(batch_of(one) <= number for one in gone), int(row["bytes"]))
+
+
+class Tables:
+    """The tables of one home at ``location``: a folder, or a URL such as ``s3://bucket/prefix``; ``owner`` is the id of
+    the home, which nobody else's tables have."""
+
+    def __init__(self, store: Store, location: str, owner: str) -> None:
+        self._store, self.location, self.owner = store, location.rstrip("/"), owner
+        self.remote = "://" in location
+        self._options = dict(_OPTIONS) if self.remote else None
+
+    def path(self, kind: Kind) -> str:
+        return f"{self.location}/{kind}"
+
+    def standing(self, kind: Kind) -> Standing:
+        return standing(self._store, kind)
+
+    def table(self, kind: Kind) -> DeltaTable | None:
+        """The table as it is now; None before anything was archived. Raises ArchiveUnavailable when it cannot be
+        reached, is not there although rows were archived, or is of another home."""
+        with _told(self.path(kind)):
+            try:
+                table = DeltaTable(self.path(kind), storage_options=self._options)
+            except TableNotFoundError:
+                table = None
+        if table is None:
+            if count := self.standing(kind).rows:
+                raise ArchiveUnavailable(f"{count:,} rows were archived, but there is no table at {self.path(kind)}.")
+            return None
+        found = table.metadata().name
+        if found != self._name(kind):
+            told = f"{self.path(kind)} is {found or 'a table of somebody else'}, not {self._name(kind)}"
+            raise ArchiveUnavailable(f"{told}: give each home its own place.")
+        return table
+
+    def number(self, kind: Kind, table: DeltaTable | None) -> int:
+        """The number of the last batch that was appended; 0 when none was."""
+        return (table.transaction_version(self._name(kind)) if table else None) or 0
+
+    def append(self, kind: Kind, table: DeltaTable | None, rows: pa.Table, number: int) -> None:
+        """Append whole batches, the last of them ``number``, in one commit to the table as it was read. Raises
+        ArchiveConflict when somebody else has appended meanwhile; then nothing was."""
+        if table is None and not self.remote:
+            Path(self.path(kind)).mkdir(mode=0o700, parents=True, exist_ok=True)
+        known = [one for one in STATISTICS if one in SCHEMAS[kind].names]
+        made: Mapping[str, str | None] = {
+            "delta.dataSkippingStatsColumns": ",".join(known),
+            "delta.logRetentionDuration": "interval 1 days",
+            "delta.enableExpiredLogCleanup": "true",
+        }
+        with _told(self.path(kind)):
+            deltalake.write_deltalake(
+                self.path(kind) if table is None else table,
+                rows,
+                mode="error" if table is None else "append",
+                partition_by=["year", "month"],
+                name=self._name(kind) if table is None else None,
+                configuration=made if table is None else None,
+                storage_options=self._options,
+                writer_properties=WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=GROUP),
+                commit_properties=CommitProperties(app_transactions=[Transaction(self._name(kind), number)]),
+            )
+        if not self.remote:
+            _settle(Path(self.path(kind)))
+
+    def read(self, kind: Kind, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
+        """Rows that count, in no order; none before anything was archived."""
+        for left in reversed(range(RETRIES)):
+            standing, table = self.standing(kind), self.table(kind)
+            if table is None:
+                return SCHEMAS[kind].empty_table().select(columns or SCHEMAS[kind].names)
+            wanted = standing.counts() if where is None else standing.counts() & where
+            try:
+                with _told(self.path(kind)):
+                    return self.dataset(kind, table).to_table(columns=columns, filter=wanted)
+            except FileNotFoundError as error:
+                if not left:
+                    raise ArchiveCorrupt(f"{self.path(kind)}: a file of the table is missing: {error}") from error
+        raise AssertionError
+
+    def dataset(self, kind: Kind, table: DeltaTable) -> pads.Dataset:
+        """All rows of the table's live files, those that do not count among them, with every column of the layout."""
+        return table.to_pyarrow_dataset(schema=SCHEMAS[kind])
+
+    def _name(self, kind: Kind) -> str:
+        return f"engrain/{self.owner}/{kind}"
+
+
+def _settle(folder: Path) -> None:
+    """Make what was written last through a crash of the machine: Delta's own writer does not wait for the disk."""
+    for path in sorted(folder.rglob("*")):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Errors of the libraries as ours."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except CommitFailedError as error:
+        raise ArchiveConflict(f"{path}: {error}") from error
+    except (DeltaError, OSError, pa.ArrowException) as error:
+        raise ArchiveUnavailable(f"{path}: {_brief(error)}") from error
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:500]

@@ -1,0 +1,56 @@
+-- The hot side of the cold archive: batches on their way, what counts no more there, what goes with what.
+-- name: batch_open
+-- scope: admin
+insert into archive_batches (kind, number, state, members, n, bytes, digest, opened_at, closed_at)
+values (:kind, :number, 'open', :members, :n, :bytes, :digest, :now, null);
+
+-- name: batch_list
+-- scope: admin
+select kind, number, members, n, bytes, digest, opened_at from archive_batches
+where kind = :kind and state = 'open' order by number;
+
+-- name: batch_close
+-- scope: admin
+update archive_batches set state = 'closed', members = '', n = :n, closed_at = :now
+where kind = :kind and number = :number and state = 'open';
+
+-- name: batch_drop
+-- scope: admin
+delete from archive_batches where kind = :kind and number = :number and state = 'open';
+
+-- Batches count in the archive up to this one: they are closed in their order.
+-- name: batch_closed
+-- scope: admin
+select coalesce(max(number), 0) as number, coalesce(sum(n), 0) as n, coalesce(sum(bytes), 0) as bytes
+from archive_batches where kind = :kind and state = 'closed';
+
+-- name: batch_fewer
+-- scope: admin
+update archive_batches set n = n - :n where kind = :kind and number = :number;
+
+-- name: gone_put
+insert into archive_gone (kind, place, tenant, agent, id, reason, at)
+values (:kind, :place, :tenant, :agent, :id, :reason, :now)
+on conflict (kind, place) do update set reason = excluded.reason;
+
+-- name: gone_list
+-- scope: admin
+select place, tenant, agent, id, reason, at from archive_gone where kind = :kind order by place;
+
+-- name: gone_count
+-- scope: admin
+select reason, count(*) as n from archive_gone where kind = :kind group by reason;
+
+-- name: gone_drop
+-- scope: admin
+delete from archive_gone where kind = :kind and place in (:places);
+
+-- name: link_put
+insert into archive_links (tenant, agent, goes_with, id) values (:tenant, :agent, :goes_with, :id)
+on conflict (tenant, agent, goes_with, id) do nothing;
+
+-- name: link_list
+select id from archive_links where tenant = :tenant and agent = :agent and goes_with in (:ids);
+
+-- name: link_drop
+delete from archive_links where tenant = :tenant and agent = :agent and (goes_with in (:ids) or id in (:ids));
