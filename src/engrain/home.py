@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from engrain.access import Keys
     from engrain.archive.port import Archive
+    from engrain.archive.shelf import Shelf
     from engrain.archive.tables import Tables
     from engrain.daemon.looper import Looper
     from engrain.daemon.supervisor import Supervisor
@@ -169,6 +170,13 @@ class Home:
 
         return HotArchive(self.store)
 
+    @property
+    def shelf(self) -> Shelf:
+        """What is archived, for recall to search."""
+        from engrain.archive.shelf import Shelf
+
+        return Shelf(self.store, lambda: self.tables)
+
     @cached_property
     def rules(self) -> Rules:
         """The rules of the lifecycle, as the settings say."""
@@ -200,7 +208,7 @@ class Home:
             )
             told += "words alone, until `engrain rebuild` has made them."
             logging.getLogger(__name__).warning(told, self.embedder_name, own[0]["value"])
-        return Recaller(self.store, self.world, lambda: self.embedder, self.config, feedback=self.feedback)
+        return Recaller(self.store, self.world, lambda: self.embedder, self.config, self.shelf, feedback=self.feedback)
 
     @cached_property
     def feedback(self) -> Feedback:

@@ -54,3 +54,23 @@ select id from archive_links where tenant = :tenant and agent = :agent and goes_
 
 -- name: link_drop
 delete from archive_links where tenant = :tenant and agent = :agent and (goes_with in (:ids) or id in (:ids));
+
+-- What tells whether the archived items of an agent are others than before: those that wait in the store, the batches that
+-- count, and what counts no more. Sums of remainders, so that they stay numbers.
+-- name: archived_standing
+select count(*) as waiting, coalesce(max(archived_at), 0) as latest,
+    cast(coalesce(sum(archived_at % 1000000007), 0) as bigint) as whens,
+    (select coalesce(max(number), 0) from archive_batches where kind = 'memories' and state = 'closed') as closed,
+    (select count(*) from archive_gone
+     where tenant = :tenant and agent = :agent and kind = 'memories') as gone,
+    (select cast(coalesce(sum(place % 1000000007), 0) as bigint) from archive_gone
+     where tenant = :tenant and agent = :agent and kind = 'memories') as places
+from memories where tenant = :tenant and agent = :agent and state = 'archived';
+
+-- name: archived_ids
+select id, archived_at from memories where tenant = :tenant and agent = :agent and state = 'archived';
+
+-- name: archived_many
+select {item}, 0 as echoes
+from memories m {joined}
+where m.tenant = :tenant and m.agent = :agent and m.state = 'archived' and m.id in (:ids);

@@ -1,0 +1,103 @@
+"""The archived items of an agent as a segment: the same columns, the same ranking, caught up when others are archived."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, Protocol
+
+import numpy as np
+
+from engrain.model.scope import Scope
+from engrain.recall.analyze import ANALYZER
+from engrain.recall.columns import Floats
+from engrain.recall.embed import Embedder
+from engrain.recall.index import index
+from engrain.recall.segment import NUMBER, Segment
+from engrain.store.port import Row
+
+ANEW = 2_000  # items whose vectors are made anew, at most, when a segment is caught up
+_MADE_BY = slice(NUMBER + 5, NUMBER + 7)  # embedder and analyzer in a row of segment_changes
+_ASKS = NUMBER + 7
+
+_log = logging.getLogger(__name__)
+
+
+class Shelf(Protocol):
+    """What is archived, as the facade hands it in: the archive is no part of recall."""
+
+    def stamp(self, scope: Scope) -> tuple[int, ...]:
+        """What is another one when other items are archived than before."""
+        ...
+
+    def there(self, scope: Scope) -> dict[str, int]:
+        """When each item was archived (µs UTC), by id."""
+        ...
+
+    def rows(self, scope: Scope, ids: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
+        """Rows of segment_changes of these items, as if they were active, each with its content at the end; in pieces,
+        the passages of one item one after the other."""
+        ...
+
+    def many(self, scope: Scope, ids: Sequence[str]) -> list[Row]:
+        """``{item}, echoes`` of those of these items that are archived."""
+        ...
+
+
+class _Mute:
+    """An embedder that knows nothing: for words alone."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.name, self.dim = embedder.name, embedder.dim
+
+    def embed(self, texts: list[str], /) -> Floats:
+        return np.zeros((len(texts), self.dim), np.float32)
+
+
+class Archived:
+    """A segment of what is archived in one scope, and what it was made of."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.segment = Segment(embedder.name, embedder.dim)
+        self._embedder = embedder
+        self._stamp: tuple[int, ...] = ()
+        self._held: dict[str, int] = {}
+
+    def catch_up(self, shelf: Shelf, scope: Scope) -> int:
+        """Take in what was archived and drop what is archived no more since the last time; the rows that were read."""
+        stamp, read, left = shelf.stamp(scope), 0, ANEW
+        if stamp == self._stamp:
+            return 0
+        there = shelf.there(scope)
+        first = not self._held
+        self.segment.keep_only(there)
+        new = [id_ for id_, at in there.items() if self._held.get(id_) != at]
+        for rows in shelf.rows(scope, new):
+            items = [list(passages) for _, passages in groupby(rows, key=lambda row: row[0])]
+            left = self._anew(items, left)
+            # An item may be back with other words: its old row is dropped then.
+            self.segment.apply([row[: _ASKS + 1] for passages in items for row in passages], settled=int(first))
+            read += len(rows)
+        if left < 0:
+            told = "%d archived items of agent %r are found by their words alone: another embedder made their vectors."
+            _log.warning(told, -left, scope.agent)
+        self._stamp, self._held = stamp, there
+        return read
+
+    def _anew(self, items: list[list[tuple[Any, ...]]], left: int) -> int:
+        """Index again what was indexed by something else than what is in use, or not at all: its words always, its
+        vectors while ``left`` of that many items; what is left then, below 0 by how many had to go without."""
+        wanted = (self._embedder.name, ANALYZER)
+        stale = [place for place, passages in enumerate(items) if any(row[_MADE_BY] != wanted for row in passages)]
+        whole = stale[: max(left, 0)]
+        for places, embedder in ((whole, self._embedder), (stale[len(whole) :], _Mute(self._embedder))):
+            if embedder is not self._embedder:  # their words may be right as they are
+                places = [place for place in places if any(row[_MADE_BY][1] != ANALYZER for row in items[place])]
+            made = index([items[place][0][_ASKS + 1] for place in places], embedder)
+            for place, passages in zip(places, made, strict=True):
+                row, several = items[place][0], len(passages) > 1
+                items[place] = [
+                    (*row[:NUMBER], one.number if several else None, *one[1:], *row[_ASKS:]) for one in passages
+                ]
+        return left - len(stale)
