@@ -27,8 +27,8 @@ _ITEM = (
     "superseded_by", "superseded_at", "redacted", "repeats", "shown", "read", "applied", "helpful", "unhelpful",
     "last_used_at", "archived_at", "decay_reason", "promoted_at",
 )  # fmt: skip
-_NAMES = {name: place for place, name in enumerate((*_ITEM[:20], "state", *_ITEM[20:-2], "archived_reason", "promoted_at",
-                                                    "last_decay_at", "echoes"))}  # fmt: skip
+_MORE = ("archived_reason", "promoted_at", "last_decay_at", "echoes")
+_NAMES = {name: place for place, name in enumerate((*_ITEM[:20], "state", *_ITEM[20:-2], *_MORE))}
 
 
 class Item(tuple[Any, ...]):
@@ -110,7 +110,8 @@ class Shelf:
 def _values(column: pa.Array) -> list[Any]:
     import pyarrow as pa
 
-    return (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist()
+    found: list[Any] = (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist()
+    return found
 
 
 def _passages(row: tuple[Any, ...]) -> list[tuple[Any, ...]]:

@@ -1,11 +1,11 @@
-"""The archived items of an agent as a segment: the same columns, the same ranking, caught up when others are archived."""
+"""The archived items of an agent as a segment: the same columns, the same ranking; caught up when others are there."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -77,7 +77,8 @@ class Archived:
             items = [list(passages) for _, passages in groupby(rows, key=lambda row: row[0])]
             left = self._anew(items, left)
             # An item may be back with other words: its old row is dropped then.
-            self.segment.apply([row[: _ASKS + 1] for passages in items for row in passages], settled=int(first))
+            changes = [row[: _ASKS + 1] for passages in items for row in passages]  # read by position alone
+            self.segment.apply(cast("list[Row]", changes), settled=int(first))
             read += len(rows)
         if left < 0:
             told = "%d archived items of agent %r are found by their words alone: another embedder made their vectors."
@@ -91,9 +92,8 @@ class Archived:
         wanted = (self._embedder.name, ANALYZER)
         stale = [place for place, passages in enumerate(items) if any(row[_MADE_BY] != wanted for row in passages)]
         whole = stale[: max(left, 0)]
-        for places, embedder in ((whole, self._embedder), (stale[len(whole) :], _Mute(self._embedder))):
-            if embedder is not self._embedder:  # their words may be right as they are
-                places = [place for place in places if any(row[_MADE_BY][1] != ANALYZER for row in items[place])]
+        rest = [place for place in stale[len(whole) :] if any(row[_MADE_BY][1] != ANALYZER for row in items[place])]
+        for places, embedder in ((whole, self._embedder), (rest, _Mute(self._embedder))):
             made = index([items[place][0][_ASKS + 1] for place in places], embedder)
             for place, passages in zip(places, made, strict=True):
                 row, several = items[place][0], len(passages) > 1

@@ -143,8 +143,8 @@ class Recaller:
     def _chosen(
         self, scope: Scope, view: View, question: Question, ranking: Ranking, admitted: Mask, most: int, notes: bool
     ) -> _Chosen:
-        """The best ``most`` of what is admitted, in the order that the tenant's adapter gives when it has one; ``notes``
-        them, so that a verdict on one of them can teach."""
+        """The best ``most`` of what is admitted, in the order that the tenant's adapter gives when it has one; it
+        ``notes`` them, so that a verdict on one of them can teach."""
         adapter, made_by = None, (f"{self._embedder().name}/{len(question.vector)}", self._ranking)
         if self._feedback is not None:
             adapter = self._feedback.adapter(scope.tenant, self._segments.adapted[scope.tenant], made_by)
