@@ -220,9 +220,10 @@ class Home:
 
     @cached_property
     def learner(self) -> Learner:
+        from engrain.archive.experiences import ColdExperiences
         from engrain.learn.learner import Learner
 
-        return Learner(self.store, self.world, self.config)
+        return Learner(self.store, self.world, self.config, ColdExperiences(self.store, lambda: self.tables))
 
     @cached_property
     def supervisor(self) -> Supervisor:

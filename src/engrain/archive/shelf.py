@@ -6,17 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from engrain.errors import ArchiveUnavailable
+from engrain.archive.reading import Columns, pieces
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Store
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from engrain.archive.tables import Tables
 
 AT_ONCE = 500  # ids in one statement
-PIECE = 5_000  # rows that are handed on at once
 _HEAD = ("id", "agent", "visibility", "kind", "tags", "session", "role", "told_importance", "told_at", "occurred_at")
 _PASSAGE = ("length", "terms", "vector", "scale", "embedder", "analyzer")
 
@@ -87,31 +84,8 @@ class Shelf:
             ]
         return found
 
-    def _cold(
-        self, scope: Scope, columns: Sequence[str], ids: Sequence[str] | None = None
-    ) -> Iterator[list[list[Any]]]:
-        """Columns of the rows in the tables that count, in pieces; times as µs UTC."""
-        if not self._store.read("batch_closed", {"kind": "memories"})[0]["number"]:
-            return
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        tables = self._tables()
-        if tables is None:
-            raise ArchiveUnavailable('This home has archived rows elsewhere: set "archive" to where they are.')
-        where = (pc.field("tenant") == scope.tenant) & (pc.field("agent") == scope.agent)
-        if ids is not None:
-            where &= pc.field("id").isin(pa.array(ids, pa.string()))
-        table = tables.read("memories", list(columns), where)
-        for piece in table.to_batches(max_chunksize=PIECE):
-            yield [_values(column) for column in piece.columns]
-
-
-def _values(column: pa.Array) -> list[Any]:
-    import pyarrow as pa
-
-    found: list[Any] = (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist()
-    return found
+    def _cold(self, scope: Scope, columns: Sequence[str], ids: list[str] | None = None) -> Iterator[Columns]:
+        return pieces(self._store, self._tables, "memories", columns, {**_whose(scope), "id": ids})
 
 
 def _passages(row: tuple[Any, ...]) -> list[tuple[Any, ...]]:

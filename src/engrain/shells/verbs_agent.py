@@ -257,7 +257,7 @@ AGENT: tuple[Verb, ...] = (
     Verb(
         "experiences",
         "What the agent has observed, newest first.",
-        (inputs.OF_TASK, inputs.LIMIT),
+        (inputs.OF_TASK, inputs.LIMIT, Field("archived", "flag", "Also what has left the store.", False)),
         calls.Experiences,
         part="experiences",
         reads=True,

@@ -67,6 +67,15 @@ select count(*) as waiting, coalesce(max(archived_at), 0) as latest,
      where tenant = :tenant and agent = :agent and kind = 'memories') as places
 from memories where tenant = :tenant and agent = :agent and state = 'archived';
 
+-- The same for the archived experiences of a tenant.
+-- name: experience_standing
+-- scope: tenant
+select (select coalesce(max(number), 0) from archive_batches where kind = 'experiences' and state = 'closed') as closed,
+    (select cast(coalesce(sum(n), 0) as bigint) from archive_batches
+     where kind = 'experiences' and state = 'closed') as rows,
+    count(*) as gone, cast(coalesce(sum(place % 1000000007), 0) as bigint) as places
+from archive_gone where tenant = :tenant and kind = 'experiences';
+
 -- name: archived_ids
 select id, archived_at from memories where tenant = :tenant and agent = :agent and state = 'archived';
 
