@@ -21,7 +21,7 @@ def pieces(
 ) -> Iterator[Columns]:
     """Columns of the rows that count, in pieces; times as µs UTC. ``where``: the value that a column must have, or a
     list of them; None: any."""
-    if not store.read("batch_closed", {"kind": kind})[0]["number"]:
+    if not store.read("batch_closed", {"kind": kind})[0]["n"]:
         return
     import pyarrow as pa
     import pyarrow.compute as pc

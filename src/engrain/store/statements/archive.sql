@@ -61,6 +61,8 @@ delete from archive_links where tenant = :tenant and agent = :agent and (goes_wi
 select count(*) as waiting, coalesce(max(archived_at), 0) as latest,
     cast(coalesce(sum(archived_at % 1000000007), 0) as bigint) as whens,
     (select coalesce(max(number), 0) from archive_batches where kind = 'memories' and state = 'closed') as closed,
+    (select cast(coalesce(sum(n), 0) as bigint) from archive_batches
+     where kind = 'memories' and state = 'closed') as rows,
     (select count(*) from archive_gone
      where tenant = :tenant and agent = :agent and kind = 'memories') as gone,
     (select cast(coalesce(sum(place % 1000000007), 0) as bigint) from archive_gone
@@ -79,7 +81,7 @@ from archive_gone where tenant = :tenant and kind = 'experiences';
 -- name: archived_ids
 select id, archived_at from memories where tenant = :tenant and agent = :agent and state = 'archived';
 
--- name: archived_many
+-- name: archived_items
 select {item}, 0 as echoes
 from memories m {joined}
 where m.tenant = :tenant and m.agent = :agent and m.state = 'archived' and m.id in (:ids);
