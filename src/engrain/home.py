@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engrain.access import Keys
+    from engrain.archive.compactor import Compactor
     from engrain.archive.port import Archive
     from engrain.archive.tables import Tables
     from engrain.daemon.looper import Looper
@@ -50,6 +51,7 @@ _PARTS = (
     "learner",
     "tables",
     "tiers",
+    "compactor",
     "sweeps",
     "restorer",
     "supervisor",
@@ -141,7 +143,7 @@ class Home:
     def reviser(self) -> Reviser:
         from engrain.intake.revise import Reviser
 
-        return Reviser(self.store, self.world, self.writer, self.index)
+        return Reviser(self.store, self.world, self.writer, self.index, self.tiers)
 
     @cached_property
     def keys(self) -> Keys:
@@ -165,9 +167,18 @@ class Home:
     @cached_property
     def tiers(self) -> Archive:
         """Where archived memories are kept."""
-        from engrain.archive.hot import HotArchive
+        from engrain.archive.tiers import Tiers
 
-        return HotArchive(self.store)
+        return Tiers(self.store, lambda: self.tables, lambda: self.compactor)
+
+    @cached_property
+    def compactor(self) -> Compactor | None:
+        """What keeps the cold tables in order; None where there are to be none."""
+        if self.tables is None:
+            return None
+        from engrain.archive.compactor import Compactor
+
+        return Compactor(self.store, self.world, self.tables, self.config.vacuum_days, self.config.busy_seconds)
 
     @cached_property
     def rules(self) -> Rules:
