@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engrain.access import Keys
+    from engrain.archive.archiver import Archiver
     from engrain.archive.compactor import Compactor
     from engrain.archive.port import Archive
     from engrain.archive.tables import Tables
@@ -50,6 +51,7 @@ _PARTS = (
     "feedback",
     "learner",
     "tables",
+    "archiver",
     "tiers",
     "compactor",
     "sweeps",
@@ -165,6 +167,15 @@ class Home:
         return Tables(self.store, place if "://" in place else str(self.home / place), owner)
 
     @cached_property
+    def archiver(self) -> Archiver | None:
+        """What moves archived rows into the cold archive; None where there is to be none."""
+        if self.tables is None:
+            return None
+        from engrain.archive.archiver import Archiver
+
+        return Archiver(self.store, self.world, self.tables, self.config.experience_days)
+
+    @cached_property
     def tiers(self) -> Archive:
         """Where archived memories are kept."""
         from engrain.archive.tiers import Tiers
@@ -232,7 +243,7 @@ class Home:
         from engrain.daemon.roles import roles
         from engrain.daemon.supervisor import Supervisor
 
-        return Supervisor(self.store, self.world, roles(self.config, self.sweeps))
+        return Supervisor(self.store, self.world, roles(self.config, self.sweeps, lambda: self.archiver))
 
     @cached_property
     def looper(self) -> Looper:

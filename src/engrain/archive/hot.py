@@ -54,6 +54,13 @@ class HotTier:
         tx.run_many("archived_drop", rows)
 
 
+def waiting(store: Store, before: int, limit: int) -> dict[str, int]:
+    """What waits to leave the hot store, counted up to ``limit``: ``memories``, ``experiences`` settled at ``before``
+    (µs) or earlier, and ``batches`` that are on their way."""
+    row = store.read("cold_waiting", {"before": before, "limit": limit})[0]
+    return {name: int(row[name]) for name in ("memories", "experiences", "batches")}
+
+
 def whose(scope: Scope) -> dict[str, str]:
     return {"tenant": scope.tenant, "agent": scope.agent}
 
