@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from engrain.access import Keys
     from engrain.archive.archiver import Archiver
+    from engrain.archive.compactor import Compactor
     from engrain.archive.port import Archive
     from engrain.archive.shelf import Shelf
     from engrain.archive.tables import Tables
@@ -53,6 +54,8 @@ _PARTS = (
     "tables",
     "archiver",
     "tiers",
+    "shelf",
+    "compactor",
     "sweeps",
     "restorer",
     "supervisor",
@@ -144,7 +147,7 @@ class Home:
     def reviser(self) -> Reviser:
         from engrain.intake.revise import Reviser
 
-        return Reviser(self.store, self.world, self.writer, self.index)
+        return Reviser(self.store, self.world, self.writer, self.index, self.tiers)
 
     @cached_property
     def keys(self) -> Keys:
@@ -177,16 +180,25 @@ class Home:
     @cached_property
     def tiers(self) -> Archive:
         """Where archived memories are kept."""
-        from engrain.archive.hot import HotArchive
+        from engrain.archive.tiers import Tiers
 
-        return HotArchive(self.store)
+        return Tiers(self.store, lambda: self.tables, lambda: self.compactor)
 
-    @property
+    @cached_property
+    def compactor(self) -> Compactor | None:
+        """What keeps the cold tables in order; None where there are to be none."""
+        if self.tables is None:
+            return None
+        from engrain.archive.compactor import Compactor
+
+        return Compactor(self.store, self.world, self.tables, self.config.vacuum_days, self.config.busy_seconds)
+
+    @cached_property
     def shelf(self) -> Shelf:
         """What is archived, for recall to search."""
         from engrain.archive.shelf import Shelf
 
-        return Shelf(self.store, lambda: self.tables)
+        return Shelf(self.store, lambda: self.tables, self.config.cache_rows // 4)
 
     @cached_property
     def rules(self) -> Rules:

@@ -7,7 +7,7 @@ from heapq import nlargest
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from engrain.archive.reading import pieces
+from engrain.archive.reading import counted, pieces
 from engrain.model.scope import Scope
 from engrain.store.port import Store, Transaction
 
@@ -58,8 +58,8 @@ class ColdExperiences:
         tx.run("experience_insert", {**row, "success": None if row["success"] is None else int(row["success"])})
 
     def _rows(self, columns: tuple[str, ...], where: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        found = pieces(self._store, self._tables, "experiences", columns, where)
-        rows = chain.from_iterable(zip(*piece, strict=True) for piece in found)
+        table = counted(self._store, self._tables, "experiences", columns, where)
+        rows = chain.from_iterable(zip(*piece, strict=True) for piece in pieces(table))
         return (dict(zip(columns, row, strict=True)) for row in rows)
 
 

@@ -9,35 +9,37 @@ from engrain.errors import ArchiveUnavailable
 from engrain.store.port import Store
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from engrain.archive.layout import Kind
     from engrain.archive.tables import Tables
 
-PIECE = 5_000  # rows that are handed on at once
-Columns = list[list[Any]]
+PIECE = 5_000  # rows that are made plain at once
 
 
-def pieces(
+def counted(
     store: Store, tables: Callable[[], Tables | None], kind: Kind, columns: Sequence[str], where: Mapping[str, Any]
-) -> Iterator[Columns]:
-    """Columns of the rows that count, in pieces; times as µs UTC. ``where``: the value that a column must have, or a
-    list of them; None: any."""
+) -> pa.Table | None:
+    """Columns of the rows that count, times as µs UTC; None where nothing is cold. ``where``: the value that a column
+    must have, or a list of them; None: any. Raises ArchiveUnavailable."""
     if not store.read("batch_closed", {"kind": kind})[0]["n"]:
-        return
+        return None
     import pyarrow as pa
     import pyarrow.compute as pc
+
+    from engrain.archive.frozen import plain
 
     found = tables()
     if found is None:
         raise ArchiveUnavailable('This home has archived rows elsewhere: set "archive" to where they are.')
-    wanted = None
+    wanted = pc.scalar(True)
     for name, value in where.items():
         if value is not None:
-            field = pc.field(name)
-            one = field.isin(pa.array(value)) if isinstance(value, list) else field == value
-            wanted = one if wanted is None else wanted & one
-    table = found.read(kind, list(columns), wanted)
-    for piece in table.to_batches(max_chunksize=PIECE):
-        yield [
-            (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist()
-            for column in piece.columns
-        ]
+            wanted &= pc.field(name).isin(pa.array(value)) if isinstance(value, list) else pc.field(name) == value
+    return plain(found.read(kind, list(columns), wanted))
+
+
+def pieces(table: pa.Table | None) -> Iterator[list[list[Any]]]:
+    """The columns of a table, some rows at a time."""
+    for piece in table.to_batches(max_chunksize=PIECE) if table is not None else ():
+        yield [column.to_pylist() for column in piece.columns]

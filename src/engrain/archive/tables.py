@@ -184,6 +184,41 @@ class Tables:
         """All rows of the table's live files, those that do not count among them, with every column of the layout."""
         return table.to_pyarrow_dataset(schema=SCHEMAS[kind])
 
+    def replace(self, kind: Kind, table: DeltaTable, rows: pa.Table, where: str) -> None:
+        """Put rows in place of those that ``where`` (SQL over batches of one month) chooses, in one commit. Raises
+        ArchiveConflict when somebody else has changed the table since it was read; then nothing was."""
+        with _told(self.path(kind)):
+            deltalake.write_deltalake(
+                table,
+                rows,
+                mode="overwrite",
+                predicate=where,
+                target_file_size=1 << 40,  # one file, so that its rows stay sorted
+                writer_properties=WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=GROUP),
+            )
+        if not self.remote:
+            _settle(Path(self.path(kind)))
+
+    def vacuum(self, kind: Kind, table: DeltaTable, hours: int) -> int:
+        """Delete the files that the table has not needed for so many hours; how many. Whoever read the table before
+        and appends to it afterwards is refused, as files of an append that is under way would be deleted as well."""
+        with _told(self.path(kind)):
+            if not table.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True):
+                return 0
+            fence = CommitProperties(app_transactions=[Transaction(self._name(kind), self.number(kind, table))])
+            done = table.vacuum(
+                hours, dry_run=False, enforce_retention_duration=False, full=True, commit_properties=fence
+            )
+            table = DeltaTable(self.path(kind), storage_options=self._options)
+            table.create_checkpoint()
+            table.cleanup_metadata()
+            return len(done)
+
+    def stale(self, kind: Kind, table: DeltaTable) -> list[str]:
+        """The files, relative to the table, that are there without being part of it."""
+        with _told(self.path(kind)):
+            return table.vacuum(0, dry_run=True, enforce_retention_duration=False, full=True)
+
     def _name(self, kind: Kind) -> str:
         return f"engrain/{self.owner}/{kind}"
 

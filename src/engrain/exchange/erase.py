@@ -18,12 +18,14 @@ CHUNK = 500
 _TABLES = ("questions", "echoes", "kv", "decisions", "experiences", "transitions", "metrics")
 
 
-def forget_everything(store: Store, reviser: Reviser, learner: Learner, scope: Scope) -> int:
-    """How many rows went. What the tenant has learned is made anew from what its other agents have observed."""
+def forget_everything(store: Store, reviser: Reviser, learner: Learner, archive: Archive, scope: Scope) -> int:
+    """How many rows went. What the tenant has learned is made anew from what its other agents have observed. Raises an
+    ArchiveError, when all that is done, if files cannot be reached."""
     base = {"tenant": scope.tenant, "agent": scope.agent}
     gone = 0
     while ids := [row["id"] for row in store.read("erase_ids", {**base, "limit": CHUNK})]:
-        gone += reviser.forget(scope, ids)
+        gone += reviser.forget(scope, ids, erase=False)
+    gone += archive.forget_all(scope)
     scopes = store.read("q_scopes", {"tenant": scope.tenant})
     learned = {row["task_type"] for row in scopes if row["agent"] == scope.agent}
     with store.transaction(scope.tenant) as tx:
@@ -37,6 +39,7 @@ def forget_everything(store: Store, reviser: Reviser, learner: Learner, scope: S
     with store.transaction(scope.tenant) as tx:
         _unname(tx, scope, learned)
     store.scrub()
+    archive.erase_all(scope)
     return gone
 
 

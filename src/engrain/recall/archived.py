@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -19,7 +18,7 @@ from engrain.store.port import Row
 
 ANEW = 2_000  # items whose vectors are made anew, at most, when a segment is caught up
 _MADE_BY = slice(NUMBER + 5, NUMBER + 7)  # embedder and analyzer in a row of segment_changes
-_ASKS = NUMBER + 7
+_Passage = tuple[Any, ...]
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +35,8 @@ class Shelf(Protocol):
         ...
 
     def rows(self, scope: Scope, ids: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
-        """Rows of segment_changes of these items, as if they were active, each with its content at the end; in pieces,
-        the passages of one item one after the other."""
+        """Rows of segment_changes of these items, as if they were active, in pieces; passages of one item follow each
+        other."""
         ...
 
     def many(self, scope: Scope, ids: Sequence[str]) -> list[Row]:
@@ -73,12 +72,10 @@ class Archived:
         first = not self._held
         self.segment.keep_only(there)
         new = [id_ for id_, at in there.items() if self._held.get(id_) != at]
-        for rows in shelf.rows(scope, new):
-            items = [list(passages) for _, passages in groupby(rows, key=lambda row: row[0])]
-            left = self._anew(items, left)
+        for found in shelf.rows(scope, new):
+            rows, left = self._anew(shelf, scope, found, left)
             # An item may be back with other words: its old row is dropped then.
-            changes = [row[: _ASKS + 1] for passages in items for row in passages]  # read by position alone
-            self.segment.apply(cast("list[Row]", changes), settled=int(first))
+            self.segment.apply(cast("list[Row]", rows), settled=int(first))  # read by position alone
             read += len(rows)
         if left < 0:
             told = "%d archived items of agent %r are found by their words alone: another embedder made their vectors."
@@ -86,18 +83,20 @@ class Archived:
         self._stamp, self._held = stamp, there
         return read
 
-    def _anew(self, items: list[list[tuple[Any, ...]]], left: int) -> int:
+    def _anew(self, shelf: Shelf, scope: Scope, rows: list[_Passage], left: int) -> tuple[list[_Passage], int]:
         """Index again what was indexed by something else than what is in use, or not at all: its words always, its
         vectors while ``left`` of that many items; what is left then, below 0 by how many had to go without."""
         wanted = (self._embedder.name, ANALYZER)
-        stale = [place for place, passages in enumerate(items) if any(row[_MADE_BY] != wanted for row in passages)]
-        whole = stale[: max(left, 0)]
-        rest = [place for place in stale[len(whole) :] if any(row[_MADE_BY][1] != ANALYZER for row in items[place])]
-        for places, embedder in ((whole, self._embedder), (rest, _Mute(self._embedder))):
-            made = index([items[place][0][_ASKS + 1] for place in places], embedder)
-            for place, passages in zip(places, made, strict=True):
-                row, several = items[place][0], len(passages) > 1
-                items[place] = [
-                    (*row[:NUMBER], one.number if several else None, *one[1:], *row[_ASKS:]) for one in passages
-                ]
-        return left - len(stale)
+        stale = {row[0]: row for row in rows if row[_MADE_BY] != wanted}
+        if not stale:
+            return rows, left
+        texts = {row["id"]: row["content"] for row in shelf.many(scope, list(stale)) if row["id"] in stale}
+        whole = list(texts)[: max(left, 0)]
+        rest = [id_ for id_ in list(texts)[len(whole) :] if stale[id_][_MADE_BY][1] != ANALYZER]
+        made: dict[str, list[_Passage]] = {}
+        for ids, embedder in ((whole, self._embedder), (rest, _Mute(self._embedder))):
+            for id_, passages in zip(ids, index([texts[id_] for id_ in ids], embedder), strict=True):
+                before, asks = stale[id_][:NUMBER], stale[id_][-1]
+                made[id_] = [(*before, one.number if len(passages) > 1 else None, *one[1:], asks) for one in passages]
+        kept = [row for row in rows if row[0] not in made]
+        return [*kept, *(row for passages in made.values() for row in passages)], left - len(texts)

@@ -41,6 +41,23 @@ select place, tenant, agent, id, reason, at from archive_gone where kind = :kind
 -- scope: admin
 select reason, count(*) as n from archive_gone where kind = :kind group by reason;
 
+-- name: gone_some
+-- scope: tenant
+select place from archive_gone where tenant = :tenant and kind = :kind and place in (:places);
+
+-- What must leave the files at once.
+-- name: gone_erase
+-- scope: admin
+select 1 as waits from archive_gone where kind = :kind and reason <> 'restored' limit 1;
+
+-- Old copies of what is forgotten now.
+-- name: gone_forget
+update archive_gone set reason = 'forgotten'
+where tenant = :tenant and agent = :agent and kind = :kind and id in (:ids) and reason <> 'forgotten';
+
+-- name: gone_forget_all
+update archive_gone set reason = 'forgotten' where tenant = :tenant and agent = :agent and reason <> 'forgotten';
+
 -- name: gone_drop
 -- scope: admin
 delete from archive_gone where kind = :kind and place in (:places);
@@ -81,7 +98,15 @@ from archive_gone where tenant = :tenant and kind = 'experiences';
 -- name: archived_ids
 select id, archived_at from memories where tenant = :tenant and agent = :agent and state = 'archived';
 
--- name: archived_items
-select {item}, 0 as echoes
-from memories m {joined}
-where m.tenant = :tenant and m.agent = :agent and m.state = 'archived' and m.id in (:ids);
+-- What is in the store again has its own chain there.
+-- name: link_cut
+delete from archive_links where tenant = :tenant and agent = :agent and id in (:ids);
+
+-- name: link_move
+insert into archive_links (tenant, agent, goes_with, id)
+select tenant, agent, cast(:by as text), id from archive_links
+where tenant = :tenant and agent = :agent and goes_with = :id
+on conflict (tenant, agent, goes_with, id) do nothing;
+
+-- name: link_erase
+delete from archive_links where tenant = :tenant and agent = :agent;
