@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from engrain.errors import InvalidField, UnknownItem
@@ -65,3 +65,8 @@ class Scoped:
     @staticmethod
     def _optional(name: str, value: str | None) -> str | None:
         return None if value is None else validate.text(name, value, validate.FIELD_CHARACTERS)
+
+    def _kinds(self, kinds: Sequence[str]) -> tuple[str, ...]:
+        if isinstance(kinds, str) or not isinstance(kinds, Sequence | set | frozenset):
+            raise InvalidField(f"kinds must be a list of kinds, not {kinds!r}.")
+        return tuple(validate.kind_name(kind, self._memory.kinds) for kind in kinds)
