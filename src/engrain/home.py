@@ -187,11 +187,12 @@ class Home:
     @cached_property
     def compactor(self) -> Compactor | None:
         """What keeps the cold tables in order; None where there are to be none."""
-        if self.tables is None:
+        if self.tables is None or self.archiver is None:
             return None
         from engrain.archive.compactor import Compactor
 
-        return Compactor(self.store, self.world, self.tables, self.config.vacuum_days, self.config.busy_seconds)
+        days, seconds = self.config.vacuum_days, self.config.busy_seconds
+        return Compactor(self.store, self.world, self.tables, days, seconds, self.archiver.finish)
 
     @cached_property
     def shelf(self) -> Shelf:
@@ -253,7 +254,9 @@ class Home:
         from engrain.daemon.roles import roles
         from engrain.daemon.supervisor import Supervisor
 
-        return Supervisor(self.store, self.world, roles(self.config, self.sweeps, lambda: self.archiver))
+        return Supervisor(
+            self.store, self.world, roles(self.config, self.sweeps, lambda: self.archiver, lambda: self.compactor)
+        )
 
     @cached_property
     def looper(self) -> Looper:

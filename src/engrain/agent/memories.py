@@ -205,7 +205,7 @@ class Memories(Scoped):
 
             self._memory.signals.flush()
             parts = self._memory
-            count = forget_everything(parts.store, parts.reviser, parts.learner, self.scope)
+            count = forget_everything(parts.store, parts.world, parts.reviser, parts.learner, parts.tiers, self.scope)
         else:
             count = self._memory.reviser.forget(self.scope, [validate.text("id", id, validate.FIELD_CHARACTERS)])
         return self._forgotten(count) > 0
@@ -261,8 +261,3 @@ class Memories(Scoped):
         if count:
             self._memory.feedback.forgotten(self.scope.tenant)
         return count
-
-    def _kinds(self, kinds: Sequence[str]) -> tuple[str, ...]:
-        if isinstance(kinds, str) or not isinstance(kinds, Sequence | set | frozenset):
-            raise InvalidField(f"kinds must be a list of kinds, not {kinds!r}.")
-        return tuple(validate.kind_name(kind, self._memory.kinds) for kind in kinds)

@@ -74,6 +74,11 @@ class Archiver:
             whole = hold is None or all(self._moved(kind, hold, stop, counts) for kind in KINDS)
         return Moved({name: n for name, n in counts.items() if n}, whole, self._longest)
 
+    def finish(self, hold: Hold) -> None:
+        """Bring what a crash has left on its way to its end."""
+        for kind in KINDS:
+            self._finished(kind, hold, lambda: False, Counter(), fresh=False)
+
     def _moved(self, kind: Kind, hold: Hold, stop: Callable[[], bool], counts: Counter[str]) -> bool:
         """Whether it was through with a kind."""
         self._step(f"{kind} begun")

@@ -8,14 +8,16 @@ it. A group of files is replaced by one in one commit, and whoever has read the 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
+from deltalake import DeltaTable
 
 from engrain.archive.hold import Hold, held
 from engrain.archive.layout import KINDS, SCHEMAS, Kind, batch_of, digest
@@ -33,15 +35,48 @@ _ORDER = [(name, "ascending") for name in ("tenant", "agent", "place")]
 class File(NamedTuple):
     """A live file of a table. Batches from ``low`` to ``high`` are in it, places from ``first`` to ``last``."""
 
-    path: str
-    rows: int
-    bytes: int
     year: int
     month: int
     low: int
     high: int
     first: int
     last: int
+    rows: int
+    bytes: int
+    path: str
+
+
+class _Snapshot:
+    """A table as it was at one moment: its live files in the order of their batches, month by month."""
+
+    def __init__(self, kind: Kind, table: DeltaTable, dataset: pads.Dataset) -> None:
+        self.table, self._schema, self._dataset = table, SCHEMAS[kind], dataset
+        self._parts = {part.path: part for part in dataset.get_fragments()}
+        self.files = sorted(map(_file, pa.table(table.get_add_actions(flatten=True)).to_pylist()))
+
+    def read(
+        self, files: Sequence[File], where: pc.Expression | None = None, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        parts = [self._parts[one.path] for one in files]
+        some = pads.FileSystemDataset(parts, self._schema, self._dataset.format, self._dataset.filesystem)
+        return some.to_table(columns=columns, filter=where)
+
+    def stale(self, path: str, places: Collection[int]) -> Collection[int]:
+        """Which of these are in a file that is not part of the table any more, or never was; one that was not written
+        to its end may have any of them."""
+        try:
+            found = pq.read_table(path, columns=["place"], filesystem=self._dataset.filesystem)["place"]
+        except FileNotFoundError:
+            return ()
+        except (pa.ArrowInvalid, OSError):
+            return places
+        return set(found.to_pylist()).intersection(places)
+
+
+def _file(told: Mapping[str, Any]) -> File:
+    ends = (told["min.batch"], told["max.batch"], told["min.place"], told["max.place"])
+    parts = (told["partition.year"], told["partition.month"])
+    return File(*parts, *ends, told["num_records"], told["size_bytes"], told["path"])
 
 
 class Compactor:
@@ -83,14 +118,11 @@ class Compactor:
                 raise ArchiveUnavailable(f"Another process worked on the archive for {self._seconds:g} s.")
             self._finish(hold)
             for kind in KINDS:
-                done += self._tidy(kind, hold, stop) if tidy else self._rewritten(kind, hold, stop, tidy=False)
-                done += self._swept(kind, hold)
+                done.update(self._rewritten(kind, hold, stop, tidy=tidy))
+                done.update(self._swept(kind, hold))
         return {name: n for name, n in done.items() if n}
 
     # -- rewriting ----------------------------------------------------------------------------------------------------
-
-    def _tidy(self, kind: Kind, hold: Hold, stop: Callable[[], bool]) -> Counter[str]:
-        return self._rewritten(kind, hold, stop, tidy=True)
 
     def _would(self, kind: Kind) -> Counter[str]:
         found = self._plan(kind, tidy=True)
@@ -99,28 +131,24 @@ class Compactor:
     def _rewritten(self, kind: Kind, hold: Hold, stop: Callable[[], bool], *, tidy: bool) -> Counter[str]:
         done: Counter[str] = Counter()
         plan = self._plan(kind, tidy=tidy)
-        for number, (group, gone) in enumerate(plan):
+        for number, (group, _) in enumerate(plan):
             if stop():
                 done["left"] = len(plan) - number
                 break
             hold.keep()
-            self._replace(kind, group, gone)
-            done += Counter(files=len(group), erased=gone)
+            done.update(files=len(group), erased=self._replace(kind, group))
             self._step("rewritten")
         return done
 
     def _plan(self, kind: Kind, *, tidy: bool) -> list[tuple[list[File], int]]:
         """Groups of neighbours that are to become one file each, and how many of their rows are gone."""
-        table, standing = self._tables.table(kind), self._tables.standing(kind)
-        if table is None:
-            return []
         marked = self._marked(kind, urgent=not tidy)
-        parts = _parts(self._tables.dataset(kind, table))
+        if (now := self._snapshot(kind)) is None:
+            return []
         found = []
-        for group in _neighbours(_files(table), standing.closed):
-            gone = sum(_found(parts[one.path], kind, _between(marked, one)) for one in group)
-            small = len(group) >= FEW and tidy
-            if gone or small:
+        for group in _neighbours(now.files, self._tables.standing(kind).closed):
+            gone = sum(now.read([one], _among(_between(marked, one)), ["place"]).num_rows for one in group)
+            if gone or (tidy and len(group) >= FEW):
                 found.append((group, gone))
         return found
 
@@ -128,53 +156,48 @@ class Compactor:
         rows = self._store.read("gone_list", {"kind": kind})
         return [row["place"] for row in rows if not urgent or row["reason"] != "restored"]
 
-    def _replace(self, kind: Kind, group: Sequence[File], gone: int) -> None:
+    def _snapshot(self, kind: Kind) -> _Snapshot | None:
         table = self._tables.table(kind)
-        assert table is not None
-        parts, marked = _parts(self._tables.dataset(kind, table)), self._marked(kind, urgent=False)
-        places = sorted({place for one in group for place in _between(marked, one)})
-        rows = _read(kind, [parts[one.path] for one in group], ~pc.field("place").isin(pa.array(places, pa.int64())))
-        if rows.num_rows > (whole := sum(one.rows for one in group)) - gone:
-            raise ArchiveCorrupt(f"{self._tables.path(kind)}: {rows.num_rows} rows where {whole} less {gone} belong.")
-        rows = rows.sort_by(_ORDER)
+        return None if table is None else _Snapshot(kind, table, self._tables.dataset(kind, table))
+
+    def _replace(self, kind: Kind, group: Sequence[File]) -> int:
+        """The rows that went."""
+        if (before := self._snapshot(kind)) is None:
+            raise ArchiveUnavailable(f"{self._tables.path(kind)} is there no more.")
+        marked = self._marked(kind, urgent=False)
+        places = [place for one in group for place in _between(marked, one)]
+        rows = before.read(group, ~_among(places)).sort_by(_ORDER)
         low, high = min(one.low for one in group), max(one.high for one in group)
         where = f"year = {group[0].year} and month = {group[0].month} and batch >= {low} and batch <= {high}"
-        self._tables.replace(kind, table, rows, where)
+        self._tables.replace(kind, before.table, rows, where)
         self._step("replaced")
-        after = self._tables.table(kind)
-        assert after is not None
-        parts = _parts(self._tables.dataset(kind, after))
-        made = [one for one in _files(after) if _overlaps(one, group)]
-        back = _read(kind, [parts[one.path] for one in made]).sort_by(_ORDER)
-        if digest(back) != digest(rows):
+        if (after := self._snapshot(kind)) is None:
+            raise ArchiveUnavailable(f"{self._tables.path(kind)} is there no more.")
+        if digest(after.read([one for one in after.files if _within(one, group)]).sort_by(_ORDER)) != digest(rows):
             raise ArchiveCorrupt(f"{self._tables.path(kind)}: what was rewritten reads back as something else.")
+        return sum(one.rows for one in group) - int(rows.num_rows)
 
     # -- deleting -----------------------------------------------------------------------------------------------------
 
     def _swept(self, kind: Kind, hold: Hold) -> Counter[str]:
         """Delete files that no snapshot needs: all of them when something in them must go. Then what is in no file is
         gone for good."""
-        table = self._tables.table(kind)
-        if table is None:
-            return Counter()
         rows = self._store.read("gone_list", {"kind": kind})
+        if (now := self._snapshot(kind)) is None:
+            return Counter()
         urgent = any(row["reason"] != "restored" for row in rows)
-        deleted = self._tables.vacuum(kind, table, 0 if urgent else round(self._days * 24))
+        deleted = self._tables.vacuum(kind, now.table, 0 if urgent else round(self._days * 24))
         self._step("vacuumed")
-        if not rows:
-            return Counter(vacuumed=deleted)
-        hold.keep()
-        table = self._tables.table(kind)
-        assert table is not None
-        dataset = self._tables.dataset(kind, table)
-        places = pa.array([row["place"] for row in rows], pa.int64())
-        left = _places(kind, dataset.get_fragments(), places)
-        for path in self._tables.stale(kind, table):
-            left |= _stale_places(path, dataset.filesystem, places)
-        gone = [row["place"] for row in rows if row["place"] not in left]
-        for start in range(0, len(gone), _AT_ONCE):
-            self._drop(kind, gone[start : start + _AT_ONCE], hold)
-            self._step("dropped")
+        if rows and (now := self._snapshot(kind)) is not None:
+            hold.keep()
+            places = {row["place"] for row in rows}
+            left = set(now.read(now.files, _among(sorted(places)), ["place"])["place"].to_pylist())
+            for path in self._tables.stale(kind, now.table):
+                left.update(now.stale(path, places))
+            gone = sorted(places - left)
+            for start in range(0, len(gone), _AT_ONCE):
+                self._drop(kind, gone[start : start + _AT_ONCE], hold)
+                self._step("dropped")
         return Counter(vacuumed=deleted)
 
     def _drop(self, kind: Kind, places: Sequence[int], hold: Hold) -> None:
@@ -187,16 +210,6 @@ class Compactor:
             for number, some in by_batch.items():
                 n = tx.run("gone_drop", {"kind": kind, "places": some})
                 tx.run("batch_fewer", {"kind": kind, "number": number, "n": n})
-
-
-def _files(table: Any) -> list[File]:
-    """In the order of their batches, month by month."""
-    found = []
-    for one in pa.table(table.get_add_actions(flatten=True)).to_pylist():
-        parts = (one["partition.year"], one["partition.month"])
-        ends = (one["min.batch"], one["max.batch"], one["min.place"], one["max.place"])
-        found.append(File(one["path"], one["num_records"], one["size_bytes"], *parts, *ends))
-    return sorted(found, key=lambda one: (one.year, one.month, one.low, one.path))
 
 
 def _neighbours(files: Sequence[File], closed: int) -> Iterator[list[File]]:
@@ -218,51 +231,15 @@ def _neighbours(files: Sequence[File], closed: int) -> Iterator[list[File]]:
         yield group
 
 
-def _overlaps(one: File, group: Sequence[File]) -> bool:
+def _within(one: File, group: Sequence[File]) -> bool:
     low, high = min(other.low for other in group), max(other.high for other in group)
     return (one.year, one.month) == (group[0].year, group[0].month) and low <= one.low and one.high <= high
 
 
-def _between(places: Sequence[int], one: File) -> list[int]:
-    return [place for place in places if one.first <= place <= one.last]
+def _between(places: Sequence[int], one: File) -> Sequence[int]:
+    """Of sorted places those that a file may have."""
+    return places[bisect_left(places, one.first) : bisect_right(places, one.last)]
 
 
-def _parts(dataset: pads.Dataset) -> Mapping[str, Any]:
-    return {part.path: (part, dataset) for part in dataset.get_fragments()}
-
-
-def _read(
-    kind: Kind, parts: Sequence[Any], where: pc.Expression | None = None, columns: Sequence[str] | None = None
-) -> pa.Table:
-    if not parts:
-        return SCHEMAS[kind].empty_table()
-    dataset = parts[0][1]
-    files = pads.FileSystemDataset([part for part, _ in parts], SCHEMAS[kind], dataset.format, dataset.filesystem)
-    return files.to_table(columns=columns, filter=where)
-
-
-def _found(part: Any, kind: Kind, places: Sequence[int]) -> int:
-    """How many of these places are in a file."""
-    if not places:
-        return 0
-    return int(_read(kind, [part], pc.field("place").isin(pa.array(places, pa.int64())), ["place"]).num_rows)
-
-
-def _places(kind: Kind, fragments: Any, places: pa.Array) -> set[int]:
-    found: set[int] = set()
-    for part in fragments:
-        table = part.to_table(columns=["place"], filter=pc.field("place").isin(places))
-        found.update(table["place"].to_pylist())
-    return found
-
-
-def _stale_places(path: str, filesystem: Any, places: pa.Array) -> set[int]:
-    """Those in a file that is not part of the table any more, or never was: one that was not written to its end may
-    have any of them."""
-    try:
-        found = pq.read_table(path, columns=["place"], filesystem=filesystem)["place"]
-    except FileNotFoundError:
-        return set()
-    except (pa.ArrowInvalid, OSError):
-        return set(places.to_pylist())
-    return set(found.filter(pc.is_in(found, places)).to_pylist())
+def _among(places: Sequence[int]) -> pc.Expression:
+    return pc.field("place").isin(pa.array(places, pa.int64()))

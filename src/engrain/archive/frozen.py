@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engrain.archive.layout import SCHEMAS, batch_of
+from engrain.archive.layout import SCHEMAS, Kind, batch_of
 from engrain.archive.port import Asked
+from engrain.archive.rows import hot_row
 from engrain.model.life import Life, Old
 from engrain.model.scope import Scope
+from engrain.world import to_micros
 
 if TYPE_CHECKING:
     from engrain.archive.tables import Tables
@@ -59,6 +61,13 @@ class ColdRow:
     def keys(self) -> Sequence[str]:
         return _NAMES
 
+    def stored(self) -> dict[str, Any]:
+        """The columns of ``{stored}``, which are as they were told and not as they have faded, and its echoes."""
+        told = hot_row(self.told) | {"pending_at": None, "spared_until": None}
+        told["weighed"] = told["weight"]
+        told["echoes"] = [{"at": to_micros(one["at"]), "session": one["session"]} for one in told["echoes"] or ()]
+        return told | {name: self[name] for name in ("state", "archived_reason", "seq", "shared_seq")}
+
 
 def rows(
     tables: Tables,
@@ -82,6 +91,12 @@ def rows(
         where &= _happened() < _moment(before)
     for batch in plain(tables.read("memories", where=where)).to_batches(max_chunksize=1000):
         yield from (ColdRow(told) for told in batch.to_pylist())
+
+
+def places(tables: Tables, kind: Kind, scope: Scope) -> list[tuple[int, str]]:
+    """Each place of an agent's rows that count, with the id."""
+    found = tables.read(kind, ["place", "id"], _of([scope])).sort_by("place")
+    return list(zip(found["place"].to_pylist(), found["id"].to_pylist(), strict=True))
 
 
 def latest(tables: Tables, scope: Scope, limit: int, asked: Asked) -> list[int]:

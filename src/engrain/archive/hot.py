@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from engrain.archive.port import Asked, Put
 from engrain.model.life import Life, Old
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Store, Transaction
 
+T = TypeVar("T")
 _LATEST = (2**62, "")
 _AT_ONCE = 500  # ids in one statement
 
@@ -30,7 +31,7 @@ class HotTier:
 
     def find(self, scope: Scope, limit: int, asked: Asked) -> builtins.list[Row]:
         at, id_ = asked.before or _LATEST
-        query = {"limit": limit, "reason": asked.reason, "since": asked.since, "until": asked.until}
+        query: dict[str, Any] = {"limit": limit, "reason": asked.reason, "since": asked.since, "until": asked.until}
         query |= {"before_at": at, "before_id": id_, "any": int(asked.kinds is None), "kinds": asked.kinds or ()}
         return self._store.read("archived_list", {**whose(scope), **query})
 
@@ -61,10 +62,15 @@ def waiting(store: Store, before: int, limit: int) -> dict[str, int]:
     return {name: int(row[name]) for name in ("memories", "experiences", "batches")}
 
 
+def cold(store: Store) -> bool:
+    """Whether anything lies in the cold tables, or is on its way there."""
+    return any(store.read("batch_any"))
+
+
 def whose(scope: Scope) -> dict[str, str]:
     return {"tenant": scope.tenant, "agent": scope.agent}
 
 
-def pieces(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def pieces(ids: Sequence[T]) -> Iterator[Sequence[T]]:
     """So many at once as a statement may name."""
     return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))

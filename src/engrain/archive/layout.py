@@ -78,7 +78,7 @@ STEPS: dict[Kind, tuple[list[tuple[str, pa.DataType]], ...]] = {
 SCHEMAS: dict[Kind, pa.Schema] = {
     kind: pa.schema([one for step in steps for one in step]) for kind, steps in STEPS.items()
 }
-STATISTICS = "place,batch,tenant,agent,kind,task_type,archived_at,created_at"
+STATISTICS = "place,batch,tenant,agent,kind,archived_at,created_at"
 """Columns of which the table's log tells the least and greatest value of each file: nothing that somebody wrote."""
 
 

@@ -1,5 +1,5 @@
-"""The port of the archive: where memories lie that are remembered no more but can be brought back. It has two tiers, the
-rows of the hot store that wait to leave it, and the cold tables."""
+"""The port of the archive: where memories lie that are remembered no more but can be brought back. It has two tiers:
+the rows of the hot store that wait to leave it, and the cold tables."""
 
 from __future__ import annotations
 
@@ -27,12 +27,20 @@ class Asked(NamedTuple):
     before: tuple[int, str] | None = None
 
 
+class Cold(Row, Protocol):
+    """A row of ``find`` from the cold tables; it has its ``place`` there, too."""
+
+    def stored(self) -> dict[str, Any]:
+        """The columns of ``{stored}`` as they were told, and ``echoes``: a list of ``session`` and ``at`` (µs)."""
+        ...
+
+
 class Sought(NamedTuple):
     """The cold rows of some items, by id. ``number`` is the last batch that was looked at: see ``moved``."""
 
     asked: frozenset[str]
     number: int
-    rows: Mapping[str, Row]
+    rows: Mapping[str, Cold]
 
 
 class Archive(Protocol):
@@ -89,6 +97,19 @@ class Archive(Protocol):
     ) -> tuple[builtins.list[str], bool]:
         """Cold copies of these count no more: the ids of those that did until now, and whether files have something
         of them that is to be erased."""
+        ...
+
+    def forget_all(self, scope: Scope, now: int) -> tuple[int, bool]:
+        """Everything of an agent, its experiences too, in transactions of its own: how many rows counted until now, and
+        whether files have something that is to be erased."""
+        ...
+
+    def number(self) -> int:
+        """That of the last batch of memories that lies in the cold tables."""
+        ...
+
+    def leaving(self, scope: Scope, after: int = 0) -> Iterator[builtins.list[Cold]]:
+        """An agent's cold rows of batches after a number, in pieces, for an export."""
         ...
 
     def erase(self) -> None:

@@ -114,13 +114,15 @@ def hot_row(row: Mapping[str, Any]) -> dict[str, Any]:
                     "pinned": int(row["pinned"])}  # fmt: skip
 
 
-def thaw(tx: Transaction, row: Mapping[str, Any], change: Mapping[str, Any]) -> None:
+def thaw(tx: Transaction, row: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
     """Put an archived memory back into the store with its signals, echoes and passages. ``row`` as for ``hot_row``;
-    ``change`` has ``state``, ``seq``, ``shared_seq``, and what else is to be different."""
+    ``change`` has ``state``, ``seq``, ``shared_seq``, and what else is to be different. False when its id is taken."""
     values = {**hot_row(row), **change}
-    tx.run("memory_thaw", values)
+    if not tx.run("memory_thaw", values):
+        return False
     tx.run("signals_thaw", values)
     mine = {name: values[name] for name in ("id", "tenant", "agent")}
     echoes = [{**mine, "session": one["session"], "now": to_micros(one["at"])} for one in row["echoes"] or ()]
     tx.run_many("echo_insert", echoes)
     tx.run_many("passage_insert", [{**mine, "memory_id": mine["id"], **one} for one in row["passages"] or ()])
+    return True

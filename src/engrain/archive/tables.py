@@ -116,7 +116,7 @@ class Tables:
         ArchiveConflict when somebody else has appended meanwhile; then nothing was."""
         if table is None and not self.remote:
             Path(self.path(kind)).mkdir(mode=0o700, parents=True, exist_ok=True)
-        known = [one for one in STATISTICS if one in SCHEMAS[kind].names]
+        known = [one for one in STATISTICS.split(",") if one in SCHEMAS[kind].names]
         made: Mapping[str, str | None] = {
             "delta.dataSkippingStatsColumns": ",".join(known),
             "delta.logRetentionDuration": "interval 1 days",
@@ -187,6 +187,7 @@ class Tables:
     def replace(self, kind: Kind, table: DeltaTable, rows: pa.Table, where: str) -> None:
         """Put rows in place of those that ``where`` (SQL over batches of one month) chooses, in one commit. Raises
         ArchiveConflict when somebody else has changed the table since it was read; then nothing was."""
+        before = table.version()
         with _told(self.path(kind)):
             deltalake.write_deltalake(
                 table,
@@ -196,8 +197,7 @@ class Tables:
                 target_file_size=1 << 40,  # one file, so that its rows stay sorted
                 writer_properties=WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=GROUP),
             )
-        if not self.remote:
-            _settle(Path(self.path(kind)))
+        self.settle(kind, before + 1)
 
     def vacuum(self, kind: Kind, table: DeltaTable, hours: int) -> int:
         """Delete the files that the table has not needed for so many hours; how many. Whoever read the table before

@@ -8,19 +8,23 @@ from __future__ import annotations
 import builtins
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from engrain.archive.hot import HotTier, pieces, whose
 from engrain.archive.port import Asked, Sought
 from engrain.errors import ArchiveUnavailable, InvalidField
 from engrain.model.life import Old
 from engrain.model.scope import Scope
+from engrain.store.changes import agent_scope, bump
 from engrain.store.port import Row, Store, Transaction
 
 if TYPE_CHECKING:
     from engrain.archive.compactor import Compactor
+    from engrain.archive.port import Cold
     from engrain.archive.tables import Tables
 
+Kind = Literal["memories", "experiences"]
+KINDS: tuple[Kind, ...] = ("memories", "experiences")
 MEMORIES = {"kind": "memories"}
 ELSEWHERE = 'Memories lie in an archive: set "archive" to where that is, not to "none".'
 
@@ -46,18 +50,18 @@ class Tiers(HotTier):
     def many(self, scope: Scope, ids: Collection[str]) -> builtins.list[Row]:
         found = super().many(scope, ids)
         left = set(ids) - {row["id"] for row in found}
-        return found + (self._rows(scope, ids=sorted(left)) if left else [])
+        return [*found, *(self._rows(scope, ids=sorted(left)) if left else ())]
 
-    def _cold(self) -> Tables | None:
-        """The tables, if anything lies in them."""
-        if not self._store.read("batch_closed", MEMORIES)[0]["n"]:
+    def _cold(self, kind: Kind = "memories") -> Tables | None:
+        """The tables, if anything of a kind lies in them."""
+        if not self._store.read("batch_closed", {"kind": kind})[0]["n"]:
             return None
         tables = self._tables()
         if tables is None:
             raise ArchiveUnavailable(ELSEWHERE)
         return tables
 
-    def _cold_find(self, scope: Scope, limit: int, asked: Asked) -> builtins.list[Row]:
+    def _cold_find(self, scope: Scope, limit: int, asked: Asked) -> builtins.list[Cold]:
         """The places of the latest first, then their rows."""
         tables = self._cold()
         if tables is None:
@@ -67,7 +71,7 @@ class Tiers(HotTier):
         places = latest(tables, scope, limit, asked)
         return self._rows(scope, places=places) if places else []
 
-    def _rows(self, scope: Scope, **chosen: Any) -> builtins.list[Row]:
+    def _rows(self, scope: Scope, **chosen: Any) -> builtins.list[Cold]:
         tables = self._cold()
         if tables is None:
             return []
@@ -104,8 +108,8 @@ class Tiers(HotTier):
         tx.run("link_cut", {**whose(scope), "ids": [told["id"]]})
         return True
 
-    def gone(self, tx: Transaction, tenant: str, places: Sequence[int]) -> set[int]:
-        asked = {"tenant": tenant, **MEMORIES}
+    def gone(self, tx: Transaction, tenant: str, places: Sequence[int], kind: Kind = "memories") -> set[int]:
+        asked = {"tenant": tenant, "kind": kind}
         found: set[int] = set()
         for some in pieces(places):
             found |= {row["place"] for row in tx.read("gone_some", {**asked, "places": some})}
@@ -126,14 +130,17 @@ class Tiers(HotTier):
             tx.run("link_drop", {**whose(scope), "ids": [life.id]})
         super().drop(tx, tenant, items, now)
 
-    def _mark(self, tx: Transaction, scope: Scope, place: int, id_: str, reason: str, now: int) -> None:
-        told = {"place": place, "id": id_, "reason": reason, "now": now}
-        tx.run("gone_put", {**whose(scope), **MEMORIES, **told})
+    @staticmethod
+    def _mark(
+        tx: Transaction, scope: Scope, place: int, id_: str, reason: str, now: int, kind: Kind = "memories"
+    ) -> None:
+        told = {"kind": kind, "place": place, "id": id_, "reason": reason, "now": now}
+        tx.run("gone_put", {**whose(scope), **told})
 
     # -- forgetting ---------------------------------------------------------------------------------------------------
 
     def seek(self, scope: Scope, ids: Collection[str], also: tuple[str | None, int | None] | None = None) -> Sought:
-        number, asked, todo = self._number(self._store), set(ids), set(ids)
+        number, asked, todo = self.number(), set(ids), set(ids)
         while todo := self._linked(self._store, scope, sorted(todo)) - asked:
             asked |= todo
         found = self._rows(scope, ids=sorted(asked)) if asked else []
@@ -149,9 +156,12 @@ class Tiers(HotTier):
     def moved(self, tx: Transaction, sought: Sought) -> bool:
         return self._number(tx) != sought.number
 
+    def number(self) -> int:
+        return self._number(self._store)
+
     @staticmethod
-    def _number(reader: Store | Transaction) -> int:
-        return int(reader.read("batch_closed", MEMORIES)[0]["number"])
+    def _number(reader: Store | Transaction, kind: Kind = "memories") -> int:
+        return int(reader.read("batch_closed", {"kind": kind})[0]["number"])
 
     def companions(self, tx: Transaction, scope: Scope, ids: Sequence[str], sought: Sought) -> set[str]:
         found = self._linked(tx, scope, ids)
@@ -174,6 +184,44 @@ class Tiers(HotTier):
             tx.run("link_drop", {**whose(scope), "ids": some})
         moving = [row["members"] for row in tx.read("batch_list", MEMORIES)]
         return went, left or any(f'"{id_}"' in members for members in moving for id_ in ids)
+
+    def forget_all(self, scope: Scope, now: int) -> tuple[int, bool]:
+        went = sum(self._forget_kind(scope, kind, now) for kind in KINDS)
+        with self._store.transaction(scope.tenant) as tx:
+            bump(tx, scope.tenant, agent_scope(scope.agent))
+            tx.run("gone_forget_all", whose(scope))
+            tx.run("link_erase", whose(scope))
+        moving = any(self._store.read("batch_list", {"kind": kind}) for kind in KINDS)
+        return went, moving or bool(self._store.read("gone_of", whose(scope)))
+
+    def _forget_kind(self, scope: Scope, kind: Kind, now: int) -> int:
+        """Until nothing has come to the tables meanwhile."""
+        went, number = 0, -1
+        while number != (number := self._number(self._store, kind)):
+            tables = self._cold(kind)
+            if tables is None:
+                break
+            from engrain.archive.frozen import places
+
+            for some in pieces(places(tables, kind, scope)):
+                with self._store.transaction(scope.tenant) as tx:
+                    bump(tx, scope.tenant, agent_scope(scope.agent))
+                    gone = self.gone(tx, scope.tenant, [place for place, _ in some], kind)
+                    for place, id_ in some:
+                        if place not in gone:
+                            self._mark(tx, scope, place, id_, "forgotten", now, kind)
+                            went += 1
+        return went
+
+    def leaving(self, scope: Scope, after: int = 0) -> Iterator[builtins.list[Cold]]:
+        tables = self._cold()
+        if tables is None:
+            return
+        from engrain.archive.frozen import places
+        from engrain.archive.layout import batch_of
+
+        for some in pieces([place for place, _ in places(tables, "memories", scope) if batch_of(place) > after]):
+            yield self._rows(scope, places=some)
 
     def erase(self) -> None:
         compactor = self._compactor()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engrain.archive.hot import waiting
+from engrain.archive.hot import cold, waiting
 from engrain.daemon.health import keep_report
 from engrain.lifecycle.metrics import measure
 from engrain.lifecycle.sweep import SWEEPS
@@ -17,6 +17,7 @@ from engrain.world import World, span_of
 
 if TYPE_CHECKING:
     from engrain.archive.archiver import Archiver
+    from engrain.archive.compactor import Compactor
     from engrain.config import Config
     from engrain.lifecycle.sweep import Sweeps
 
@@ -93,15 +94,36 @@ def archiving(sweeps: Sweeps, archiver: Callable[[], Archiver | None], days: flo
     return run
 
 
-def roles(config: Config, sweeps: Sweeps, archiver: Callable[[], Archiver | None]) -> list[Role]:
+def compacting(compactor: Callable[[], Compactor | None]) -> Callable[[Work], Done]:
+    """Puts the archive's files in order; a home that has none needs no libraries."""
+
+    def run(work: Work) -> Done:
+        if not cold(work.store) or (keeper := compactor()) is None:
+            return {}, None
+        found = keeper.compact(dry=work.dry, stop=work.stop)
+        return found, "again" if found.get("left") else None
+
+    return run
+
+
+def roles(
+    config: Config,
+    sweeps: Sweeps,
+    archiver: Callable[[], Archiver | None],
+    compactor: Callable[[], Compactor | None],
+) -> list[Role]:
     """The roles of a home, in the order in which those that are due are run."""
 
     def every(name: str) -> int:
         return span_of(getattr(config, f"every_{name}")) or DAY
 
     runs = {"archive": archiving(sweeps, archiver, config.experience_days)}
+    sweep = {name: Role(name, every(name), runs.get(name) or sweeping(sweeps, name)) for name in SWEEPS}
+    prune = sweep.pop("prune")
     return [
-        *(Role(name, every(name), runs.get(name) or sweeping(sweeps, name)) for name in SWEEPS),
+        *sweep.values(),
+        Role("compact", every("compact"), compacting(compactor), ages=False),
+        prune,
         Role("metrics", DAY, metrics(config.alert_items), ages=False, midnight=True),
         Role("report", every("report"), keep_report, ages=False),
     ]

@@ -100,10 +100,11 @@ class Reviser:
             values["expires_at"] = None if span is None else now + span
         return values
 
-    def forget(self, scope: Scope, ids: Sequence[str]) -> int:
+    def forget(self, scope: Scope, ids: Sequence[str], *, erase: bool = True) -> int:
         """Delete own items with their older versions, words, vectors, signals, in both tiers of the archive too. How
-        many rows went. Raises an ArchiveError when files cannot be reached: then they are hidden, and erased later."""
-        return self._forget(scope, lambda more: self._archive.seek(scope, {*ids, *more}), lambda *_: ids)
+        many rows went. Raises an ArchiveError when files cannot be reached: then they are hidden, and erased later, as
+        without ``erase``."""
+        return self._forget(scope, lambda more: self._archive.seek(scope, {*ids, *more}), lambda *_: ids, erase=erase)
 
     def forget_where(
         self, scope: Scope, *, kind: str | None = None, tags: Sequence[str] | None = None, before: int | None = None
@@ -142,6 +143,7 @@ class Reviser:
         choose: Callable[[Transaction, Sought, int], Sequence[str]],
         *,
         all_of_them: bool = False,
+        erase: bool = True,
     ) -> int:
         """Forget what ``choose`` names. The cold tables are looked through before the store is locked, and again when
         what is to go has gone there meanwhile (``all_of_them``: when anything has)."""
@@ -166,7 +168,7 @@ class Reviser:
             break
         if gone:
             self._store.scrub()
-        if left:
+        if left and erase:
             self._archive.erase()
         return gone
 

@@ -75,7 +75,7 @@ class Restorer:
             stays = rival is not None and rival.lives and not _wins(item, rival.item, on_conflict)
             if not self._archive.thaw(tx, scope, row, now):
                 raise UnknownItem(_elsewhere(id_))
-        ids = [id_] if rival is None else sorted((id_, rival.item.id))
+            ids = [id_] if rival is None else sorted((id_, rival.item.id))
             tx.read("life_lock", {"tenant": scope.tenant, "ids": ids})  # before the shared scope, as everyone does
             shared = row["shared_seq"] is not None or (rival is not None and rival.shared)
             change = _Change(tx, scope, now, seq, bump(tx, scope.tenant, SHARED) if shared else None)

@@ -9,6 +9,10 @@ values (:kind, :number, 'open', :members, :n, :bytes, :digest, :now, null);
 select kind, number, members, n, bytes, digest, opened_at from archive_batches
 where kind = :kind and state = 'open' order by number;
 
+-- name: batch_any
+-- scope: admin
+select 1 as one from archive_batches where n > 0 limit 1;
+
 -- name: batch_close
 -- scope: admin
 update archive_batches set state = 'closed', members = '', n = :n, closed_at = :now
@@ -45,15 +49,13 @@ select reason, count(*) as n from archive_gone where kind = :kind group by reaso
 -- scope: tenant
 select place from archive_gone where tenant = :tenant and kind = :kind and place in (:places);
 
--- What must leave the files at once.
--- name: gone_erase
--- scope: admin
-select 1 as waits from archive_gone where kind = :kind and reason <> 'restored' limit 1;
-
 -- Old copies of what is forgotten now.
 -- name: gone_forget
 update archive_gone set reason = 'forgotten'
 where tenant = :tenant and agent = :agent and kind = :kind and id in (:ids) and reason <> 'forgotten';
+
+-- name: gone_of
+select 1 as one from archive_gone where tenant = :tenant and agent = :agent limit 1;
 
 -- name: gone_forget_all
 update archive_gone set reason = 'forgotten' where tenant = :tenant and agent = :agent and reason <> 'forgotten';

@@ -94,11 +94,12 @@ delete from experiences where id in (:ids);
 -- name: memory_thaw
 insert into memories (id, tenant, agent, kind, key, content, fingerprint, importance, tags, metadata, session, role,
     occurred_at, created_at, told_at, updated_at, expires_at, decay_rate, visibility, pinned, source, state, superseded_by,
-    superseded_at, promoted_at, redacted, repeats, seq, shared_seq, length, terms, vector, scale, embedder, analyzer)
+    superseded_at, archived_at, archived_reason, promoted_at, redacted, repeats, seq, shared_seq, length, terms, vector, scale, embedder, analyzer)
 values (:id, :tenant, :agent, :kind, :key, :content, :fingerprint, :importance, :tags, :metadata, :session, :role,
     :occurred_at, :created_at, :told_at, :updated_at, :expires_at, :decay_rate, :visibility, :pinned, :source, :state,
-    :superseded_by, :superseded_at, :promoted_at, :redacted, :repeats, :seq, :shared_seq, :length, :terms, :vector, :scale,
-    :embedder, :analyzer);
+    :superseded_by, :superseded_at, :archived_at, :decay_reason, :promoted_at, :redacted, :repeats, :seq, :shared_seq, :length, :terms, :vector, :scale,
+    :embedder, :analyzer)
+on conflict (id) do nothing;
 
 -- name: signals_thaw
 insert into signals (tenant, memory_id, shown, read, applied, helpful, unhelpful, last_shown_at, last_used_at, importance,
