@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engrain.access import Keys
+    from engrain.archive.archiver import Archiver
+    from engrain.archive.compactor import Compactor
     from engrain.archive.port import Archive
+    from engrain.archive.shelf import Shelf
     from engrain.archive.tables import Tables
     from engrain.daemon.looper import Looper
     from engrain.daemon.supervisor import Supervisor
@@ -49,7 +52,10 @@ _PARTS = (
     "feedback",
     "learner",
     "tables",
+    "archiver",
     "tiers",
+    "shelf",
+    "compactor",
     "sweeps",
     "restorer",
     "supervisor",
@@ -141,7 +147,7 @@ class Home:
     def reviser(self) -> Reviser:
         from engrain.intake.revise import Reviser
 
-        return Reviser(self.store, self.world, self.writer, self.index)
+        return Reviser(self.store, self.world, self.writer, self.index, self.tiers)
 
     @cached_property
     def keys(self) -> Keys:
@@ -163,11 +169,37 @@ class Home:
         return Tables(self.store, place if "://" in place else str(self.home / place), owner)
 
     @cached_property
+    def archiver(self) -> Archiver | None:
+        """What moves archived rows into the cold archive; None where there is to be none."""
+        if self.tables is None:
+            return None
+        from engrain.archive.archiver import Archiver
+
+        return Archiver(self.store, self.world, self.tables, self.config.experience_days)
+
+    @cached_property
     def tiers(self) -> Archive:
         """Where archived memories are kept."""
-        from engrain.archive.hot import HotArchive
+        from engrain.archive.tiers import Tiers
 
-        return HotArchive(self.store)
+        return Tiers(self.store, lambda: self.tables, lambda: self.compactor)
+
+    @cached_property
+    def compactor(self) -> Compactor | None:
+        """What keeps the cold tables in order; None where there are to be none."""
+        if self.tables is None or self.archiver is None:
+            return None
+        from engrain.archive.compactor import Compactor
+
+        days, seconds = self.config.vacuum_days, self.config.busy_seconds
+        return Compactor(self.store, self.world, self.tables, days, seconds, self.archiver.finish)
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """What is archived, for recall to search."""
+        from engrain.archive.shelf import Shelf
+
+        return Shelf(self.store, lambda: self.tables, self.config.cache_rows // 4)
 
     @cached_property
     def rules(self) -> Rules:
@@ -200,7 +232,7 @@ class Home:
             )
             told += "words alone, until `engrain rebuild` has made them."
             logging.getLogger(__name__).warning(told, self.embedder_name, own[0]["value"])
-        return Recaller(self.store, self.world, lambda: self.embedder, self.config, feedback=self.feedback)
+        return Recaller(self.store, self.world, lambda: self.embedder, self.config, self.shelf, feedback=self.feedback)
 
     @cached_property
     def feedback(self) -> Feedback:
@@ -212,16 +244,19 @@ class Home:
 
     @cached_property
     def learner(self) -> Learner:
+        from engrain.archive.experiences import ColdExperiences
         from engrain.learn.learner import Learner
 
-        return Learner(self.store, self.world, self.config)
+        return Learner(self.store, self.world, self.config, ColdExperiences(self.store, lambda: self.tables))
 
     @cached_property
     def supervisor(self) -> Supervisor:
         from engrain.daemon.roles import roles
         from engrain.daemon.supervisor import Supervisor
 
-        return Supervisor(self.store, self.world, roles(self.config, self.sweeps))
+        return Supervisor(
+            self.store, self.world, roles(self.config, self.sweeps, lambda: self.archiver, lambda: self.compactor)
+        )
 
     @cached_property
     def looper(self) -> Looper:

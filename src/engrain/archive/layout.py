@@ -11,6 +11,7 @@ import hashlib
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 try:
     import pyarrow as pa
@@ -77,13 +78,18 @@ STEPS: dict[Kind, tuple[list[tuple[str, pa.DataType]], ...]] = {
 SCHEMAS: dict[Kind, pa.Schema] = {
     kind: pa.schema([one for step in steps for one in step]) for kind, steps in STEPS.items()
 }
-STATISTICS = "place,batch,tenant,agent,kind,task_type,archived_at,created_at"
+STATISTICS = "place,batch,tenant,agent,kind,archived_at,created_at"
 """Columns of which the table's log tells the least and greatest value of each file: nothing that somebody wrote."""
 
 
 def place_of(batch: int, number: int) -> int:
     """The place of a row by its batch and its number in it."""
     return batch << _WIDTH | number
+
+
+def places_of(batches: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The same of many."""
+    return batches << _WIDTH | numbers
 
 
 def batch_of(place: int) -> int:

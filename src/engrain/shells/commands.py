@@ -13,7 +13,11 @@ from engrain.shells.fields import Field
 from engrain.shells.plain import printable
 
 # Verbs of two words, by their first.
-GROUPS = {"kv": "Values under keys, beside the memories.", "keys": "Who may call the REST service."}
+GROUPS = {
+    "kv": "Values under keys, beside the memories.",
+    "keys": "Who may call the REST service.",
+    "archive": "What was archived: search it.",
+}
 
 
 @dataclass(frozen=True, slots=True)
