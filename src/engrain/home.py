@@ -221,7 +221,7 @@ class Home:
         from engrain.daemon.roles import roles
         from engrain.daemon.supervisor import Supervisor
 
-        return Supervisor(self.store, self.world, roles(self.config, self.sweeps))
+        return Supervisor(self.store, self.world, roles(self.config, self.sweeps), self.config.role_minutes)
 
     @cached_property
     def looper(self) -> Looper:

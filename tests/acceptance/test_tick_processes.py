@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import engrain
-from engrain.daemon.supervisor import TTL
+from engrain.store.leases import TTL
 from engrain.lifecycle.sweep import SWEEPS
 from engrain.shells.cli import main
 from engrain.testing import SimulatedWorld
@@ -45,6 +45,11 @@ def hang(one):
     time.sleep(60)
 sweep.SWEEPS["decay"] = hang
 memory.tick()
+"""
+ELSEWHERE = """
+import platform
+platform.node = lambda: "far away"
+import engrain
 """
 
 
@@ -84,17 +89,28 @@ def test_what_a_killed_process_left_is_closed_and_done_by_the_next(place: Place)
     children.kill(process)
     world = SimulatedWorld("2026-01-02T01:00:30Z", seed=5)
     memory = place.open(world=world)
-    (decay,) = [run for run in memory.tick() if run.role == "decay"]
-    assert decay.state == "skipped", "its lease is still held"
     assert memory.runs("expire")[0].state == "done", "what was through before stays done"
-    assert memory.runs("decay")[0].state == "running"
-    world.advance(microseconds=TTL)
     runs = {run.role: run.state for run in memory.tick()}
     assert runs["decay"] == "done"
     assert [run.state for run in memory.runs("decay")] == ["done", "interrupted"]
     assert memory.runs("decay")[1].error == "its process ended before it was through"
     assert memory.agent("ann").count() == 40 - 25
     assert {one.failures for one in memory.roles()} == {0}
+
+
+def test_what_runs_on_another_machine_is_taken_over_when_nothing_is_heard_of_it(place: Place) -> None:
+    filled(place)
+    process = children.spawn(HANG.replace("import engrain\n", ELSEWHERE, 1), given(place, days=1, hours=1))
+    assert children.hear(process) == "in the middle"
+    children.kill(process)
+    world = SimulatedWorld("2026-01-02T01:00:30Z", seed=5)
+    memory = place.open(world=world)
+    (decay,) = [run for run in memory.tick() if run.role == "decay"]
+    assert decay.state == "skipped", "its lease is still held"
+    assert memory.runs("decay")[0].state == "running"
+    world.advance(microseconds=TTL)
+    assert {run.role: run.state for run in memory.tick()}["decay"] == "done"
+    assert memory.runs("decay")[1].error == "nothing was heard of its process any more"
 
 
 def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -11,17 +11,21 @@ from engrain.lifecycle.metrics import measure
 from engrain.lifecycle.sweep import SWEEPS
 from engrain.model.fading import DAY
 from engrain.model.run import RoleState
-from engrain.store.port import Store
+from engrain.store.port import Store, Transaction
 from engrain.world import World, span_of
 
 if TYPE_CHECKING:
     from engrain.config import Config
     from engrain.lifecycle.sweep import Sweeps
 
+MANY = 20_000  # archived memories that wait for their role
+
 
 class Work(NamedTuple):
     """What a run is given. ``checkpoint`` is where the last one stopped before its end; ``stop`` is to be asked often:
-    it also tells other processes that this one is alive. ``states`` tells how all roles fare."""
+    it is true when the run is to end where it can go on. ``states`` tells how all roles fare. Writes through ``store``
+    raise LeaseLost when another process has taken the role over; with another store ``guard`` is to be called first in
+    each transaction."""
 
     store: Store
     world: World
@@ -29,6 +33,7 @@ class Work(NamedTuple):
     checkpoint: str | None
     stop: Callable[[], bool]
     states: Callable[[], list[RoleState]]
+    guard: Callable[[Transaction], None]
 
 
 Done = tuple[Mapping[str, Any], str | None]
@@ -44,6 +49,12 @@ class Role:
     run: Callable[[Work], Done]
     ages: bool = True  # belongs to the lifecycle
     midnight: bool = False
+    backlog: Callable[[Store], bool] | None = None  # whether so much waits that it is run early
+
+
+def waiting(store: Store) -> bool:
+    """Whether so much is archived in the store that it should leave for the archive soon."""
+    return int(store.read("role_waiting", {"limit": MANY})[0]["n"]) >= MANY
 
 
 def metrics(most: int) -> Callable[[Work], Done]:
@@ -60,7 +71,7 @@ def sweeping(sweeps: Sweeps, name: str) -> Callable[[Work], Done]:
     """Carries the rules of a memory's life out; ``held_ms`` is how long it held the write lock at most."""
 
     def run(work: Work) -> Done:
-        found = sweeps.run(name, dry=work.dry, checkpoint=work.checkpoint, stop=work.stop)
+        found = sweeps.run(name, dry=work.dry, checkpoint=work.checkpoint, stop=work.stop, store=work.store)
         held = {} if work.dry else {"held_ms": round(found.longest * 1000, 1)}
         return {**found.counts, **held}, found.checkpoint
 
@@ -73,8 +84,9 @@ def roles(config: Config, sweeps: Sweeps) -> list[Role]:
     def every(name: str) -> int:
         return span_of(getattr(config, f"every_{name}")) or DAY
 
+    many = {"archive": None if config.archive == "none" else waiting}
     return [
-        *(Role(name, every(name), sweeping(sweeps, name)) for name in SWEEPS),
+        *(Role(name, every(name), sweeping(sweeps, name), backlog=many.get(name)) for name in SWEEPS),
         Role("metrics", DAY, metrics(config.alert_items), ages=False, midnight=True),
         Role("report", every("report"), keep_report, ages=False),
     ]
