@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import engrain
-from engrain.store.leases import TTL
 from engrain.lifecycle.sweep import SWEEPS
 from engrain.shells.cli import main
+from engrain.store.leases import TTL
 from engrain.testing import SimulatedWorld
 from engrain.world import RealWorld, from_micros
 from tests import children
