@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +16,14 @@ from engrain.home import Home
 from engrain.intake import validate
 from engrain.model.key import ApiKey
 from engrain.model.report import AgentInfo, Report
-from engrain.model.run import ROLES, Alert, HealthReport, RoleState, Run
+from engrain.model.run import ROLES, Alert, DaemonInfo, DaemonStatus, HealthReport, RoleState, Run
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
     from engrain.daemon.looper import Looper
 
 MOST = 10_000  # runs, and days, that are shown at once
+STOPPING = 10.0  # seconds to wait for daemons that were asked to stop
 
 
 class Administration(Home):
@@ -118,6 +121,26 @@ class Administration(Home):
     def resume(self, role: str | None = None) -> list[RoleState]:
         """Let one role, or all of them, go on. What was missed is done once."""
         return self._paused(role, False)
+
+    def daemon_status(self) -> DaemonStatus:
+        """Which daemons are alive, how every role fares, what is wrong, and a score of it: 100 when nothing is."""
+        self._check_open()
+        return self.supervisor.status()
+
+    def daemon_stop(self, everywhere: bool = False) -> list[DaemonInfo]:
+        """Ask the daemons of this machine, or those ``everywhere``, to stop, and wait until they have, for ten seconds
+        at most. A service goes on, without background work. Returns those that were asked, each stopped or, when its
+        machine is slow or gone, still stopping."""
+        from engrain.daemon.registry import ask_to_stop, daemons
+
+        self._check_open()
+        asked = ask_to_stop(self.store, self.world.now(), everywhere)
+        deadline = time.monotonic() + STOPPING
+        while True:
+            alive = {one.id for one in daemons(self.store, self.world.now())}
+            if alive.isdisjoint(one.id for one in asked) or time.monotonic() > deadline:
+                return [replace(one, state="stopping" if one.id in alive else "stopped") for one in asked]
+            time.sleep(0.1)
 
     def _paused(self, role: str | None, paused: bool) -> list[RoleState]:
         self._check_open()

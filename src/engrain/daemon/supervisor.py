@@ -9,15 +9,17 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from engrain.daemon.health import MUCH, overdue, score
+from engrain.daemon.registry import daemons
 from engrain.daemon.roles import Role, Work
 from engrain.errors import StoreCorrupt
 from engrain.lifecycle.alerts import alerts, raise_alerts, settle_alerts
 from engrain.model.report import Check
-from engrain.model.run import RoleState, Run
+from engrain.model.run import DaemonStatus, RoleState, Run
 from engrain.store.leases import Held, Lease, gone, holding, process, release
 from engrain.store.port import Row, Store
 from engrain.store.rows import to_json
-from engrain.world import World, from_micros, to_micros
+from engrain.world import World, from_micros
 
 MINUTE = 60_000_000  # µs
 RETRY = 15 * MINUTE  # after which a role that failed is due again, if it is not due before
@@ -151,15 +153,16 @@ class Supervisor:
             if why:
                 self._close(row, why, fault=True)
 
-    def ended(self, pid: int, role: str, why: str, fault: bool) -> None:
-        """A process that this one started for a role is gone. Its run is closed; one that had not begun has failed,
-        when that was its ``fault``."""
+    def ended(self, pid: int, role: str, why: str, *, failed: bool, asked: bool = False) -> None:
+        """A process that this one started for a role is gone, perhaps because it was ``asked`` to stop. Its run is
+        closed; when it ``failed`` before it had one, that is told in a run of its own."""
         mine = f"{process(pid)}|"
         rows = self._store.read("run_open", {"now": self._world.now()})
-        held = [row for row in rows if row["holder"].startswith(mine)]
-        for row in held:
-            self._close(row, why, fault)
-        if not held and fault:
+        left = [row for row in rows if row["holder"].startswith(mine)]
+        for row in left:
+            self._close(row, why, fault=not asked)
+        begun = left or any(row["holder"].startswith(mine) for row in self._store.read("run_latest", {"role": role}))
+        if failed and not begun and not asked:
             id_, now = self._world.new_id(), self._world.now()
             row = {"id": id_, "role": role, "dry": 0, "holder": f"{mine}{id_}", "token": 0, "started_at": now}
             self._store.write([("run_begin", {**row, "ends_by": now})])
@@ -254,7 +257,7 @@ class Supervisor:
             due = state["due_at"] if state else self._next(role, self._born())
             now = "paused" if state and state["paused"] else "off" if role.ages and not on else "on"
             failures = state["failures"] if state else 0
-            note = "much waits: it is run early" if now == "on" and self._much_waits(role, state) else None
+            note = MUCH if now == "on" and self._much_waits(role, state) else None
             if now == "on" and state and state["checkpoint"]:
                 note = "goes on from where it stopped"
             found.append(RoleState(name, now, role.every / 1e6, from_micros(due), failures, last.get(name), note))
@@ -269,15 +272,15 @@ class Supervisor:
         told = f"nobody did {', '.join(late)} when it was due: start engrain daemon run, or engrain tick from cron"
         return Check(name, None if late else True, told if late else "nothing is overdue")
 
+    def status(self) -> DaemonStatus:
+        """How it all fares, and who is there to do it."""
+        now, states = self._world.now(), self.roles()
+        alive, open_ = daemons(self._store, now), alerts(self._store, now)
+        return DaemonStatus(bool(alive), *score(states, open_, now), tuple(alive), tuple(states), tuple(open_))
+
     def runs(self, role: str | None, limit: int, since: int = 0) -> list[Run]:
         """The latest first."""
         return [told(row) for row in self._store.read("run_list", {"role": role, "since": since, "limit": limit})]
-
-
-def overdue(states: Sequence[RoleState], now: int) -> list[str]:
-    """The roles that nobody did for an interval longer than it should be."""
-    on = [one for one in states if one.state == "on"]
-    return [one.name for one in on if now - to_micros(one.due_at) > one.every_seconds * 1e6]
 
 
 def told(row: Row) -> Run:

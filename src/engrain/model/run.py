@@ -50,7 +50,7 @@ class RoleState:
 @dataclass(frozen=True, slots=True)
 class DaemonInfo:
     """A process that runs the roles of a home: a daemon, or a service. ``seen_at`` is when it last said that it is
-    alive; ``stopping``, whether it was asked to stop."""
+    alive; ``state`` is alive, stopping (it was asked to) or stopped."""
 
     id: str
     host: str
@@ -58,7 +58,7 @@ class DaemonInfo:
     version: str
     started_at: datetime
     seen_at: datetime
-    stopping: bool
+    state: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
-"""The commands that are not verbs on an open memory: init, restore-backup, mcp, serve, demo, version."""
+"""The commands that are not verbs on an open memory: init, restore-backup, mcp, serve, daemon run, demo, version."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,11 @@ from engrain.shells.fields import Field
 from engrain.shells.plain import printable
 
 # Verbs of two words, by their first.
-GROUPS = {"kv": "Values under keys, beside the memories.", "keys": "Who may call the REST service."}
+GROUPS = {
+    "kv": "Values under keys, beside the memories.",
+    "keys": "Who may call the REST service.",
+    "daemon": "A process that does what is due in the background.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,18 @@ def _serve(place: Place, given: dict[str, Any]) -> int:
         raise ConfigError(f"The service needs {error.name}: pip install 'engrain[server]'.") from error
 
     return serve(place.home, **given)
+
+
+def _daemon_run(place: Place, given: dict[str, Any]) -> int:
+    from engrain.shells.child import run
+
+    def say(home: str) -> None:
+        told = {"pid": os.getpid(), "home": home}
+        print(
+            json.dumps(told) if place.json else f"daemon {told['pid']} runs the roles of {printable(home)}", flush=True
+        )
+
+    return run(place.home, say)
 
 
 def _init(place: Place, given: dict[str, Any]) -> int:
@@ -123,6 +140,12 @@ COMMANDS: tuple[Command, ...] = (
             Field("workers", "integer", "Processes that share the work; one uses one core.", 1),
         ),
         _serve,
+    ),
+    Command(
+        "daemon run",
+        "Do what is due, as long as it runs: each role in a process of its own, until a signal comes or daemon stop.",
+        (),
+        _daemon_run,
     ),
     Command(
         "demo",

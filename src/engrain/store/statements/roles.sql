@@ -43,6 +43,10 @@ select r.id, r.role, r.dry, r.holder, r.token, r.started_at, o.checkpoint, case 
         and l.expires_at <= :now + 86400000000) then 1 else 0 end as held
 from runs r left join roles o on o.name = r.role where r.state = 'running';
 
+-- name: run_latest
+-- scope: admin
+select holder from runs where role = :role order by started_at desc, id desc limit 1;
+
 -- name: run_list
 -- scope: admin
 select id, role, state, dry, started_at, ended_at, findings, error from runs
