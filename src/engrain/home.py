@@ -221,7 +221,9 @@ class Home:
         from engrain.daemon.roles import roles
         from engrain.daemon.supervisor import Supervisor
 
-        return Supervisor(self.store, self.world, roles(self.config, self.sweeps), self.config.role_minutes)
+        folder = None if is_server(self._location) else self.home / "backups"
+        found = roles(self.config, self.sweeps, folder)
+        return Supervisor(self.store, self.world, found, self.config.role_minutes)
 
     @cached_property
     def looper(self) -> Looper:

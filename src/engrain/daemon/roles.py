@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from engrain.daemon.backups import copying
 from engrain.daemon.health import keep_report
 from engrain.lifecycle.metrics import measure
 from engrain.lifecycle.sweep import SWEEPS
@@ -15,6 +16,8 @@ from engrain.store.port import Store, Transaction
 from engrain.world import World, span_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engrain.config import Config
     from engrain.lifecycle.sweep import Sweeps
 
@@ -78,8 +81,9 @@ def sweeping(sweeps: Sweeps, name: str) -> Callable[[Work], Done]:
     return run
 
 
-def roles(config: Config, sweeps: Sweeps) -> list[Role]:
-    """The roles of a home, in the order in which those that are due are run."""
+def roles(config: Config, sweeps: Sweeps, backups: Path | None) -> list[Role]:
+    """The roles of a home, in the order in which those that are due are run. ``backups`` is the folder of its copies;
+    None for a server's."""
 
     def every(name: str) -> int:
         return span_of(getattr(config, f"every_{name}")) or DAY
@@ -89,4 +93,5 @@ def roles(config: Config, sweeps: Sweeps) -> list[Role]:
         *(Role(name, every(name), sweeping(sweeps, name), backlog=many.get(name)) for name in SWEEPS),
         Role("metrics", DAY, metrics(config.alert_items), ages=False, midnight=True),
         Role("report", every("report"), keep_report, ages=False),
+        Role("backup", every("backup"), copying(backups, config.keep_backups), ages=False),
     ]
