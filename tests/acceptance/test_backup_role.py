@@ -1,4 +1,4 @@
-"""The role that copies the store: verified before an old copy goes, none counts that is half, and it can be restored."""
+"""The role that copies the store: verified before an old copy goes, none that is half counts, and it is restored."""
 
 from __future__ import annotations
 
