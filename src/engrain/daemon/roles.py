@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from engrain.config import Config
     from engrain.lifecycle.sweep import Sweeps
 
+FAILED = "role-failed"  # the alert of a role that fails again and again
+GONE = 2 * DAY  # µs after it was due, by which a role that nobody runs is one that there is no more
 MANY = 20_000  # archived memories that wait for their role
 
 
@@ -52,6 +54,7 @@ class Role:
     run: Callable[[Work], Done]
     ages: bool = True  # belongs to the lifecycle
     midnight: bool = False
+    broken: str = ""  # why it cannot be run
     backlog: Callable[[Store], bool] | None = None  # whether so much waits that it is run early
 
 
@@ -61,10 +64,15 @@ def waiting(store: Store) -> bool:
 
 
 def metrics(most: int) -> Callable[[Work], Done]:
-    """Measures the last day that is over; an agent with more than ``most`` memories raises an alert."""
+    """Measures the last day that is over; an agent with more than ``most`` memories raises an alert. Alerts are settled
+    of roles that nobody has run for days."""
 
     def run(work: Work) -> Done:
         found = measure(work.store, work.world, most=most, dry=work.dry, stop=work.stop)
+        if not work.dry:
+            now, known = work.world.now(), [one.name for one in work.states()]
+            row = {"name": FAILED, "known": known, "now": now, "since": now - GONE}
+            work.store.write([("alert_orphan", row)])
         return found, "again" if found.get("unfinished") else None
 
     return run
