@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from engrain.errors import InvalidField
 from engrain.testing import SimulatedWorld
+from engrain.world import RealWorld, from_micros
 from tests import children
 from tests.plugins import install
 from tests.postgres import Place
@@ -54,6 +57,7 @@ BAD = {
 TICKS = """
 import engrain
 from engrain.testing import SimulatedWorld
+from engrain.world import RealWorld, from_micros
 sys.path.insert(0, given["site"])
 world = SimulatedWorld(given["start"], seed=len(given["ticks"]))
 with engrain.open(**given["place"], world=world, embedder="hash") as memory:
@@ -209,3 +213,44 @@ def test_a_name_that_no_role_has_is_refused(place: Place, name: Any) -> None:
     memory = place.open()
     with pytest.raises(InvalidField, match="There is no role"):
         memory.tick([name])
+
+
+WORST = """
+import os, time
+from engrain.workers import Worker
+print("a word on stdout")
+def workers(memory):
+    return [
+        Worker("{plugin}:fine", "15m", lambda work: {{"did": 1}}),
+        Worker("{plugin}:exits", "15m", lambda work: os._exit(5)),
+    ]
+"""
+
+
+def test_no_plug_in_ends_the_daemon_and_its_own_runs_are_told_of(place: Place, site: Path) -> None:
+    """One ends every process that imports it, one at its run; the daemon and all other roles go on."""
+    past = SimulatedWorld(from_micros(RealWorld().now()) - timedelta(days=8))
+    memory = place.open(world=past)
+    memory.close()
+    install(site, "fatal", "import os; os._exit(3)")
+    install(site, "worst", WORST.format(plugin="worst"))
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([children.PATH, str(site)])}
+    if place.url:
+        environ |= {"ENGRAIN_HOME": place.url}
+    line = [sys.executable, "-m", "engrain", "daemon", "run", *([] if place.url else ["--home", place.location])]
+    daemon = subprocess.Popen(line, env=environ, cwd=site, stdout=subprocess.DEVNULL)
+    memory = place.open()
+    try:
+        deadline = time.monotonic() + 45
+        wanted = {"expire", "backup", "worst:fine", "worst:exits", "fatal:*"}
+        while time.monotonic() < deadline and not wanted <= {run.role for run in memory.runs() if run.ended_at}:
+            assert daemon.poll() is None, "the daemon ended"
+            time.sleep(0.2)
+    finally:
+        daemon.terminate()
+        assert daemon.wait(10) == 0
+    found = {run.role: (run.state, run.error) for run in reversed(memory.runs(limit=100))}
+    assert wanted <= set(found)
+    assert found["expire"] == found["worst:fine"] == ("done", None)
+    assert found["worst:exits"] == ("interrupted", "its process exited with code 5 before it was through")
+    assert found["fatal:*"] == ("failed", "its process exited with code 3 before it was through")

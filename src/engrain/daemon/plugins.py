@@ -3,8 +3,9 @@ why wherever roles are shown, its runs fail and so raise an alert, and the other
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}:[a-z0-9][a-z0-9_.-]{0,39}")
 _MINUTE = 60_000_000  # µs
+_TOLD = ("name", "every", "ages", "midnight", "broken")
 _MOST = 100_000  # characters of findings
 
 
@@ -30,11 +32,40 @@ def plugins(memory: Memory, only: Collection[str] | None = None) -> list[Role]:
     if wanted is not None and not wanted:
         return []
     found: dict[str, Role] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda one: (one.name, one.value)):
+    for entry in _installed():
         if wanted is None or entry.name in wanted:
             for role in _loaded(entry, memory, found):
                 found[role.name] = role
     return list(found.values())
+
+
+def described(memory: Memory, plugin: str) -> list[dict[str, Any]]:
+    """What one plug-in brings, as JSON values."""
+    return [{name: getattr(role, name) for name in _TOLD} for role in plugins(memory, [f"{plugin}:"])]
+
+
+def apart(ask: Callable[[str], str]) -> Callable[[Collection[str] | None], list[Role]]:
+    """The roles of plug-ins for a process that loads none of them, since that may end it. ``ask(plugin)`` gives the
+    JSON of what is ``described`` elsewhere."""
+
+    def elsewhere(work: RoleWork) -> Done:
+        raise AssertionError("what is run elsewhere cannot be run here")
+
+    def more(only: Collection[str] | None) -> list[Role]:
+        found: dict[str, Role] = {}
+        for entry in {entry.name: entry for entry in _installed()}.values():
+            try:
+                roles = [Role(run=elsewhere, **row) for row in json.loads(ask(entry.name))]
+            except Exception as error:  # noqa: BLE001 (whatever a plug-in does, the others are to work)
+                roles = [_broken(entry, str(error))]
+            found |= {role.name: role for role in roles}
+        return list(found.values())
+
+    return more
+
+
+def _installed() -> list[EntryPoint]:
+    return sorted(entry_points(group=GROUP), key=lambda one: (one.name, one.value))
 
 
 def _loaded(entry: EntryPoint, memory: Memory, taken: Collection[str]) -> list[Role]:

@@ -47,9 +47,13 @@ class Supervisor:
     ) -> None:
         self._store = store
         self._world = world
-        self._roles = {role.name: role for role in roles}
+        self._own, self._roles = roles, {role.name: role for role in roles}
         self._more: More | None = more
         self._limit = int(minutes * MINUTE)
+
+    def apart(self, more: More) -> Supervisor:
+        """Another one with the same roles of engrain's own, but with ``more``."""
+        return Supervisor(self._store, self._world, self._own, self._limit / MINUTE, more)
 
     # -- running ------------------------------------------------------------------------------------------------------
 
