@@ -74,10 +74,10 @@ def test_of_processes_that_tick_at_once_one_runs_each_role(place: Place) -> None
         process.stdin.flush()
     runs = [run for process in started for run in children.said(process)[-1]]
     done = sorted(role for role, state, _ in runs if state == "done")
-    assert done == ["archive", "decay", "expire", "metrics", "promote", "prune", "report"]
     assert {state for _, state, _ in runs} <= {"done", "skipped"}
     memory = place.open(world=SimulatedWorld("2026-01-08T00:00:00Z", seed=9))
-    assert len(memory.runs()) == 7
+    assert done == sorted(one.name for one in memory.roles())
+    assert len(memory.runs()) == len(done)
     assert memory.agent("ann").count() == 0
     assert memory.metrics()["series"][-1]["archived"] == 0, "what is done at midnight is of the next day"
 
@@ -128,7 +128,7 @@ def test_a_command_line_that_is_run_by_cron_does_what_is_due(tmp_path: Path) -> 
     assert first.returncode == 0, first.stderr
     states = {run["role"]: run["state"] for run in json.loads(first.stdout)["runs"]}
     assert set(states.values()) == {"done"}
-    assert len(states) == 7
+    assert list(states) == [one["name"] for one in json.loads(command(home, "roles", "--json").stdout)["roles"]]
     assert command(home, "tick").stdout == "Nothing is due.\n"
     assert json.loads(command(home, "metrics", "--json").stdout)["totals"]["memories"] == 1
     assert "How the memory fared" in command(home, "report", "--last", "--html").stdout

@@ -37,14 +37,15 @@ def report(store: Store, world: World, states: Sequence[RoleState]) -> HealthRep
 
 def score(states: Sequence[RoleState], alerts: Sequence[Alert], now: int) -> tuple[int | None, tuple[str, ...]]:
     """How background work fares, from 100 to 0, and what was taken off for: 20 for each role that is overdue, 10 for
-    each of its failures in a row (30 at most), 5 for one with a backlog, 10 for each other alert. None when no role may
-    run: nothing is known then."""
+    each of its failures in a row (30 at most), 5 for one with a backlog, 10 for one that is broken, 10 for each other
+    alert. None when no role may run: nothing is known then."""
     if all(one.state != "on" for one in states):
         return None, ("no role may run",)
     late = overdue(states, now)
     lost = [(20, f"{name}: nobody did it when it was due") for name in late]
     lost += [(10 * min(one.failures, 3), f"{one.name}: {counted(one.failures, 'failure')} in a row") for one in states]
     lost += [(5, f"{one.name}: {one.note}") for one in states if one.note == MUCH]
+    lost += [(10, f"{one.name}: {one.note}") for one in states if one.state == "broken"]
     lost += [(10, f"{one.name}: {one.subject} {one.detail}") for one in alerts if one.name != "role-failed"]
     reasons = tuple(f"{reason} (−{points})" for points, reason in lost if points)
     return max(0, 100 - sum(points for points, _ in lost)), reasons

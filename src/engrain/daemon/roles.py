@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from engrain.daemon.backups import copying
 from engrain.daemon.health import keep_report
 from engrain.lifecycle.metrics import measure
 from engrain.lifecycle.sweep import SWEEPS
@@ -15,9 +16,13 @@ from engrain.store.port import Store, Transaction
 from engrain.world import World, span_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engrain.config import Config
     from engrain.lifecycle.sweep import Sweeps
 
+FAILED = "role-failed"  # the alert of a role that fails again and again
+GONE = 2 * DAY  # µs after it was due, by which a role that nobody runs is one that there is no more
 MANY = 20_000  # archived memories that wait for their role
 
 
@@ -49,6 +54,7 @@ class Role:
     run: Callable[[Work], Done]
     ages: bool = True  # belongs to the lifecycle
     midnight: bool = False
+    broken: str = ""  # why it cannot be run
     backlog: Callable[[Store], bool] | None = None  # whether so much waits that it is run early
 
 
@@ -58,10 +64,15 @@ def waiting(store: Store) -> bool:
 
 
 def metrics(most: int) -> Callable[[Work], Done]:
-    """Measures the last day that is over; an agent with more than ``most`` memories raises an alert."""
+    """Measures the last day that is over; an agent with more than ``most`` memories raises an alert. Alerts are settled
+    of roles that nobody has run for days."""
 
     def run(work: Work) -> Done:
         found = measure(work.store, work.world, most=most, dry=work.dry, stop=work.stop)
+        if not work.dry:
+            now, known = work.world.now(), [one.name for one in work.states()]
+            row = {"name": FAILED, "known": known, "now": now, "since": now - GONE}
+            work.store.write([("alert_orphan", row)])
         return found, "again" if found.get("unfinished") else None
 
     return run
@@ -78,8 +89,9 @@ def sweeping(sweeps: Sweeps, name: str) -> Callable[[Work], Done]:
     return run
 
 
-def roles(config: Config, sweeps: Sweeps) -> list[Role]:
-    """The roles of a home, in the order in which those that are due are run."""
+def roles(config: Config, sweeps: Sweeps, backups: Path | None) -> list[Role]:
+    """The roles of a home, in the order in which those that are due are run. ``backups`` is the folder of its copies;
+    None for a server's."""
 
     def every(name: str) -> int:
         return span_of(getattr(config, f"every_{name}")) or DAY
@@ -89,4 +101,5 @@ def roles(config: Config, sweeps: Sweeps) -> list[Role]:
         *(Role(name, every(name), sweeping(sweeps, name), backlog=many.get(name)) for name in SWEEPS),
         Role("metrics", DAY, metrics(config.alert_items), ages=False, midnight=True),
         Role("report", every("report"), keep_report, ages=False),
+        Role("backup", every("backup"), copying(backups, config.keep_backups), ages=False),
     ]

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from engrain.daemon.health import MUCH, overdue, score
 from engrain.daemon.registry import daemons
-from engrain.daemon.roles import Role, Work
+from engrain.daemon.roles import FAILED, Role, Work
 from engrain.errors import StoreCorrupt
 from engrain.lifecycle.alerts import alerts, raise_alerts, settle_alerts
 from engrain.model.report import Check
@@ -26,24 +26,34 @@ RETRY = 15 * MINUTE  # after which a role that failed is due again, if it is not
 FAILURES = 3  # in a row, then an alert is raised
 EARLY = 24  # what is run early because much waits is not begun again before this part of its interval is over
 LATE = 4  # what can wait is not late yet by this part of its interval
-FAILED = "role-failed"
+MOST = 4000  # characters of an error that are kept
 PAUSED, OFF = "it is paused", "the lifecycle of this home is off"
 ELSEWHERE = "another process runs it, or has just done so"
 SILENT = "nothing was heard of its process any more"
 ASKED, SPENT = "it was asked to stop", "its time for one run was over"
+
+More = Callable[[Collection[str] | None], Iterable[Role]]
 
 _log = logging.getLogger(__name__)
 
 
 class Supervisor:
     """The roles of one home, for one process. A run may take so many ``minutes``; after half of them it is asked to
-    stop where it can go on."""
+    stop where it can go on. ``more`` gives the roles that are not engrain's own, all or those of some names; it is
+    asked when they are needed, and may take long."""
 
-    def __init__(self, store: Store, world: World, roles: Sequence[Role], minutes: float = 60.0) -> None:
+    def __init__(
+        self, store: Store, world: World, roles: Sequence[Role], minutes: float = 60.0, more: More = lambda only: ()
+    ) -> None:
         self._store = store
         self._world = world
-        self._roles = {role.name: role for role in roles}
+        self._own, self._roles = roles, {role.name: role for role in roles}
+        self._more: More | None = more
         self._limit = int(minutes * MINUTE)
+
+    def apart(self, more: More) -> Supervisor:
+        """Another one with the same roles of engrain's own, but with ``more``."""
+        return Supervisor(self._store, self._world, self._own, self._limit / MINUTE, more)
 
     # -- running ------------------------------------------------------------------------------------------------------
 
@@ -61,7 +71,7 @@ class Supervisor:
         self.close_lost()
         on, asked = self.lifecycle(), only is not None and not due
         done: list[Run] = []
-        for name, role in self._roles.items():
+        for name, role in self._known(only).items():
             if stop() or not (only is None or name in only):
                 continue
             state = self._states().get(name) or self._claimed(role)
@@ -98,13 +108,13 @@ class Supervisor:
         findings: dict[str, Any] = {}
         checkpoint, error = state["checkpoint"], None
         try:
-            found, checkpoint = role.run(Work(held.store, self._world, dry, checkpoint, over, self.roles, held.guard))
+            found, checkpoint = role.run(Work(held.store, self._world, dry, checkpoint, over, self._fare, held.guard))
             findings, outcome = dict(found), "done" if checkpoint is None else "interrupted"
             if checkpoint is not None:
                 error = f"{SPENT if spent else ASKED}, and goes on from there"
         except (Exception, SystemExit) as failure:  # noqa: BLE001 (whatever it is, it is told, and the others go on)
             _log.warning("role %s failed: %s", role.name, failure, exc_info=True)
-            outcome, error = "failed", f"{type(failure).__name__}: {failure}"
+            outcome, error = "failed", _named(failure)
         self._end(row, outcome, error, findings, checkpoint)
         started, ended = from_micros(begun), from_micros(self._world.now())
         return Run(id_, role.name, outcome, dry, started, ended, findings, error)
@@ -121,12 +131,11 @@ class Supervisor:
         """End a run, if nobody else has, and tell its role when it is due again: at the next of its times, or when it
         failed, soon, or when it was interrupted, at once. With ``fault``, it was interrupted because its process ended:
         the second time in a row that is like a failure, since it may well be the role that ends processes."""
-        now = self._world.now()
+        now, role = self._world.now(), self._known([row["role"]]).get(row["role"])
         end = {"id": row["id"], "token": row["token"], "state": outcome, "now": now, "error": error}
         with self._store.transaction("*") as tx:
             ended = tx.run("run_end", {**end, "findings": to_json(findings)})
             state = next((one for one in tx.read("role_list") if one["name"] == row["role"]), None)
-            role = self._roles.get(row["role"])
             if not ended or row["dry"] or state is None or role is None:
                 return
             failures, due = state["failures"], min(state["due_at"], now)
@@ -183,7 +192,7 @@ class Supervisor:
         as it is not late by a quarter of its interval."""
         on, now = self.lifecycle(), self._world.now()
         found = []
-        for name, role in self._roles.items():
+        for name, role in self._known().items():
             state = self._states().get(name) or self._claimed(role)
             if state["paused"] or (role.ages and not on) or not self._is_due(role, state):
                 continue
@@ -241,14 +250,31 @@ class Supervisor:
 
     def pause(self, paused: bool, only: Collection[str] | None = None) -> None:
         """Pause all roles or some, or let them go on."""
-        names, known = self._roles if only is None else only, self._states()
+        roles, known = self._known(only), self._states()
+        names = roles if only is None else only
         for name in names:
             if name not in known:
-                self._claimed(self._roles[name])
+                self._claimed(roles[name])
         self._store.write([("role_pause", {"names": list(names), "paused": int(paused)})])
 
     def roles(self) -> list[RoleState]:
         """Every role in its order."""
+        self._known()
+        return self._fare()
+
+    def names(self, only: Collection[str] | None = None, past: bool = False) -> list[str]:
+        """The roles that there are, or of ``only`` at least those; with ``past``, those that the home ever had too."""
+        return [*self._known(only), *(self._states() if past else ())]
+
+    def _known(self, only: Collection[str] | None = None) -> dict[str, Role]:
+        """Every role, or at least those of ``only`` that there are."""
+        if self._more is not None and (only is None or any(name not in self._roles for name in only)):
+            self._roles = {**self._roles, **{role.name: role for role in self._more(only)}}
+            self._more = None if only is None else self._more
+        return self._roles
+
+    def _fare(self) -> list[RoleState]:
+        """How the roles fare that were needed yet."""
         states, on = self._states(), self.lifecycle()
         last = {row["role"]: told(row) for row in self._store.read("run_last")}
         found = []
@@ -260,15 +286,20 @@ class Supervisor:
             note = MUCH if now == "on" and self._much_waits(role, state) else None
             if now == "on" and state and state["checkpoint"]:
                 note = "goes on from where it stopped"
+            if role.broken:
+                now, note = "broken", role.broken
             found.append(RoleState(name, now, role.every / 1e6, from_micros(due), failures, last.get(name), note))
         return found
 
     def check(self) -> Check:
         """For the doctor: are there alerts, and does anybody do what is due? Not known while it is all paused."""
         name, now = "background work", self._world.now()
-        if found := alerts(self._store, now):
-            return Check(name, False, "; ".join(f"{one.name}: {one.subject} {one.detail}" for one in found[:5]))
-        late = overdue(self.roles(), now)
+        if open_ := alerts(self._store, now):
+            return Check(name, False, "; ".join(f"{one.name}: {one.subject} {one.detail}" for one in open_[:5]))
+        states = self.roles()
+        if found := [one for one in states if one.state == "broken"]:
+            return Check(name, False, "; ".join(str(one.note) for one in found[:5]))
+        late = overdue(states, now)
         told = f"nobody did {', '.join(late)} when it was due: start engrain daemon run, or engrain tick from cron"
         return Check(name, None if late else True, told if late else "nothing is overdue")
 
@@ -281,6 +312,12 @@ class Supervisor:
     def runs(self, role: str | None, limit: int, since: int = 0) -> list[Run]:
         """The latest first."""
         return [told(row) for row in self._store.read("run_list", {"role": role, "since": since, "limit": limit})]
+
+
+def _named(failure: BaseException) -> str:
+    """What failed, as a text that every store takes."""
+    told = f"{type(failure).__name__}: {failure}"[:MOST].encode("utf-8", "backslashreplace").decode("utf-8")
+    return told.replace("\0", "\\0")
 
 
 def told(row: Row) -> Run:

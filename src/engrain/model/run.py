@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 ROLES = ("expire", "decay", "archive", "promote", "compact", "prune", "metrics", "report", "backup")
-"""Every role, in the order in which those that are due are run."""
+"""engrain's own roles, in the order in which those that are due are run; those of plug-ins come after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class RoleState:
-    """How a role fares. ``state`` is on, paused or off (the home's lifecycle is off); ``failures`` are those since it
-    last succeeded; ``last`` is its latest run that was not dry, if its history still has one; ``note`` says why it is
-    run at another time than it is due."""
+    """How a role fares. ``state`` is on, paused, off (the home's lifecycle is off) or broken (a plug-in that cannot be
+    used); ``failures`` are those since it last succeeded; ``last`` is its latest run that was not dry, if its history
+    still has one; ``note`` says why it is run at another time than it is due, or what is broken."""
 
     name: str
     state: str

@@ -27,19 +27,22 @@ if TYPE_CHECKING:
 
 GRACE = 3.0  # seconds to end in, once that was asked
 LIMIT = 10.0  # seconds beyond its time after which it ends by itself, if nobody is left who would end it
+ANSWER = 20.0  # seconds in which a plug-in has to say what it brings
+CHILD = [sys.executable, "-P", "-m", "engrain.shells.child"]
 UNDONE = 70  # exit code: it could not begin
 ORPHANED = 75
 
 
 def daemon(memory: Memory, home: str | None) -> Daemon:
     """A daemon for a memory that was opened with ``engrain.open(home)``."""
+    from engrain.daemon.plugins import apart
     from engrain.daemon.process import Daemon
 
     minutes = memory.config.role_minutes
 
     def launch(role: str) -> subprocess.Popen[bytes]:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "engrain.shells.child"],
+        child = subprocess.Popen(  # noqa: S603 (this interpreter, and nothing that anybody has told)
+            CHILD,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C in a terminal is for the daemon
@@ -49,16 +52,35 @@ def daemon(memory: Memory, home: str | None) -> Daemon:
         child.stdin.flush()
         return child
 
-    return Daemon(memory.store, memory.world, memory.supervisor, launch, minutes)
+    supervisor = memory.supervisor.apart(apart(lambda plugin: _ask(home, plugin)))
+    return Daemon(memory.store, memory.world, supervisor, launch, minutes)
+
+
+def _ask(home: str | None, plugin: str) -> str:
+    """What a plug-in brings, in JSON. Raises RuntimeError when that cannot be found out."""
+    from engrain.daemon.process import why
+
+    told = json.dumps({"home": home, "plugin": plugin, "seconds": ANSWER}) + "\n"
+    try:
+        done = subprocess.run(  # noqa: S603 (as above)
+            CHILD, input=told, stdout=subprocess.PIPE, text=True, timeout=ANSWER, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"it takes longer than {ANSWER:g} s to load") from error
+    if done.returncode:
+        raise RuntimeError(why(done.returncode))
+    return done.stdout
 
 
 def main() -> int:
-    """Run one role, if it is due; the exit code."""
+    """Run one role, if it is due, or tell what one plug-in brings; the exit code."""
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     with open(0, "rb", buffering=0, closefd=False) as told:
         asked = json.loads(told.readline())
     faulthandler.dump_traceback_later(asked["seconds"] + LIMIT, exit=True)  # also when a role holds the interpreter
+    if "plugin" in asked:
+        return _describe(asked["home"], asked["plugin"])
     threading.Thread(target=_watch, args=(ending,), daemon=True).start()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="engrain role: %(levelname)s %(message)s")
     try:
@@ -68,6 +90,16 @@ def main() -> int:
     except EngrainError as error:
         logging.getLogger(__name__).error("role %s: %s", asked["role"], error)
         return UNDONE
+    return 0
+
+
+def _describe(home: str | None, plugin: str) -> int:
+    from engrain.daemon.plugins import described
+
+    answer = os.dup(1)
+    os.dup2(2, 1)  # what the plug-in prints is no answer
+    with engrain.open(home) as memory:
+        os.write(answer, json.dumps(described(memory, plugin)).encode())
     return 0
 
 

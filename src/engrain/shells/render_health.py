@@ -50,7 +50,7 @@ def _roles(value: Mapping[str, Any], now: datetime) -> None:
     table(rows, ("role", "state", "every", "due", "last run", ">failures"))
     for one in value["roles"]:
         if one.note:
-            hanging(2, (f"{one.name}: {one.note}", "dim"))
+            hanging(2, (f"{one.name}: {one.note}", "bold red" if one.state == "broken" else "dim"))
     if any(one.state == "off" for one in value["roles"]):
         hanging(0, ("off: memories do not age in this home; engrain lifecycle --on", "dim"))
 

@@ -74,6 +74,13 @@ where not exists (select 1 from alerts a where a.name = :name and a.subject = :s
 -- scope: admin
 update alerts set settled_at = :now where name = :name and subject in (:subjects) and settled_at is null;
 
+-- Alerts of roles that there are no more: a plug-in's that was mended or taken away.
+-- name: alert_orphan
+-- scope: admin
+update alerts set settled_at = :now
+where name = :name and settled_at is null and subject not in (:known)
+  and not exists (select 1 from roles r where r.name = alerts.subject and (r.due_at >= :since or r.paused = 1));
+
 -- name: alert_list
 -- scope: admin
 select id, at, name, subject, detail, settled_at from alerts
