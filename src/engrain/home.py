@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from engrain import upkeep
 from engrain.config import QUOTAS, Config
@@ -23,7 +23,7 @@ from engrain.store import is_server, open_store
 from engrain.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from engrain.access import Keys
     from engrain.archive.archiver import Archiver
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from engrain.archive.shelf import Shelf
     from engrain.archive.tables import Tables
     from engrain.daemon.looper import Looper
+    from engrain.daemon.roles import Role
     from engrain.daemon.supervisor import Supervisor
     from engrain.intake.quota import Quota
     from engrain.intake.revise import Reviser
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from engrain.learn.learner import Learner
     from engrain.lifecycle.restore import Restorer
     from engrain.lifecycle.sweep import Sweeps
+    from engrain.memory import Memory
     from engrain.recall.embed import Embedder
     from engrain.recall.feedback import Feedback
     from engrain.recall.recaller import Recaller
@@ -254,9 +256,14 @@ class Home:
         from engrain.daemon.roles import roles
         from engrain.daemon.supervisor import Supervisor
 
-        return Supervisor(
-            self.store, self.world, roles(self.config, self.sweeps, lambda: self.archiver, lambda: self.compactor)
-        )
+        folder = None if is_server(self._location) else self.home / "backups"
+        found = roles(self.config, self.sweeps, lambda: self.archiver, lambda: self.compactor, folder)
+        return Supervisor(self.store, self.world, found, self.config.role_minutes, self._plugins)
+
+    def _plugins(self, only: Collection[str] | None) -> list[Role]:
+        from engrain.daemon.plugins import plugins
+
+        return plugins(cast("Memory", self), only)
 
     @cached_property
     def looper(self) -> Looper:

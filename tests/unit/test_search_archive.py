@@ -71,7 +71,9 @@ def test_what_is_archived_is_found_as_if_it_were_not(make_place: Any, cold: bool
     narrow: dict[str, Any] = {"kinds": ["fact"], "since": datetime(2026, 1, 1, tzinfo=UTC)}
     assert found(agent.search_archive(ASKED, **narrow)) == found(twin.recall(ASKED, **narrow))
     hits = agent.search_archive(ASKED, tags=["ui"], min_score=0.0)
-    assert [(hit.item.id, hit.item.state, hit.item.archived_reason) for hit in hits] == [(ids[2], "archived", "expired")]
+    assert [(hit.item.id, hit.item.state, hit.item.archived_reason) for hit in hits] == [
+        (ids[2], "archived", "expired")
+    ]
     assert hits[0].item.archived_at == datetime(2026, 1, 3, tzinfo=UTC)
     assert agent.search_archive("zeppelin quark") == []
 
