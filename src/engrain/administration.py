@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from engrain.model.run import ROLES, Alert, HealthReport, RoleState, Run
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
+    from engrain.cold import ColdArchive
     from engrain.daemon.looper import Looper
 
 MOST = 10_000  # runs, and days, that are shown at once
@@ -132,6 +134,15 @@ class Administration(Home):
         if on is not None and not isinstance(on, bool):
             raise InvalidField(f"on must be True, False or None, not {validate.shown(on)}.")
         return self.supervisor.lifecycle(on)
+
+    # -- the cold archive ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def archive(self) -> ColdArchive:
+        """The cold archive: SQL over it, and what is in it."""
+        from engrain.cold import ColdArchive
+
+        return ColdArchive(self)
 
     # -- analytics ----------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engrain.access import Keys
+    from engrain.archive.analyst import Analyst
     from engrain.archive.port import Archive
     from engrain.archive.tables import Tables
     from engrain.daemon.looper import Looper
@@ -49,6 +50,7 @@ _PARTS = (
     "feedback",
     "learner",
     "tables",
+    "analyst",
     "tiers",
     "sweeps",
     "restorer",
@@ -163,6 +165,13 @@ class Home:
         return Tables(self.store, place if "://" in place else str(self.home / place), owner)
 
     @cached_property
+    def analyst(self) -> Analyst:
+        """What answers SQL over the archive."""
+        from engrain.archive.analyst import Analyst
+
+        return Analyst(self.store, self.tables)
+
+    @cached_property
     def tiers(self) -> Archive:
         """Where archived memories are kept."""
         from engrain.archive.hot import HotArchive
@@ -241,6 +250,8 @@ class Home:
                 self._begin()
             if "looper" in self.__dict__:
                 self.looper.stop()
+            if "analyst" in self.__dict__:
+                self.analyst.close()
             self._open = False
             atexit.unregister(self._at_exit)
             try:
