@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from engrain.access import Keys
+    from engrain.archive.analyst import Analyst
     from engrain.archive.archiver import Archiver
     from engrain.archive.compactor import Compactor
     from engrain.archive.port import Archive
@@ -55,6 +56,7 @@ _PARTS = (
     "learner",
     "tables",
     "archiver",
+    "analyst",
     "tiers",
     "shelf",
     "compactor",
@@ -180,6 +182,13 @@ class Home:
         return Archiver(self.store, self.world, self.tables, self.config.experience_days)
 
     @cached_property
+    def analyst(self) -> Analyst:
+        """What answers SQL over the archive."""
+        from engrain.archive.analyst import Analyst
+
+        return Analyst(self.store, self.tables)
+
+    @cached_property
     def tiers(self) -> Archive:
         """Where archived memories are kept."""
         from engrain.archive.tiers import Tiers
@@ -283,6 +292,8 @@ class Home:
                 self._begin()
             if "looper" in self.__dict__:
                 self.looper.stop()
+            if "analyst" in self.__dict__:
+                self.analyst.close()
             self._open = False
             atexit.unregister(self._at_exit)
             try:
