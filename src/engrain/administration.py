@@ -16,7 +16,7 @@ from engrain.errors import InvalidField, NotFound
 from engrain.home import Home
 from engrain.intake import validate
 from engrain.model.key import ApiKey
-from engrain.model.report import AgentInfo, Report
+from engrain.model.report import AgentInfo, Check, Report
 from engrain.model.run import Alert, DaemonInfo, DaemonStatus, HealthReport, RoleState, Run
 from engrain.world import from_micros
 
@@ -53,15 +53,20 @@ class Administration(Home):
         return upkeep.stats(self.store, self.home, self.config)
 
     def doctor(self, canary: bool = False) -> Report:
-        """Examine the home: integrity, schema, embedder identity, orphans, stale derived state, background work that
-        fails or that nobody does. With ``canary`` also prove, in a throw-away tenant, that a recorded outcome changes a
-        later decision after a restart."""
+        """Examine the home: integrity, schema, embedder identity, orphans, stale derived state, the archive, background
+        work that fails or that nobody does. With ``canary`` also prove, in a throw-away tenant, that a recorded outcome
+        changes a later decision after a restart."""
         self._check_open()
         self.signals.flush()
         found = upkeep.examine(self.store, self.embedder)
         readable = all(check.ok for check in found.checks if check.name == "integrity")
-        report = Report((*found.checks, self.supervisor.check())) if readable else found
+        report = Report((*found.checks, self._archived(), self.supervisor.check())) if readable else found
         return Report((*report.checks, *upkeep.canary(self._again))) if canary else report
+
+    def _archived(self) -> Check:
+        from engrain.archive.health import check
+
+        return check(self.store, lambda: self.tables, self.world.now(), self.config.vacuum_days)
 
     def rebuild(self, progress: Any = None) -> dict[str, int]:
         """Make derived state anew from what is canonical, while others work: words and vectors of another embedder or

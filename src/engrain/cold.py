@@ -42,6 +42,16 @@ class ColdArchive:
         self._memory._check_open()
         return asked(self._memory, None, statement, parameters, seconds, megabytes, progress)
 
+    def compact(self, dry_run: bool = False) -> dict[str, int]:
+        """Put the archive's files in order now, as the role ``compact`` does by itself: small ones become large ones,
+        what counts no more is left out, what no reader needs (``vacuum_days``) is deleted. Counts: ``files`` that were
+        rewritten, ``erased`` rows, ``vacuumed`` files. Raises an ArchiveError when it cannot be done now."""
+        self._memory._check_open()
+        if dry_run not in (True, False):
+            raise InvalidField(f"dry_run must be True or False, not {validate.shown(dry_run)}.")
+        keeper = self._memory.compactor
+        return {} if keeper is None else keeper.compact(dry=dry_run)
+
     def tables(self) -> tuple[View, ...]:
         """The tables that SQL sees, with their columns."""
         from engrain.archive.views import views

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections import Counter
 from datetime import timedelta
@@ -356,3 +357,50 @@ def test_an_export_has_what_is_cold_and_an_import_knows_it(
     assert agent.import_from(tmp_path / "newer.json").overwritten == 1
     assert {one.content for one in agent.list()} == {"one", "here"}
     assert [one.id for one in agent.archived()] == ids[1:]
+
+
+# -- the doctor -------------------------------------------------------------------------------------------------------
+
+
+def doctor(memory: Memory) -> tuple[bool | None, str]:
+    (found,) = [check for check in memory.doctor().checks if check.name == "archive"]
+    return found.ok, found.detail
+
+
+def test_the_doctor_looks_at_the_archive(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
+    assert doctor(memory) == (True, "nothing has left the store")
+    ids = told(agent, memory, world, "one", "two", "three")
+    freeze(memory)
+    assert doctor(memory)[0]
+    assert "3 memories and 0 experiences" in doctor(memory)[1]
+    agent.restore(ids[0])
+    assert "2 memories" in doctor(memory)[1]
+    world.advance(days=10)
+    ok, why = doctor(memory)
+    assert not ok
+    assert "erased long ago: run engrain tick --role compact" in why
+    memory.tick(["compact"])
+    world.advance(days=10)
+    memory.tick(["compact"])
+    memory.store.write([("batch_recount", {"kind": "memories", "number": 1, "n": 7})])
+    assert "5 of the memories are missing" in doctor(memory)[1]
+    (memory.home / "archive").rename(memory.home / "away")
+    ok, why = doctor(memory)
+    assert not ok
+    assert "no table at" in why
+
+
+def test_files_that_are_older_than_the_store_are_told_of(
+    memory: Memory, agent: Agent, world: SimulatedWorld, tmp_path: Path
+) -> None:
+    told(agent, memory, world, "one")
+    freeze(memory)
+    shutil.copytree(memory.home / "archive", tmp_path / "copy")
+    told(agent, memory, world, "two")
+    freeze(memory)
+    shutil.rmtree(memory.home / "archive")
+    shutil.copytree(tmp_path / "copy", memory.home / "archive")
+    assert "older than the store: put back the latest copy" in doctor(memory)[1]
+    assert memory.compactor is not None
+    with pytest.raises(ArchiveUnavailable, match="older than the store"):
+        memory.compactor.compact()

@@ -111,6 +111,10 @@ class Tables:
         """The number of the last batch that was appended; 0 when none was."""
         return (table.transaction_version(self._name(kind)) if table else None) or 0
 
+    def rewrites(self, kind: Kind, table: DeltaTable) -> int:
+        """How often rows of the table were rewritten."""
+        return table.transaction_version(f"{self._name(kind)}/rewrites") or 0
+
     def append(self, kind: Kind, table: DeltaTable | None, rows: pa.Table, number: int) -> None:
         """Append whole batches, the last of them ``number``, in one commit to the table as it was read. Raises
         ArchiveConflict when somebody else has appended meanwhile; then nothing was."""
@@ -193,6 +197,7 @@ class Tables:
         """Put rows in place of those that ``where`` (SQL over batches of one month) chooses, in one commit. Raises
         ArchiveConflict when somebody else has changed the table since it was read; then nothing was."""
         before = table.version()
+        count = Transaction(f"{self._name(kind)}/rewrites", self.rewrites(kind, table) + 1)
         with _told(self.path(kind)):
             deltalake.write_deltalake(
                 table,
@@ -200,6 +205,7 @@ class Tables:
                 mode="overwrite",
                 predicate=where,
                 target_file_size=1 << 40,  # one file, so that its rows stay sorted
+                commit_properties=CommitProperties(app_transactions=[count]),
                 writer_properties=WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=GROUP),
             )
         self.settle(kind, before + 1)

@@ -389,6 +389,7 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "backup": _told("copied to {path}"),
     "archived": _items,
     "restore": _item,
+    "restore-where": _items,
     "promote": _item,
     "pin": _item,
     "transitions": _events,
