@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +17,15 @@ from engrain.home import Home
 from engrain.intake import validate
 from engrain.model.key import ApiKey
 from engrain.model.report import AgentInfo, Report
-from engrain.model.run import ROLES, Alert, HealthReport, RoleState, Run
+from engrain.model.run import Alert, DaemonInfo, DaemonStatus, HealthReport, RoleState, Run
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
+    from engrain.cold import ColdArchive
     from engrain.daemon.looper import Looper
 
 MOST = 10_000  # runs, and days, that are shown at once
+STOPPING = 10.0  # seconds to wait for daemons that were asked to stop
 
 
 class Administration(Home):
@@ -86,13 +91,13 @@ class Administration(Home):
     # -- background work ----------------------------------------------------------------------------------------------
 
     def tick(self, roles: Iterable[str] | None = None, dry_run: bool = False) -> list[Run]:
-        """Do what is due: each role once, however often it was missed, in the order of ``ROLES``; or, with ``roles``,
-        these whether they are due or not. Returns their runs. One that failed says so in its run and is tried again in
+        """Do what is due: each role once, however often it was missed, in their order; or, with ``roles``, these
+        whether they are due or not. Returns their runs. One that failed says so in its run and is tried again in
         15 minutes at the latest; one that could not run (paused, lifecycle off, at work in another process) is
         ``skipped``. A dry run does nothing but tell what would be done."""
         self._check_open()
         self.signals.flush()
-        return self.supervisor.tick(None if roles is None else _names(roles), dry=dry_run)
+        return self.supervisor.tick(None if roles is None else self._names(roles), dry=dry_run)
 
     def start_roles(self) -> Looper:
         """Look for what is due every half minute, in a thread, until the memory is closed; for processes that live
@@ -108,7 +113,7 @@ class Administration(Home):
     def runs(self, role: str | None = None, limit: int = 20) -> list[Run]:
         """What was run lately, the latest first; of one role when that is given. History is kept for 90 days."""
         self._check_open()
-        name = None if role is None else _names([role])[0]
+        name = None if role is None else self._names([role], past=True)[0]
         return self.supervisor.runs(name, validate.whole("limit", limit, 1, MOST))
 
     def pause(self, role: str | None = None) -> list[RoleState]:
@@ -119,10 +124,40 @@ class Administration(Home):
         """Let one role, or all of them, go on. What was missed is done once."""
         return self._paused(role, False)
 
+    def daemon_status(self) -> DaemonStatus:
+        """Which daemons are alive, how every role fares, what is wrong, and a score of it: 100 when nothing is."""
+        self._check_open()
+        return self.supervisor.status()
+
+    def daemon_stop(self, everywhere: bool = False) -> list[DaemonInfo]:
+        """Ask the daemons of this machine, or those ``everywhere``, to stop, and wait until they have, for ten seconds
+        at most. A service goes on, without background work. Returns those that were asked, each stopped or, when its
+        machine is slow or gone, still stopping."""
+        from engrain.daemon.registry import ask_to_stop, daemons
+
+        self._check_open()
+        asked = ask_to_stop(self.store, self.world.now(), everywhere)
+        deadline = time.monotonic() + STOPPING
+        while True:
+            alive = {one.id for one in daemons(self.store, self.world.now())}
+            if alive.isdisjoint(one.id for one in asked) or time.monotonic() > deadline:
+                return [replace(one, state="stopping" if one.id in alive else "stopped") for one in asked]
+            time.sleep(0.1)
+
     def _paused(self, role: str | None, paused: bool) -> list[RoleState]:
         self._check_open()
-        self.supervisor.pause(paused, None if role is None else _names([role]))
+        self.supervisor.pause(paused, None if role is None else self._names([role], past=True))
         return self.supervisor.roles()
+
+    def _names(self, roles: Any, past: bool = False) -> list[str]:
+        """Names of roles. Raises InvalidField."""
+        given = [roles] if isinstance(roles, str) or not isinstance(roles, Iterable) else list(roles)
+        known = self.supervisor.names([name for name in given if isinstance(name, str)], past)
+        for name in given:
+            if name not in known:
+                there = ", ".join(self.supervisor.names())
+                raise InvalidField(f"There is no role {validate.shown(name)}; the roles are {there}.")
+        return given
 
     def lifecycle(self, on: bool | None = None) -> bool:
         """Whether memories age in this home: expire, fade, are archived, promoted and pruned. ``on`` switches it.
@@ -132,6 +167,15 @@ class Administration(Home):
         if on is not None and not isinstance(on, bool):
             raise InvalidField(f"on must be True, False or None, not {validate.shown(on)}.")
         return self.supervisor.lifecycle(on)
+
+    # -- the cold archive ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def archive(self) -> ColdArchive:
+        """The cold archive: SQL over it, and what is in it."""
+        from engrain.cold import ColdArchive
+
+        return ColdArchive(self)
 
     # -- analytics ----------------------------------------------------------------------------------------------------
 
@@ -197,12 +241,3 @@ class Administration(Home):
         """End a key at once, in every process. Raises NotFound when there is none (of that tenant)."""
         self._check_open()
         return self.keys.revoke(id, tenant)
-
-
-def _names(roles: Any) -> list[str]:
-    """Names of roles. Raises InvalidField."""
-    given = [roles] if isinstance(roles, str) or not isinstance(roles, Iterable) else list(roles)
-    for name in given:
-        if name not in ROLES:
-            raise InvalidField(f"There is no role {validate.shown(name)}; the roles are {', '.join(ROLES)}.")
-    return given

@@ -26,6 +26,7 @@ EngrainError
     ├── StoreReadOnly             may not be written
     ├── StoreFull                 no room left
     ├── StoreBusy                 another process held the lock for too long
+    ├── LeaseLost                 the work was taken over by another process
     ├── StoreCorrupt              the file is damaged
     ├── SchemaTooNew              written by a newer engrain
     ├── MigrationError            a migration file or its record is wrong
@@ -151,6 +152,10 @@ class StoreFull(StoreError):
 
 class StoreBusy(StoreError):
     """Another process held the store's write lock for too long; this write was not made, try again."""
+
+
+class LeaseLost(StoreError):
+    """The work was taken over by another process, as nothing was heard of this one; this write was not made."""
 
 
 class StoreCorrupt(StoreError):

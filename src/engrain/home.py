@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from engrain import upkeep
 from engrain.config import QUOTAS, Config
@@ -23,15 +23,17 @@ from engrain.store import is_server, open_store
 from engrain.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from engrain.access import Keys
+    from engrain.archive.analyst import Analyst
     from engrain.archive.archiver import Archiver
     from engrain.archive.compactor import Compactor
     from engrain.archive.port import Archive
     from engrain.archive.shelf import Shelf
     from engrain.archive.tables import Tables
     from engrain.daemon.looper import Looper
+    from engrain.daemon.roles import Role
     from engrain.daemon.supervisor import Supervisor
     from engrain.intake.quota import Quota
     from engrain.intake.revise import Reviser
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from engrain.learn.learner import Learner
     from engrain.lifecycle.restore import Restorer
     from engrain.lifecycle.sweep import Sweeps
+    from engrain.memory import Memory
     from engrain.recall.embed import Embedder
     from engrain.recall.feedback import Feedback
     from engrain.recall.recaller import Recaller
@@ -53,6 +56,7 @@ _PARTS = (
     "learner",
     "tables",
     "archiver",
+    "analyst",
     "tiers",
     "shelf",
     "compactor",
@@ -178,6 +182,13 @@ class Home:
         return Archiver(self.store, self.world, self.tables, self.config.experience_days)
 
     @cached_property
+    def analyst(self) -> Analyst:
+        """What answers SQL over the archive."""
+        from engrain.archive.analyst import Analyst
+
+        return Analyst(self.store, self.tables)
+
+    @cached_property
     def tiers(self) -> Archive:
         """Where archived memories are kept."""
         from engrain.archive.tiers import Tiers
@@ -254,9 +265,14 @@ class Home:
         from engrain.daemon.roles import roles
         from engrain.daemon.supervisor import Supervisor
 
-        return Supervisor(
-            self.store, self.world, roles(self.config, self.sweeps, lambda: self.archiver, lambda: self.compactor)
-        )
+        folder = None if is_server(self._location) else self.home / "backups"
+        found = roles(self.config, self.sweeps, lambda: self.archiver, lambda: self.compactor, folder)
+        return Supervisor(self.store, self.world, found, self.config.role_minutes, self._plugins)
+
+    def _plugins(self, only: Collection[str] | None) -> list[Role]:
+        from engrain.daemon.plugins import plugins
+
+        return plugins(cast("Memory", self), only)
 
     @cached_property
     def looper(self) -> Looper:
@@ -276,6 +292,8 @@ class Home:
                 self._begin()
             if "looper" in self.__dict__:
                 self.looper.stop()
+            if "analyst" in self.__dict__:
+                self.analyst.close()
             self._open = False
             atexit.unregister(self._at_exit)
             try:

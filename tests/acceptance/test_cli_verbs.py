@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from engrain import Outcome
 from engrain import open as open_memory
+from engrain.daemon.registry import Registration
 from engrain.shells.cli import main
 from engrain.shells.verbs import verbs_of
 
@@ -138,6 +140,11 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "runs": [("--role decay --limit 5", {"runs": []}), ("--role expire", {"runs.0.state": "done"})],
     "pause": [("decay", {"roles.0.state": "on", "roles.1.state": "paused"}), ("", {"roles.6.state": "paused"})],
     "resume": [("decay", {"roles.1.state": "on"})],
+    "daemon status": [("", {"alive": True, "status.score": 100, "status.daemons.0.state": "alive"})],
+    "daemon stop": [("", {"daemons.0.state": "stopping"}), ("--all", {"daemons.0.state": "stopping"})],
+    "daemon history": [("--role decay --limit 5", {"runs": []}), ("--role expire", {"runs.0.state": "done"})],
+    "daemon pause": [("decay", {"roles.0.state": "on", "roles.1.state": "paused"})],
+    "daemon resume": [("decay", {"roles.1.state": "on"})],
     "lifecycle": [("--off", {"on": False}), ("", {"on": False}), ("--on", {"on": True})],
     "metrics": [
         ("--days 7", {"measured": None, "totals.memories": 1, "agents.0.agent": "builder"}),
@@ -168,6 +175,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         key = memory.keys_create("reader", "lab", rights="read")
         gone = agent.remember("The build is frozen", "event", expires_in=timedelta(microseconds=1))
         memory.tick(["expire", "report"])
+        Registration(memory.store, memory.world, os.getpid()).say_alive()  # a daemon that will not hear
+    monkeypatch.setattr("engrain.administration.STOPPING", 0.0)
     (home / "rows.txt").write_text(ROWS[: ROWS.index("\n")] + "\n{}\n")
     return {"item": item.id, "decision": decision.decision_id, "key": key.id, "gone": gone.id, "home": str(home)}
 

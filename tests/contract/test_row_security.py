@@ -14,6 +14,7 @@ pytestmark = pytest.mark.postgres
 TABLES = [
     "scopes", "agents", "memories", "passages", "echoes", "signals", "kv", "decisions", "experiences", "q_values",
     "recall_questions", "recall_answers", "adapters", "transitions", "daily_metrics", "api_keys", "replies",
+    "archive_gone", "archive_links",
 ]  # fmt: skip
 # Rows of tables whose statements belong to a stage: {0} is the tenant.
 ROWS = {
@@ -21,6 +22,8 @@ ROWS = {
     "daily_metrics": "'{0}', 'a', '2026-01-01', 'fact', 1, 1, 1, 1, 1, 1, 1, 1, 1",
     "api_keys": "'k-{0}', 'digest-{0}', 'n', '{0}', null, 'read', 1, null, null, null",
     "replies": "'{0}', 'o', 'k', 'd', 200, '', 1",
+    "archive_gone": "'memories', length('{0}'), '{0}', 'a', 'm', 'restored', 1",
+    "archive_links": "'{0}', 'a', 'm', 'n'",
 }
 
 

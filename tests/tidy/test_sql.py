@@ -72,7 +72,7 @@ def test_names_are_unique_and_scopes_are_known() -> None:
 NOT_AS_REMEMBERED = {
     "the archive, and what sweeps look for": (
         "life_read life_lock life_expired life_pending life_useful life_fading life_replaced archived_get archived_list "
-        "archived_old memory_rival memory_current"
+        "archived_old role_waiting memory_rival memory_current"
     ),
     "active items by their state, whose end the reader knows": "segment_changes segment_shared_changes segment_ids "
     "segment_shared_ids memory_get_many",
@@ -86,6 +86,9 @@ NOT_AS_REMEMBERED = {
     ),
     "daily figures: the kind of what was archived, and the bytes and uses of all that is kept": (
         "metric_measure transition_kinds"
+    ),
+    "what leaves the store for the cold archive, and comes back": (
+        "cold_waiting cold_memories cold_lock_memories cold_there_memories signals_thaw"
     ),
     "counts, examinations and rebuilding of a home": (
         "stale_count active_count owner_list stale_batch stat_memories stat_passages orphan_passages unindexed_memories "

@@ -72,7 +72,8 @@ def health(agent: str = "ann", **given: Any) -> Health:
     run = Run("r", "decay", "failed", False, NOW, NOW + timedelta(seconds=2), {}, agent)
     roles = [RoleState("decay", "on", 86400.0, NOW, 3, run), RoleState("prune", "paused", 86400.0, NOW, 0, None)]
     alerts = [Alert("a", NOW, "growth", f"default/{agent}", "has 9 memories, more than 3", None)]
-    return Health(**{"figures": figures, "moved": {"memory:archived": 14}, "roles": roles, "alerts": alerts, **given})
+    week = {"moved": {"memory:archived": 14}, "score": 60}
+    return Health(**{"figures": figures, **week, "roles": roles, "alerts": alerts, **given})
 
 
 def test_both_texts_tell_the_same_week() -> None:

@@ -60,7 +60,7 @@ def test_what_is_archived_is_found_as_if_it_were_not(make_place: Any, cold: bool
     agent, twin = home.agent("ann"), other.agent("ann")
     rows = [{name: value for name, value in row.items() if value is not None} for row in TOLD]
     ids = [item.id for item in twin.remember_many(rows)]
-    other.world.advance(days=2)  # type: ignore[attr-defined]
+    other.world.advance(days=2)
     assert gone(home, agent, TOLD, cold=cold) == ids
     for query in (ASKED, "what did Ann say?", "cat", "the upload page"):
         expected = found(twin.recall(query, limit=50))
@@ -71,7 +71,9 @@ def test_what_is_archived_is_found_as_if_it_were_not(make_place: Any, cold: bool
     narrow: dict[str, Any] = {"kinds": ["fact"], "since": datetime(2026, 1, 1, tzinfo=UTC)}
     assert found(agent.search_archive(ASKED, **narrow)) == found(twin.recall(ASKED, **narrow))
     hits = agent.search_archive(ASKED, tags=["ui"], min_score=0.0)
-    assert [(hit.item.id, hit.item.state, hit.item.archived_reason) for hit in hits] == [(ids[2], "archived", "expired")]
+    assert [(hit.item.id, hit.item.state, hit.item.archived_reason) for hit in hits] == [
+        (ids[2], "archived", "expired")
+    ]
     assert hits[0].item.archived_at == datetime(2026, 1, 3, tzinfo=UTC)
     assert agent.search_archive("zeppelin quark") == []
 
@@ -205,8 +207,9 @@ def test_without_its_archive_a_search_says_so_and_recall_goes_on(place: Place) -
     gone(memory, agent, TOLD)
     agent.remember("the upload is fine")
     with place.open(world=SimulatedWorld(START), archive="none") as blind:
+        agent = blind.agent("ann")
         with pytest.raises(ArchiveUnavailable, match="archive"):
-            blind.agent("ann").search_archive(ASKED)
+            agent.search_archive(ASKED)
     shutil.rmtree(place.home / "archive")
     for _ in range(2):
         with pytest.raises(ArchiveUnavailable, match="no table at"):

@@ -53,6 +53,9 @@ NOT_REST = {
     "backup": "names a file",
     "export": "streams, as POST /api/memory/export/{agent}",
     "import": "streams, as POST /api/memory/import/{agent}",
+    "daemon history": "runs, under another name",
+    "daemon pause": "pause, under another name",
+    "daemon resume": "resume, under another name",
 }
 # What MCP does not carry, so that a model has few tools to choose from: it has another way, or no need.
 NOT_MCP = {

@@ -19,11 +19,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from engrain.archive.hold import Hold, held
 from engrain.archive.layout import KINDS, SCHEMAS, Kind, digest, places_of
@@ -36,11 +36,15 @@ from engrain.store.rows import to_json
 from engrain.world import World
 
 AT_ONCE = 40_000  # rows of one append: what memory is needed for
-PAGE = 5_000  # rows that are read at once
+BYTES = 128 << 20  # of them, about
+PAGE = 1_000  # rows that are read at once
 AIM = 0.02  # seconds that a transaction should hold the write lock: below 0.05 even when the disk is slow at times
 GAP = 0.003  # seconds that the lock is left to others
 LEAST, LARGEST = 250, 2_000  # rows in a batch
 PROMOTED = "promoted:"
+_WHOSE = ("place", "batch", "id", "tenant", "agent")
+_LINKING = ("superseded_by", "source", "promoted_at")
+_ADOPTED: Mapping[Kind, Sequence[str]] = {"memories": (*_WHOSE, *_LINKING), "experiences": _WHOSE}
 _USES = ("shown", "read", "applied", "helpful", "unhelpful")
 _log = logging.getLogger(__name__)
 
@@ -102,7 +106,7 @@ class Archiver:
 
     def _waiting(self, kind: Kind) -> Iterator[pa.Table]:
         """What waits, as much at a time as an append takes."""
-        asked: dict[str, Any] = {"before": self._world.now() - self._settled, "limit": PAGE}
+        asked: dict[str, Any] = {"before": self._world.now() - self._settled, "limit": PAGE // 10}
         asked |= {"after_tenant": "", "after_agent": "", "after_at": -(2**62), "after_id": ""}
         parts: list[pa.Table] = []
         while rows := self._store.read(f"cold_{kind}", asked):
@@ -110,7 +114,8 @@ class Archiver:
             asked |= {"after_tenant": last["tenant"], "after_agent": last["agent"]}
             asked |= {"after_at": last[at], "after_id": last["id"]}
             parts.append(cold_rows(self._store, kind, rows, self._world.now()))
-            if len(parts) * PAGE >= AT_ONCE:
+            asked["limit"] = max(20, min(PAGE, BYTES * len(rows) // (4 * parts[-1].nbytes)))
+            if sum(one.num_rows for one in parts) + PAGE > AT_ONCE or sum(one.nbytes for one in parts) > BYTES:
                 yield pa.concat_tables(parts)
                 parts = []
         if parts:
@@ -118,7 +123,8 @@ class Archiver:
 
     def _opened(self, kind: Kind, hold: Hold, rows: pa.Table, first: int) -> tuple[pa.Table, int]:
         """The rows with their places in new batches, which are opened; the number of the last."""
-        rows = rows.sort_by(ORDER)
+        if kind == "experiences":  # they come in the order in which they were settled
+            rows = rows.sort_by(ORDER)
         numbers, places = np.divmod(np.arange(rows.num_rows, dtype=np.int64), self._size)
         numbers += first
         stamps, rows = rows[STAMP], rows.drop_columns([STAMP])
@@ -166,9 +172,11 @@ class Archiver:
         if there:
             self._tables.settle(kind, table.version() if fresh else 0)
         for first, last in _groups(there):
-            rows = self._tables.batches(kind, table, first, last)
-            for one in range(first, last + 1):
-                some = rows.filter(pc.field("batch") == one)
+            known = any(first <= one <= last for one in opened)
+            rows = self._tables.batches(kind, table, first, last, None if known else _ADOPTED[kind])
+            ends = np.searchsorted(rows["batch"].to_numpy(), range(first, last + 2)).tolist()
+            for one, (start, end) in zip(range(first, last + 1), pairwise(ends), strict=True):
+                some = rows.slice(start, end - start)
                 if not some.num_rows:
                     continue
                 if stop():
@@ -189,20 +197,24 @@ class Archiver:
             raise ArchiveCorrupt(f"Batch {number} at {self._tables.path(kind)} is not what was written; nothing left.")
         if not good:
             _log.warning("batch %d at %s is adopted: the store does not know it", number, self._tables.path(kind))
-        whose = _whose(rows)
+        ids, is_now = rows["id"].to_pylist(), _is_now(kind, rows, members if good else {})
         batch = {"kind": kind, "number": number, "n": rows.num_rows, "now": now}
         with self._held(hold) as tx:
             if opened is None:
                 tx.run("batch_open", _batch(kind, number, rows, (), now))
             if not tx.run("batch_close", batch):
                 raise ArchiveConflict(f"Batch {number} of the {kind} was closed by another process.")
-            same = _same(tx, kind, rows, members) if good else set()
-            there = {row["id"] for row in tx.read(f"cold_there_{kind}", {"ids": list(whose)})} - same
-            forgotten = {id_ for id_ in whose if id_ in members} - same - there
-            reasons = dict.fromkeys(there, "restored") | dict.fromkeys(forgotten, "forgotten")
-            tx.run_many("gone_put", [{**batch, **whose[id_], "reason": why} for id_, why in sorted(reasons.items())])
+            same = is_now(tx)
+            reasons: dict[str, str] = {}
+            if left := sorted(set(ids) - same):
+                there = {row["id"] for row in tx.read(f"cold_there_{kind}", {"ids": left})}
+                reasons = {
+                    id_: "restored" if id_ in there else "forgotten" for id_ in left if id_ in there | members.keys()
+                }
+                gone = (one for one in _some(rows, ("id", "tenant", "agent", "place")) if one["id"] in reasons)
+                tx.run_many("gone_put", [{**batch, **one, "reason": reasons[one["id"]]} for one in gone])
             if kind == "memories":
-                _link(tx, rows, whose, reasons)
+                _link(tx, rows, reasons)
             if same:
                 if kind == "experiences":
                     tx.run("cold_leave_decisions", {"ids": sorted(same)})
@@ -245,42 +257,43 @@ def _groups(there: Mapping[int, int]) -> Iterator[tuple[int, int]]:
         yield first, last
 
 
-def _whose(rows: pa.Table) -> dict[str, dict[str, Any]]:
-    """By id: the place, and whose it is."""
-    columns = [rows[name].to_pylist() for name in ("id", "tenant", "agent", "place")]
-    names = ("id", "tenant", "agent", "place")
-    return {one[0]: dict(zip(names, one, strict=True)) for one in zip(*columns, strict=True)}
+def _some(rows: pa.Table, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Some columns of each row."""
+    values = [rows[name].to_pylist() for name in columns]
+    return (dict(zip(columns, one, strict=True)) for one in zip(*values, strict=True))
 
 
-def _same(tx: Transaction, kind: Kind, rows: pa.Table, members: Mapping[str, Any]) -> set[str]:
-    """The rows of the store that are as they were when they were read. They are locked."""
-    asked = {"ids": sorted(members)}
-    if kind == "experiences":
-        return {row["id"] for row in tx.read("cold_lock_experiences", asked) if row["stamp"] == members[row["id"]]}
-    uses = sum(rows[name].to_numpy() for name in _USES).tolist()
-    was = dict(zip(rows["id"].to_pylist(), zip(rows["superseded_by"].to_pylist(), uses, strict=True), strict=True))
-    found = tx.read("cold_lock_memories", asked)
-    return {
-        row["id"]
-        for row in found
-        if row["state"] == "archived"
-        and row["stamp"] == members[row["id"]]
-        and (row["superseded_by"], row["uses"]) == was[row["id"]]
-    }
+def _is_now(kind: Kind, rows: pa.Table, members: Mapping[str, Any]) -> Callable[[Transaction], set[str]]:
+    """Tells, in a transaction, which of the members are in the store as they were when they were read, and locks
+    them."""
+    ids = sorted(members)
+    was: dict[str, tuple[Any, ...]] = {}
+    if kind == "memories" and members:
+        uses = sum(rows[name].to_numpy() for name in _USES).tolist()
+        told = zip(rows["id"].to_pylist(), rows["superseded_by"].to_pylist(), uses, strict=True)
+        was = {id_: (members[id_], "archived", by, n) for id_, by, n in told}
+    else:
+        was = {id_: (stamp,) for id_, stamp in members.items()}
+
+    def same(tx: Transaction) -> set[str]:
+        return {row[0] for row in tx.read(f"cold_lock_{kind}", {"ids": ids}) if tuple(row[1:]) == was[row[0]]}
+
+    return same
 
 
-def _link(tx: Transaction, rows: pa.Table, whose: Mapping[str, Mapping[str, Any]], gone: Mapping[str, str]) -> None:
+def _link(tx: Transaction, rows: pa.Table, gone: Mapping[str, str]) -> None:
     """What goes with what when that is forgotten: older versions with newer ones, copies with what was promoted."""
-    found = []
-    columns = [rows[name].to_pylist() for name in ("id", "superseded_by", "source", "promoted_at")]
-    for id_, by, source, promoted in zip(*columns, strict=True):
-        if id_ in gone:
+    if all(rows[name].null_count == rows.num_rows for name in _LINKING):
+        return
+    found: list[dict[str, Any]] = []
+    for one in _some(rows, ("id", "tenant", "agent", *_LINKING)):
+        if one["id"] in gone:
             continue
-        mine = {"tenant": whose[id_]["tenant"], "agent": whose[id_]["agent"], "ids": [id_]}
-        if by is not None:
-            found.append({**mine, "goes_with": by, "id": id_})
-        if source is not None and source.startswith(PROMOTED):
-            found.append({**mine, "goes_with": source.removeprefix(PROMOTED), "id": id_})
-        if promoted is not None:
-            found += [{**mine, "goes_with": id_, "id": row["id"]} for row in tx.read("memory_copies", mine)]
+        if one["superseded_by"] is not None:
+            found.append({**one, "goes_with": one["superseded_by"]})
+        if (one["source"] or "").startswith(PROMOTED):
+            found.append({**one, "goes_with": one["source"].removeprefix(PROMOTED)})
+        if one["promoted_at"] is not None:
+            copies = tx.read("memory_copies", {**one, "ids": [one["id"]]})
+            found += [{**one, "goes_with": one["id"], "id": row["id"]} for row in copies]
     tx.run_many("link_put", found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 MOST = 160  # characters
-_READ = 4 * MOST  # characters that are looked at: the rest may be a megabyte
+_READ = 2 * MOST  # characters that are looked at: the rest may be a megabyte
 _END = re.compile(r"[.!?。！？]+[\"')\]”’»]*(?=\s|$)")
 
 

@@ -7,20 +7,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engrain.archive.hot import cold, waiting
+from engrain.daemon.backups import copying
 from engrain.daemon.health import keep_report
 from engrain.lifecycle.metrics import measure
 from engrain.lifecycle.sweep import SWEEPS
 from engrain.model.fading import DAY
 from engrain.model.run import RoleState
-from engrain.store.port import Store
+from engrain.store.port import Store, Transaction
 from engrain.world import World, span_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engrain.archive.archiver import Archiver
     from engrain.archive.compactor import Compactor
     from engrain.config import Config
     from engrain.lifecycle.sweep import Sweeps
 
+FAILED = "role-failed"  # the alert of a role that fails again and again
+GONE = 2 * DAY  # µs after it was due, by which a role that nobody runs is one that there is no more
+MANY = 20_000  # rows that wait for their role
 _MOVE = "move"  # where the archive role goes on when the sweep is done
 _MOVED = {"memories": "moved", "experiences": "moved_experiences", "adopted": "adopted"}
 _ANY = 2**31
@@ -28,7 +34,9 @@ _ANY = 2**31
 
 class Work(NamedTuple):
     """What a run is given. ``checkpoint`` is where the last one stopped before its end; ``stop`` is to be asked often:
-    it also tells other processes that this one is alive. ``states`` tells how all roles fare."""
+    it is true when the run is to end where it can go on. ``states`` tells how all roles fare. Writes through ``store``
+    raise LeaseLost when another process has taken the role over; with another store ``guard`` is to be called first in
+    each transaction."""
 
     store: Store
     world: World
@@ -36,6 +44,7 @@ class Work(NamedTuple):
     checkpoint: str | None
     stop: Callable[[], bool]
     states: Callable[[], list[RoleState]]
+    guard: Callable[[Transaction], None]
 
 
 Done = tuple[Mapping[str, Any], str | None]
@@ -51,13 +60,20 @@ class Role:
     run: Callable[[Work], Done]
     ages: bool = True  # belongs to the lifecycle
     midnight: bool = False
+    broken: str = ""  # why it cannot be run
+    backlog: Callable[[Store, int], bool] | None = None  # whether so much waits that it is run early
 
 
 def metrics(most: int) -> Callable[[Work], Done]:
-    """Measures the last day that is over; an agent with more than ``most`` memories raises an alert."""
+    """Measures the last day that is over; an agent with more than ``most`` memories raises an alert. Alerts are settled
+    of roles that nobody has run for days."""
 
     def run(work: Work) -> Done:
         found = measure(work.store, work.world, most=most, dry=work.dry, stop=work.stop)
+        if not work.dry:
+            now, known = work.world.now(), [one.name for one in work.states()]
+            row = {"name": FAILED, "known": known, "now": now, "since": now - GONE}
+            work.store.write([("alert_orphan", row)])
         return found, "again" if found.get("unfinished") else None
 
     return run
@@ -67,7 +83,7 @@ def sweeping(sweeps: Sweeps, name: str) -> Callable[[Work], Done]:
     """Carries the rules of a memory's life out; ``held_ms`` is how long it held the write lock at most."""
 
     def run(work: Work) -> Done:
-        found = sweeps.run(name, dry=work.dry, checkpoint=work.checkpoint, stop=work.stop)
+        found = sweeps.run(name, dry=work.dry, checkpoint=work.checkpoint, stop=work.stop, store=work.store)
         held = {} if work.dry else {"held_ms": round(found.longest * 1000, 1)}
         return {**found.counts, **held}, found.checkpoint
 
@@ -111,14 +127,25 @@ def roles(
     sweeps: Sweeps,
     archiver: Callable[[], Archiver | None],
     compactor: Callable[[], Compactor | None],
+    backups: Path | None,
 ) -> list[Role]:
-    """The roles of a home, in the order in which those that are due are run."""
+    """The roles of a home, in the order in which those that are due are run. ``backups`` is the folder of its copies;
+    None for a server's."""
 
     def every(name: str) -> int:
         return span_of(getattr(config, f"every_{name}")) or DAY
 
+    ready, days = config.archive != "none", int(config.experience_days * DAY)
+
+    def full(store: Store, now: int) -> bool:
+        return max(waiting(store, now - days, MANY).values()) >= MANY
+
     runs = {"archive": archiving(sweeps, archiver, config.experience_days)}
-    sweep = {name: Role(name, every(name), runs.get(name) or sweeping(sweeps, name)) for name in SWEEPS}
+    early = {"archive": full} if ready else {}
+    sweep = {
+        name: Role(name, every(name), runs.get(name) or sweeping(sweeps, name), backlog=early.get(name))
+        for name in SWEEPS
+    }
     prune = sweep.pop("prune")
     return [
         *sweep.values(),
@@ -126,4 +153,5 @@ def roles(
         prune,
         Role("metrics", DAY, metrics(config.alert_items), ages=False, midnight=True),
         Role("report", every("report"), keep_report, ages=False),
+        Role("backup", every("backup"), copying(backups, config.keep_backups), ages=False),
     ]

@@ -50,11 +50,16 @@ class Health:
     """What both texts tell. ``moved`` are all transitions of the week by event."""
 
     def __init__(
-        self, figures: Mapping[str, Any], moved: Mapping[str, int], roles: Sequence[RoleState], alerts: Sequence[Alert]
+        self,
+        figures: Mapping[str, Any],
+        moved: Mapping[str, int],
+        roles: Sequence[RoleState],
+        alerts: Sequence[Alert],
+        score: int | None,
     ) -> None:
         self.series: list[dict[str, Any]] = figures["series"]
         self.week = self.series[-WEEK:]
-        self.moved, self.roles, self.alerts = moved, roles, alerts
+        self.moved, self.roles, self.alerts, self.score = moved, roles, alerts, score
         self.end: Mapping[str, Any] = figures["totals"]
         self.period = f"{self.week[0]['day']}/{self.week[-1]['day']}" if self.week else "no day is over yet"
         self.agents = _largest(figures["agents"])
@@ -72,6 +77,7 @@ class Health:
             ("accesses", "not known" if self.accesses is None else f"{self.accesses:,}"),
             ("mean importance", "–" if mean is None else f"{mean:.2f}"),
             ("bytes of content", short(self.end["bytes"])),
+            ("background work", "not known" if self.score is None else f"{self.score} of 100"),
         ]
 
     def flow(self) -> list[tuple[str, int]]:

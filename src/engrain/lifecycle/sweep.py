@@ -110,9 +110,13 @@ class Sweeps:
         budget: float | None = None,
         checkpoint: str | None = None,
         stop: Callable[[], bool] = lambda: False,
+        store: Store | None = None,
     ) -> Findings:
-        """One sweep by name: expire, decay, archive, promote or prune."""
-        one = _Sweep(self._store, self._world, self._rules, self._archive, name, dry, _Pace(budget, stop), checkpoint)
+        """One sweep by name: expire, decay, archive, promote or prune. ``store``: the same one, with writes that are
+        guarded."""
+        one = _Sweep(
+            store or self._store, self._world, self._rules, self._archive, name, dry, _Pace(budget, stop), checkpoint
+        )
         SWEEPS[name](one)
         return Findings(dict(one.counts), one.checkpoint if one.unfinished else None, one.pace.longest)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 ROLES = ("expire", "decay", "archive", "promote", "compact", "prune", "metrics", "report", "backup")
-"""Every role, in the order in which those that are due are run."""
+"""engrain's own roles, in the order in which those that are due are run; those of plug-ins come after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class RoleState:
-    """How a role fares. ``state`` is on, paused or off (the home's lifecycle is off); ``failures`` are those since it
-    last succeeded; ``last`` is its latest run that was not dry, if its history still has one."""
+    """How a role fares. ``state`` is on, paused, off (the home's lifecycle is off) or broken (a plug-in that cannot be
+    used); ``failures`` are those since it last succeeded; ``last`` is its latest run that was not dry, if its history
+    still has one; ``note`` says why it is run at another time than it is due, or what is broken."""
 
     name: str
     state: str
@@ -43,6 +44,34 @@ class RoleState:
     due_at: datetime
     failures: int
     last: Run | None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonInfo:
+    """A process that runs the roles of a home: a daemon, or a service. ``seen_at`` is when it last said that it is
+    alive; ``state`` is alive, stopping (it was asked to) or stopped."""
+
+    id: str
+    host: str
+    pid: int
+    version: str
+    started_at: datetime
+    seen_at: datetime
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStatus:
+    """How background work fares. ``score`` is 100 when nothing is wrong, less for each of the ``reasons``; None when it
+    is not known, because nothing may run. ``alive``: there is a daemon."""
+
+    alive: bool
+    score: int | None
+    reasons: tuple[str, ...]
+    daemons: tuple[DaemonInfo, ...]
+    roles: tuple[RoleState, ...]
+    alerts: tuple[Alert, ...]
 
 
 @dataclass(frozen=True, slots=True)

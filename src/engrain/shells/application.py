@@ -31,7 +31,7 @@ TOPICS = {
     "Keys and values": "kv",
     "Leave and come back": "export import",
     "Look after a home": "init doctor stats agents rebuild backup restore-backup",
-    "Background work": "tick roles runs pause resume lifecycle metrics report alerts",
+    "Background work": "daemon tick roles runs pause resume lifecycle metrics report alerts",
     "Other shells": "mcp serve keys demo version",
 }
 _TYPES: dict[str, Any] = {"integer": int, "number": float, "flag": bool}

@@ -13,7 +13,7 @@ from engrain.model.event import Event
 from engrain.model.item import Hit, MemoryItem
 from engrain.model.key import ApiKey
 from engrain.model.report import AgentInfo, Check
-from engrain.model.run import Alert, RoleState, Run
+from engrain.model.run import Alert, DaemonInfo, DaemonStatus, RoleState, Run
 
 if TYPE_CHECKING:
     from engrain.agent import Agent
@@ -87,6 +87,15 @@ class Runs(TypedDict):
 
 class Roles(TypedDict):
     roles: list[RoleState]
+
+
+class Daemons(TypedDict):
+    daemons: list[DaemonInfo]
+
+
+class Status(TypedDict):
+    alive: bool
+    status: DaemonStatus
 
 
 class Switch(TypedDict):
@@ -192,6 +201,11 @@ def backup(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> dict[s
 def doctor(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Examination:
     report = memory.doctor(**given)
     return {"ok": report.ok, "checks": report.checks}
+
+
+def daemon_status(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Status:
+    status = memory.daemon_status()
+    return {"alive": status.alive, "status": status}
 
 
 def tick(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Ticked:

@@ -1,8 +1,9 @@
-"""The commands that are not verbs on an open memory: init, restore-backup, mcp, serve, demo, version."""
+"""The commands that are not verbs on an open memory: init, restore-backup, mcp, serve, daemon run, demo, version."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from engrain.shells.plain import printable
 GROUPS = {
     "kv": "Values under keys, beside the memories.",
     "keys": "Who may call the REST service.",
-    "archive": "What was archived: search it.",
+    "archive": "What was archived: ask it and search it.",
+    "daemon": "A process that does what is due in the background.",
 }
 
 
@@ -61,6 +63,18 @@ def _serve(place: Place, given: dict[str, Any]) -> int:
         raise ConfigError(f"The service needs {error.name}: pip install 'engrain[server]'.") from error
 
     return serve(place.home, **given)
+
+
+def _daemon_run(place: Place, given: dict[str, Any]) -> int:
+    from engrain.shells.child import run
+
+    def say(home: str) -> None:
+        told = {"pid": os.getpid(), "home": home}
+        print(
+            json.dumps(told) if place.json else f"daemon {told['pid']} runs the roles of {printable(home)}", flush=True
+        )
+
+    return run(place.home, say)
 
 
 def _init(place: Place, given: dict[str, Any]) -> int:
@@ -127,6 +141,12 @@ COMMANDS: tuple[Command, ...] = (
             Field("workers", "integer", "Processes that share the work; one uses one core.", 1),
         ),
         _serve,
+    ),
+    Command(
+        "daemon run",
+        "Do what is due, as long as it runs: each role in a process of its own, until a signal comes or daemon stop.",
+        (),
+        _daemon_run,
     ),
     Command(
         "demo",

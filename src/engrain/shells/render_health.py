@@ -11,7 +11,7 @@ from engrain.shells.plain import printable
 from engrain.shells.screen import age, bar, console, date, hanging, line, table
 
 if TYPE_CHECKING:
-    from engrain.model.run import Alert, HealthReport, RoleState, Run
+    from engrain.model.run import Alert, DaemonStatus, HealthReport, RoleState, Run
 
 STYLES = {"done": "green", "failed": "bold red", "interrupted": "yellow", "running": "cyan", "skipped": "dim"}
 DAYS, AGENTS = 14, 10  # lines of a screen
@@ -48,8 +48,36 @@ def _roles(value: Mapping[str, Any], now: datetime) -> None:
         last = f"{one.last.state} {age(one.last.started_at, now)}" if one.last else "never run"
         rows.append((one.name, one.state, _every(one.every_seconds), _due(one, now), last, str(one.failures or "")))
     table(rows, ("role", "state", "every", "due", "last run", ">failures"))
+    for one in value["roles"]:
+        if one.note:
+            hanging(2, (f"{one.name}: {one.note}", "bold red" if one.state == "broken" else "dim"))
     if any(one.state == "off" for one in value["roles"]):
         hanging(0, ("off: memories do not age in this home; engrain lifecycle --on", "dim"))
+
+
+def _status(value: Mapping[str, Any], now: datetime) -> None:
+    status: DaemonStatus = value["status"]
+    told = "not known" if status.score is None else f"{status.score} of 100"
+    line(("background work: ", ""), (told, "bold green" if status.score == 100 else "bold yellow"))
+    for reason in status.reasons:
+        hanging(2, ("  " + reason, "dim"))
+    if status.daemons:
+        _daemons({"daemons": status.daemons}, now)
+    else:
+        hanging(0, ("No daemon is alive: engrain daemon run, or engrain tick from cron.", "yellow"))
+    console.print()
+    _roles({"roles": status.roles}, now)
+    if status.alerts:
+        console.print()
+        _alerts({"alerts": status.alerts}, now)
+
+
+def _daemons(value: Mapping[str, Any], now: datetime) -> None:
+    for one in value["daemons"]:
+        began = f" of {one.host}, engrain {one.version}, since {age(one.started_at, now)}, "
+        line((f"daemon {one.pid}", "bold"), (began, "dim"), (one.state, "green" if one.state == "alive" else "yellow"))
+    if not value["daemons"]:
+        line(("There was none.", "dim"))
 
 
 def _due(one: RoleState, now: datetime) -> str:
@@ -125,6 +153,11 @@ SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "tick": _ticked,
     "roles": _roles,
     "runs": _runs,
+    "daemon history": _runs,
+    "daemon pause": _roles,
+    "daemon resume": _roles,
+    "daemon status": _status,
+    "daemon stop": _daemons,
     "pause": _roles,
     "resume": _roles,
     "lifecycle": _switch,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from engrain.model.run import ROLES, HealthReport
+from engrain.model.run import HealthReport
 from engrain.shells import calls
 from engrain.shells.fields import Field
 from engrain.shells.verb import LOCAL, Verb
 
-ROLE = Field("role", "choice", "One role; left out: all.", None, ROLES, positional=True)
+ROLE = Field("role", "text", "One role, as roles lists them; left out: all.", None, positional=True)
 
 ADMIN: tuple[Verb, ...] = (
     Verb("stats", "What is in the home, in numbers.", (), dict[str, Any], admin=True, reads=True),
@@ -48,7 +48,7 @@ ADMIN: tuple[Verb, ...] = (
         "tick",
         "Do what is due: expire, fade, archive, promote, prune, measure, report. Exit code 1 when a role failed.",
         (
-            Field("roles", "words", "Only these, whether they are due or not.", None, ROLES, option="--role"),
+            Field("roles", "words", "Only these, whether they are due or not.", None, option="--role"),
             Field("dry_run", "flag", "Tell what would be done, and do nothing.", False),
         ),
         calls.Ticked,
@@ -71,7 +71,7 @@ ADMIN: tuple[Verb, ...] = (
         "runs",
         "What was run in the background lately, the latest first.",
         (
-            Field("role", "choice", "Only this role.", None, ROLES),
+            Field("role", "text", "Only this role.", None),
             Field("limit", "integer", "At most so many.", 20),
         ),
         calls.Runs,

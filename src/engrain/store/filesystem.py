@@ -1,7 +1,8 @@
-"""Refuses homes on network file systems, whose locks do not hold between machines (https://sqlite.org/faq.html#q5)."""
+"""What the disk below must do: hold locks (https://sqlite.org/faq.html#q5), and keep what was written."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from engrain.errors import StoreUnavailable
@@ -43,3 +44,12 @@ def refuse_network_folder(folder: Path, mounts: Path = Path("/proc/self/mounts")
             f"{folder} lies on a network file system ({kind}), where file locks are not safe. "
             "Use a local folder, or a PostgreSQL URL to share a store."
         )
+
+
+def settle(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -12,7 +12,7 @@ from typing import Any
 
 from engrain.errors import InvalidField, StoreBusy, StoreCorrupt, StoreError
 from engrain.store.base import verify
-from engrain.store.filesystem import refuse_network_folder
+from engrain.store.filesystem import refuse_network_folder, settle
 from engrain.store.sqlite import APPLICATION, FILE
 from engrain.store.sqlite_errors import FAILURES, told
 
@@ -43,11 +43,11 @@ def restore(copy: Path, home: Path, *, force: bool, stamp: str) -> dict[str, Any
         try:
             os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             found = _copied(copy, draft)
-            _settle(draft)
+            settle(draft)
             with _alone(path):
                 kept = _set_aside(path, stamp) if there else None
                 draft.replace(path)
-                _settle(home)
+                settle(home)
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
@@ -154,23 +154,14 @@ def _set_aside(path: Path, stamp: str) -> Path:
             side.hardlink_to(path)
         except OSError:  # a file system without links
             shutil.copyfile(path, side)
-            _settle(side)
+            settle(side)
     for log, aside in zip(_logs(path), _logs(side), strict=True):
         if log.exists():
             log.rename(aside)
     path.with_name(f"{FILE}-shm").unlink(missing_ok=True)
-    _settle(path.parent)
+    settle(path.parent)
     return side
 
 
 def _logs(path: Path) -> list[Path]:
     return [path.with_name(path.name + end) for end in _LOGS]
-
-
-def _settle(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

@@ -11,13 +11,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from engrain.errors import StoreClosed, StoreCorrupt, StoreError, StoreUnavailable
+from engrain.errors import StoreClosed, StoreCorrupt, StoreError, StoreFull, StoreUnavailable
 from engrain.store import forks
 from engrain.store.base import BaseStore
-from engrain.store.filesystem import refuse_network_folder
+from engrain.store.filesystem import refuse_network_folder, settle
 from engrain.store.port import Many, Params, Row
 from engrain.store.sqlite_errors import FAILURES, told
-from engrain.store.sqlite_turns import begin, patient
+from engrain.store.sqlite_turns import begin, patient, snapshot
 from engrain.store.statements import Statement
 
 if TYPE_CHECKING:
@@ -301,15 +301,18 @@ class SqliteStore(BaseStore):
             try:
                 self._copy(draft)
                 draft.rename(path)
+                settle(path.parent)
             finally:
                 draft.unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(f"The backup cannot be written: {path}: {error.strerror}.") from error
+        except StoreFull as error:
+            raise StoreFull(f"The backup {path} was not made.") from error
 
     def _copy(self, path: Path) -> None:
         target = sqlite3.connect(path, isolation_level=None)
         try:
-            with self._reader() as connection, self._translated():
+            with self._reader() as connection, self._translated(), snapshot(connection):
                 connection.backup(target, pages=4096, sleep=0)
                 target.execute("pragma journal_mode = delete")
                 found = target.execute("pragma quick_check").fetchone()[0]

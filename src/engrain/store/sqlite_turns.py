@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 EVERY = 0.001  # seconds
 
@@ -26,3 +28,15 @@ def begin(connection: sqlite3.Connection, seconds: float) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                 raise
         time.sleep(EVERY)
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """One state of the store for all reads: a copy would begin anew with every write of another process."""
+    connection.execute("begin")
+    try:
+        connection.execute("select 1 from sqlite_master limit 1").fetchone()
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("rollback")

@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from types import FrameType
 
@@ -22,6 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import engrain
 from engrain.errors import ConfigError
+from engrain.shells.child import daemon
 from engrain.shells.rest.application import Application
 from engrain.shells.rest.metrics import Tally
 
@@ -103,9 +104,11 @@ def serve(home: str | None, host: str = "127.0.0.1", port: int = 8765, workers: 
 def _work(home: str | None, listener: socket.socket, alone: bool, tallies: tuple[Tally, ...], number: int) -> int:
     """Serve in this process; the exit code. The first worker says where."""
     parent = os.getppid() if len(tallies) > 1 else 0
-    with engrain.open(home) as memory:
-        if number == 0:  # one is enough; another process that ticks too does no harm
-            memory.start_roles()
+    with engrain.open(home) as memory, ExitStack() as ending:
+        if number == 0:  # one is enough; another process that has a daemon too does no harm
+            background = daemon(memory, home)
+            background.start()
+            ending.callback(background.stop)
         application = Application(memory, open=alone, tallies=tallies, number=number)
         settings = uvicorn.Config(
             application.routes, log_config=None, access_log=False, server_header=False, lifespan="on", ws="none",

@@ -18,7 +18,7 @@ select m.id, m.tenant, m.agent, m.kind, m.key, m.content, {importance} as import
     m.embedder, m.analyzer, m.archived_at, m.archived_reason as decay_reason, m.seq as stamp
 from memories m {joined}
 where m.state = 'archived'
-  and (m.tenant, m.agent, m.archived_at, m.id) > (:after_tenant, :after_agent, cast(:after_at as bigint), :after_id)
+  and (m.tenant, m.agent, m.archived_at, m.id) > (:after_tenant, :after_agent, :after_at, :after_id)
 order by m.tenant, m.agent, m.archived_at, m.id limit :limit;
 
 -- name: cold_passages
@@ -39,7 +39,7 @@ select e.id, e.tenant, e.agent, e.decision_id, e.task_type, e.state, e.state_key
     d.episode as decision_episode, d.created_at as decided_at, e.updated_at as stamp
 from experiences e left join decisions d on d.tenant = e.tenant and d.agent = e.agent and d.id = e.decision_id
 where e.reward is not null and e.updated_at <= :before
-  and (e.updated_at, e.id) > (cast(:after_at as bigint), :after_id)
+  and (e.updated_at, e.id) > (:after_at, :after_id)
 order by e.updated_at, e.id limit :limit;
 
 -- What of a batch is still here, and nobody changes it before the transaction ends: everyone locks rows in the order of

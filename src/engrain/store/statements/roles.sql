@@ -1,6 +1,6 @@
 -- name: role_list
 -- scope: admin
-select name, due_at, paused, failures, checkpoint from roles;
+select name, due_at, paused, failures, checkpoint, begun_at from roles;
 
 -- name: role_claim
 -- scope: admin
@@ -15,10 +15,14 @@ update roles set paused = :paused where name in (:names);
 -- scope: admin
 update roles set due_at = :due_at, failures = :failures, checkpoint = :checkpoint where name = :name;
 
+-- name: role_begin
+-- scope: admin
+update roles set begun_at = :now where name = :name;
+
 -- name: run_begin
 -- scope: admin
-insert into runs (id, role, state, dry, holder, token, started_at, ended_at, findings, error)
-values (:id, :role, 'running', :dry, :holder, :token, :now, null, '{}', null);
+insert into runs (id, role, state, dry, holder, token, started_at, ended_at, findings, error, ends_by)
+values (:id, :role, 'running', :dry, :holder, :token, :started_at, null, '{}', null, :ends_by);
 
 -- The end of a run, unless somebody else has ended it, who took its lease over.
 -- name: run_end
@@ -26,13 +30,17 @@ values (:id, :role, 'running', :dry, :holder, :token, :now, null, '{}', null);
 update runs set state = :state, ended_at = :now, findings = :findings, error = :error
 where id = :id and token = :token and state = 'running';
 
--- Runs whose holder is gone: nobody holds the lease that they ran under.
--- name: run_lost
+-- Runs that have not ended, and whether the lease that they ran under is still held.
+-- name: run_open
 -- scope: admin
-select r.id, r.role, r.dry, r.token from runs r
-where r.state = 'running'
-  and not exists (select 1 from leases l where l.name = 'role:' || r.role and l.token = r.token
-    and l.expires_at > :now and l.expires_at <= :now + 86400000000);
+select r.id, r.role, r.dry, r.holder, r.token, r.started_at, o.checkpoint, case when exists (select 1 from leases l
+    where l.name = 'role:' || r.role and l.token = r.token and l.expires_at > :now
+        and l.expires_at <= :now + 86400000000) then 1 else 0 end as held
+from runs r left join roles o on o.name = r.role where r.state = 'running';
+
+-- name: run_latest
+-- scope: admin
+select holder from runs where role = :role order by started_at desc, id desc limit 1;
 
 -- name: run_list
 -- scope: admin
@@ -60,6 +68,13 @@ where not exists (select 1 from alerts a where a.name = :name and a.subject = :s
 -- name: alert_settle
 -- scope: admin
 update alerts set settled_at = :now where name = :name and subject in (:subjects) and settled_at is null;
+
+-- Alerts of roles that there are no more: a plug-in's that was mended or taken away.
+-- name: alert_orphan
+-- scope: admin
+update alerts set settled_at = :now
+where name = :name and settled_at is null and subject not in (:known)
+  and not exists (select 1 from roles r where r.name = alerts.subject and (r.due_at >= :since or r.paused = 1));
 
 -- name: alert_list
 -- scope: admin
@@ -152,3 +167,25 @@ select at / 86400000000 as day, event, count(*) as n from transitions
 where at >= :since and at < :until
   and (cast(:tenant as text) is null or tenant = :tenant) and (cast(:agent as text) is null or agent = :agent)
 group by at / 86400000000, event;
+
+-- name: daemon_seen
+-- scope: admin
+insert into daemons (id, host, pid, version, started_at, seen_at, stop_at)
+values (:id, :host, :pid, :version, :started_at, :now, null)
+on conflict (id) do update set seen_at = excluded.seen_at;
+
+-- name: daemon_asked
+-- scope: admin
+select stop_at from daemons where id = :id;
+
+-- name: daemon_list
+-- scope: admin
+select id, host, pid, version, started_at, seen_at, stop_at from daemons order by started_at, id;
+
+-- name: daemon_stop
+-- scope: admin
+update daemons set stop_at = :now where id in (:ids) and stop_at is null;
+
+-- name: daemon_drop
+-- scope: admin
+delete from daemons where id in (:ids);

@@ -40,12 +40,22 @@ select name, holder, token, expires_at from leases where name = :name;
 -- A lease that lasts for more than a day was taken under a clock that has been put back since: nobody holds it.
 -- name: lease_take
 -- scope: admin
-insert into leases (name, holder, token, expires_at) values (:name, :holder, 1, :expires_at)
-on conflict (name) do update set holder = excluded.holder, expires_at = excluded.expires_at,
+insert into leases (name, holder, token, expires_at, beaten_at) values (:name, :holder, 1, :expires_at, :now)
+on conflict (name) do update set holder = excluded.holder, expires_at = excluded.expires_at, beaten_at = :now,
     token = case when leases.holder = excluded.holder and leases.expires_at > :now then leases.token
             else leases.token + 1 end
 where leases.holder = excluded.holder or leases.expires_at <= :now or leases.expires_at > :now + 86400000000
 returning token;
+
+-- name: lease_beat
+-- scope: admin
+update leases set expires_at = :expires_at, beaten_at = :now
+where name = :name and holder = :holder and token = :token and expires_at > 0;
+
+-- Locks the lease of who writes until the transaction ends, if it is still the writer's: nobody takes it meanwhile.
+-- name: lease_guard
+-- scope: admin
+update leases set token = token where name = :name and holder = :holder and token = :token and expires_at > 0;
 
 -- name: lease_release
 -- scope: admin

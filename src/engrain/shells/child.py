@@ -1,0 +1,135 @@
+"""The process of one role, which a daemon starts: ``python -m engrain.shells.child``.
+
+What to do comes on stdin, as a line of JSON, so that no location with a password is among the arguments that everybody
+can read. When stdin ends, the daemon has ended, and this process ends, too.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import engrain
+from engrain.errors import EngrainError
+
+if TYPE_CHECKING:
+    from engrain.daemon.process import Daemon
+    from engrain.memory import Memory
+
+GRACE = 3.0  # seconds to end in, once that was asked
+LIMIT = 10.0  # seconds beyond its time after which it ends by itself, if nobody is left who would end it
+ANSWER = 20.0  # seconds in which a plug-in has to say what it brings
+CHILD = [sys.executable, "-P", "-m", "engrain.shells.child"]
+UNDONE = 70  # exit code: it could not begin
+ORPHANED = 75
+
+
+def daemon(memory: Memory, home: str | None) -> Daemon:
+    """A daemon for a memory that was opened with ``engrain.open(home)``."""
+    from engrain.daemon.plugins import apart
+    from engrain.daemon.process import Daemon
+
+    minutes = memory.config.role_minutes
+
+    def launch(role: str) -> subprocess.Popen[bytes]:
+        child = subprocess.Popen(  # noqa: S603 (this interpreter, and nothing that anybody has told)
+            CHILD,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in a terminal is for the daemon
+        )
+        assert child.stdin is not None  # noqa: S101 (it was asked for)
+        child.stdin.write(json.dumps({"home": home, "role": role, "seconds": minutes * 60}).encode() + b"\n")
+        child.stdin.flush()
+        return child
+
+    supervisor = memory.supervisor.apart(apart(lambda plugin: _ask(home, plugin)))
+    return Daemon(memory.store, memory.world, supervisor, launch, minutes)
+
+
+def _ask(home: str | None, plugin: str) -> str:
+    """What a plug-in brings, in JSON. Raises RuntimeError when that cannot be found out."""
+    from engrain.daemon.process import why
+
+    told = json.dumps({"home": home, "plugin": plugin, "seconds": ANSWER}) + "\n"
+    try:
+        done = subprocess.run(  # noqa: S603 (as above)
+            CHILD, input=told, stdout=subprocess.PIPE, text=True, timeout=ANSWER, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"it takes longer than {ANSWER:g} s to load") from error
+    if done.returncode:
+        raise RuntimeError(why(done.returncode))
+    return done.stdout
+
+
+def main() -> int:
+    """Run one role, if it is due, or tell what one plug-in brings; the exit code."""
+    ending = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    with open(0, "rb", buffering=0, closefd=False) as told:
+        asked = json.loads(told.readline())
+    faulthandler.dump_traceback_later(asked["seconds"] + LIMIT, exit=True)  # also when a role holds the interpreter
+    if "plugin" in asked:
+        return _describe(asked["home"], asked["plugin"])
+    threading.Thread(target=_watch, args=(ending,), daemon=True).start()
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="engrain role: %(levelname)s %(message)s")
+    try:
+        with engrain.open(asked["home"]) as memory:
+            memory.signals.flush()
+            memory.supervisor.tick([asked["role"]], due=True, stop=ending.is_set)
+    except EngrainError as error:
+        logging.getLogger(__name__).error("role %s: %s", asked["role"], error)
+        return UNDONE
+    return 0
+
+
+def _describe(home: str | None, plugin: str) -> int:
+    from engrain.daemon.plugins import described
+
+    answer = os.dup(1)
+    os.dup2(2, 1)  # what the plug-in prints is no answer
+    with engrain.open(home) as memory:
+        os.write(answer, json.dumps(described(memory, plugin)).encode())
+    return 0
+
+
+def _watch(ending: threading.Event) -> None:
+    """When the daemon is gone: end where the role can go on, or just end."""
+    while os.read(0, 1):
+        pass
+    ending.set()
+    time.sleep(GRACE)
+    os._exit(ORPHANED)
+
+
+def run(home: str | None, say: Callable[[str], None]) -> int:
+    """Run the roles of a home until a signal comes or the daemon is asked to stop; the exit code. ``say`` is told which
+    home, once it has begun. Raises an EngrainError when the home cannot be opened."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="engrain daemon: %(levelname)s %(message)s")
+    asked = threading.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: asked.set())
+    memory = engrain.open(home)
+    work = daemon(memory, home)
+    work.start()
+    say(str(memory.home))
+    while not asked.wait(0.5) and not work.wait(0):
+        pass
+    if not work.stop():  # the store does not answer: nothing here needs to be written for the next one to go on
+        os._exit(0)
+    memory.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
