@@ -207,9 +207,9 @@ def test_without_its_archive_a_search_says_so_and_recall_goes_on(place: Place) -
     gone(memory, agent, TOLD)
     agent.remember("the upload is fine")
     with place.open(world=SimulatedWorld(START), archive="none") as blind:
-        agent = blind.agent("ann")
+        blinded = blind.agent("ann")
         with pytest.raises(ArchiveUnavailable, match="archive"):
-            agent.search_archive(ASKED)
+            blinded.search_archive(ASKED)
     shutil.rmtree(place.home / "archive")
     for _ in range(2):
         with pytest.raises(ArchiveUnavailable, match="no table at"):
