@@ -17,7 +17,9 @@ from engrain.memory import Memory
 from engrain.testing import SimulatedWorld
 from tests.life import START, sweep
 
-WORD = st.sampled_from("upload page blue retry timeout cat Ann minute tuesday 2026-01-02 build red ü 日本 ?".split())
+WORDS = "upload page blue retry timeout cat Ann minute tuesday 2026-01-02 build red ü 日本 ?"
+WORD = st.sampled_from(WORDS.split(" "))
+
 TEXT = st.lists(WORD, min_size=1, max_size=12).map(" ".join) | st.lists(WORD, min_size=210, max_size=230).map(" ".join)
 ROW = st.fixed_dictionaries(
     {"content": TEXT},

@@ -128,6 +128,7 @@ def test_a_late_outcome_brings_its_decision_back_once(place: Place) -> None:
     assert memory.learner.rebuild("default") == 8
     assert learned(memory) == sums
     assert len(ann.experiences(archived=True)) == 8
+    assert memory.stats()["archive"]["experiences"] == 7
     assert all(check.ok for check in memory.doctor().checks if check.name == "experiences without their decision")
     assert settle(memory) == 1  # and leaves again, when it is settled
     assert len(ann.experiences(archived=True)) == 8
@@ -186,7 +187,7 @@ def test_who_observes_while_it_is_archived_counts_once(place: Place, late: bool)
         else:
             assert settle(memory) == 2
 
-    memory.learner._recorder._store = Meddled(memory.store, act)  # type: ignore[assignment]
+    memory.learner._recorder._store = Meddled(memory.store, act)
     revision = 3 if late else 2
     assert ann.observe(id_, Outcome(success=True, reward=1.25)).revision == revision
     sums = learned(memory)
@@ -203,13 +204,13 @@ def test_a_rebuild_counts_what_is_archived_meanwhile_once(place: Place, within: 
     experience(memory.agent("ann"), 3)
     sums = learned(memory)
     meddled = Meddled(memory.store, lambda: settle(memory), within)
-    memory.learner._recorder._store = meddled  # type: ignore[assignment]
+    memory.learner._recorder._store = meddled
     memory.learner._past._store = meddled  # type: ignore[union-attr]
     assert memory.learner.rebuild("default") == 26
     assert learned(memory) == sums
     other = open_home(place, seed=3)
     meddled = Meddled(memory.store, lambda: other.agent("ann").observe(ids[3], WON, action="a"), within)
-    memory.learner._recorder._store = meddled  # type: ignore[assignment]
+    memory.learner._recorder._store = meddled
     memory.learner._past._store = meddled  # type: ignore[union-attr]
     assert memory.learner.rebuild("default") == 26
     sums = learned(memory)
@@ -266,7 +267,7 @@ def test_a_late_outcome_is_whole_or_not_there_when_its_process_is_killed(place: 
     """
     (steps,) = children.run(code, [place.arguments, ids[0], 0, 100])
     assert steps > 5
-    for step in range(1, steps + 1, 3):
+    for step in range(1, steps + 1, 4):
         process = children.spawn(code, [place.arguments, ids[1], step, step])
         process.communicate(timeout=30)
         assert process.returncode == 9

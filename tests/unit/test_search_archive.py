@@ -103,6 +103,11 @@ def test_being_found_in_the_archive_is_no_use_and_no_verdict(place: Place) -> No
         with pytest.raises(UnknownItem, match="is archived: restore it first"):
             verdict(ids[0])
     assert agent.adaptation()["examples"] == 0
+    told = memory.stats()
+    assert told["memories"]["archived"] == told["archive"]["memories"] == len(ids)
+    assert told["archive"]["bytes"] > 0
+    assert found(memory.archive.search(ASKED, "ann")) == found(agent.search_archive(ASKED))
+    assert memory.archive.search(ASKED, "ann", tenant="other") == []
 
 
 def test_who_is_restored_or_forgotten_is_gone_from_the_archive_at_once(place: Place) -> None:
