@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engrain.errors import InvalidField
 from engrain.intake import validate
+from engrain.model.scope import Scope
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from engrain.archive.analyst import Progress
     from engrain.archive.views import View
     from engrain.home import Home
+    from engrain.model.item import Hit
 
 SECONDS, MEGABYTES = (0.1, 86_400.0), (64, 1 << 20)
 Parameters = Mapping[str, Any] | Sequence[Any] | None
@@ -51,6 +53,15 @@ class ColdArchive:
             raise InvalidField(f"dry_run must be True or False, not {validate.shown(dry_run)}.")
         keeper = self._memory.compactor
         return {} if keeper is None else keeper.compact(dry=dry_run)
+
+    def search(self, query: str, agent: str, tenant: str = "default", limit: int = 10) -> list[Hit]:
+        """What ``agent.search_archive`` of this agent gives."""
+        self._memory._check_open()
+        scope = Scope(*(validate.text(name, value, validate.NAME_CHARACTERS)
+                        for name, value in (("tenant", tenant), ("agent", agent))))  # fmt: skip
+        asked = validate.text("query", query, validate.CONTENT_BYTES)
+        limit = validate.whole("limit", limit, 1, 1000)
+        return self._memory.recaller.recall(scope, asked, limit=limit, archived="only")
 
     def tables(self) -> tuple[View, ...]:
         """The tables that SQL sees, with their columns."""

@@ -28,6 +28,13 @@ delete from archive_batches where kind = :kind and number = :number and state = 
 select coalesce(max(number), 0) as number, coalesce(sum(n), 0) as n, coalesce(sum(bytes), 0) as bytes
 from archive_batches where kind = :kind and state = 'closed';
 
+-- What counts, and its bytes before they were compressed.
+-- name: archive_stats
+-- scope: admin
+select kind, cast(sum(n) as bigint) - (select count(*) from archive_gone g where g.kind = b.kind) as n,
+    cast(sum(bytes) as bigint) as bytes
+from archive_batches b where state = 'closed' group by kind;
+
 -- name: batch_rows
 -- scope: admin
 select number, n from archive_batches where kind = :kind and state = 'closed';
