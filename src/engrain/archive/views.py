@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
-from engrain.archive.layout import Kind
-
-COLD: Mapping[str, Kind] = {"history": "memories", "experiences": "experiences"}
+COLD: Mapping[str, Literal["memories", "experiences"]] = {"history": "memories", "experiences": "experiences"}
 """Tables of the cold archive by their names in SQL."""
 ALIASES: Mapping[str, Mapping[str, str]] = {"history": {"verbatim": "content", "salience": "importance"}}
 """Columns by the names of an earlier system, whose queries run on as they are."""
