@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from engrain import errors
 from engrain.archive.frames import TIME, Closed, Frames, Late
 from engrain.archive.views import COLD, named_in
-from engrain.errors import ArchiveCorrupt, ArchiveUnavailable, ConfigError, QueryLimit, QueryRefused
+from engrain.errors import ArchiveCorrupt, ArchiveError, ArchiveUnavailable, ConfigError, QueryLimit, QueryRefused
 from engrain.store.port import Store
 
 if TYPE_CHECKING:
@@ -218,4 +218,4 @@ def _raise(what: str, text: str) -> None:
             raise ArchiveUnavailable(text)
     if what.startswith("!"):
         raise getattr(errors, what[1:])(text)
-    raise RuntimeError(f"The process that runs SQL failed:\n{text}")
+    raise ArchiveError(f"The process that runs SQL failed; please report it with this text:\n{text}")
