@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from engrain.errors import InvalidField
 from engrain.intake import validate
+from engrain.model.report import TableInfo
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from engrain.archive.analyst import Progress
-    from engrain.archive.views import View
-    from engrain.home import Home
+    from engrain.memory import Memory
 
 SECONDS, MEGABYTES = (0.1, 86_400.0), (64, 1 << 20)
 Parameters = Mapping[str, Any] | Sequence[Any] | None
@@ -22,7 +22,7 @@ Parameters = Mapping[str, Any] | Sequence[Any] | None
 class ColdArchive:
     """The archive of a home: ``memory.archive``."""
 
-    def __init__(self, memory: Home) -> None:
+    def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
     def sql(
@@ -42,16 +42,31 @@ class ColdArchive:
         self._memory._check_open()
         return asked(self._memory, None, statement, parameters, seconds, megabytes, progress)
 
-    def tables(self) -> tuple[View, ...]:
+    def tables(self) -> tuple[TableInfo, ...]:
         """The tables that SQL sees, with their columns."""
         from engrain.archive.views import views
 
         self._memory._check_open()
         return views()
 
+    def stats(self) -> dict[str, Any]:
+        """What is in the archive, as plain JSON values: of ``memories`` and ``experiences`` the rows that count, the
+        files and their bytes, by month of archival, and the rows of each agent (the 100 with most); of the ``store``
+        beside it how many memories it has, how many of them are archived and wait to be moved, and its bytes."""
+        from engrain.archive.inventory import inventory
+
+        self._memory._check_open()
+        tables, found = self._memory.tables, self._memory.stats()
+        held = found["memories"]
+        rows = held["active"] + held["superseded"] + held["archived"]
+        size = found["store"]["bytes"]
+        store = {"memories": rows, "waiting": held["archived"], "bytes": size}
+        parts = inventory(tables, lambda text: self.sql(text).to_pylist())
+        return {"location": tables.location if tables else None, **parts, "store": store}
+
 
 def asked(
-    memory: Home,
+    memory: Memory,
     whose: tuple[str, str] | None,
     statement: str,
     parameters: Parameters,

@@ -29,9 +29,10 @@ TOPICS = {
     "The life of a memory": "archived restore promote pin transitions prune",
     "Decide and learn": "advise observe observe-step observe-many experiences q-values",
     "Keys and values": "kv",
+    "Ask the archive": "archive sql report",
     "Leave and come back": "export import",
     "Look after a home": "init doctor stats agents rebuild backup restore-backup",
-    "Background work": "tick roles runs pause resume lifecycle metrics report alerts",
+    "Background work": "tick roles runs pause resume lifecycle metrics alerts",
     "Other shells": "mcp serve keys demo version",
 }
 _TYPES: dict[str, Any] = {"integer": int, "number": float, "flag": bool}
