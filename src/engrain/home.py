@@ -186,7 +186,7 @@ class Home:
         """What answers SQL over the archive."""
         from engrain.archive.analyst import Analyst
 
-        return Analyst(self.store, self.tables)
+        return Analyst(self.store, lambda: self.tables)
 
     @cached_property
     def tiers(self) -> Archive:
