@@ -83,7 +83,7 @@ def test_a_row_leaves_whole_and_comes_back_whole(memory: Memory, agent: Agent, w
     for id_ in ids:
         assert {**after[id_], **dict.fromkeys(SHOWN)} == {**before[id_], **dict.fromkeys(SHOWN)}
     assert {name: [tuple(row) for row in memory.store.read(name, {"ids": ids})] for name in BESIDE} == beside
-    assert memory.doctor().ok
+    assert {check.name for check in memory.doctor().checks if not check.ok} <= {"background work"}
 
 
 BESIDE = ("cold_passages", "cold_echoes")
