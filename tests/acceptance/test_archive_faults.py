@@ -336,8 +336,8 @@ def test_what_was_written_is_found_damaged(place: Place) -> None:
             if name == "appended":
                 for path in (place.home / "archive" / "memories").rglob("*.parquet"):
                     data = bytearray(path.read_bytes())
-                    for place in range(100, len(data) // 2, 200):
-                        data[place] ^= 0xFF
+                    for at in range(100, len(data) // 2, 200):
+                        data[at] ^= 0xFF
                     path.write_bytes(data)
 
         memory.archiver._step = damage

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +34,10 @@ LEASE = "archive"
 LOG = "_delta_log"
 GROUP = 16_384  # rows of a row group: what a reader of one agent's rows skips by
 RETRIES = 3  # of a read whose files were vacuumed away meanwhile
-_OPTIONS = {"connect_timeout": "5s", "timeout": "60s", "max_retries": "4", "retry_timeout": "20s"}
+_OPTIONS = {"connect_timeout": "5s", "timeout": "20s", "max_retries": "4", "retry_timeout": "10s"}
+"""What an unreachable store may take: less than half a minute. Its address and keys come from the environment."""
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_SAFE = {"aws_conditional_put": "etag"}  # a commit is refused when somebody else has made it
 
 
 class Standing(NamedTuple):
@@ -65,7 +69,8 @@ class Tables:
     def __init__(self, store: Store, location: str, owner: str) -> None:
         self._store, self.location, self.owner = store, location.rstrip("/"), owner
         self.remote = "://" in location
-        self._options = dict(_OPTIONS) if self.remote else None
+        safe = _SAFE if self.location.startswith("s3") else {}
+        self._options = {**_OPTIONS, **safe} if self.remote else None
 
     def path(self, kind: Kind) -> str:
         return f"{self.location}/{kind}"
@@ -270,4 +275,4 @@ def _told(path: str) -> Iterator[None]:
 
 
 def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:500]
+    return " ".join(_COLOUR.sub("", str(error)).split())[:500]
