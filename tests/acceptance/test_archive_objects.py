@@ -91,7 +91,7 @@ def test_somebody_else_commits_at_the_same_moment(home: Home) -> None:
     other = home.open(seed=2)
     other.world.advance(seconds=TTL / 1e6 + 1)  # type: ignore[attr-defined]
     with other:
-        slept = []
+        slept: list[Any] = []
 
         def step(name: str) -> None:
             if name == "opened" and not slept:

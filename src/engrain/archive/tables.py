@@ -176,7 +176,7 @@ class Tables:
         where = (pc.field("batch") >= first) & (pc.field("batch") <= last)
         with _told(self.path(kind)):
             try:
-                rows = self.dataset(kind, table).to_table(columns=columns, filter=where)
+                rows = self.dataset(kind, table).to_table(columns=columns and list(columns), filter=where)
             except FileNotFoundError as error:
                 raise ArchiveCorrupt(f"{self.path(kind)}: a file of the table is missing: {error}") from error
         if (
