@@ -5,22 +5,30 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 import pytest
 
 from engrain.store.leases import acquire, gone, process
-from engrain.world import RealWorld
+from engrain.world import RealWorld, from_micros
 from tests import children
 from tests.daemons import Running, aged, ended, until
-from tests.postgres import Place
+from tests.postgres import Place, Server
 
 Start = Callable[..., Running]
-ODD = "exit end leave fail die eat work"
+ENDS = {
+    "exit": ("interrupted", "its process exited with code 3 before it was through"),
+    "end": ("interrupted", "its process exited with code 0 before it was through"),
+    "leave": ("failed", "SystemExit: 3"),
+    "fail": ("failed", "ValueError: no luck"),
+    "die": ("interrupted", "its process was killed by SIGKILL"),
+    "eat": ("failed", "MemoryError: "),
+}
 
 
 @pytest.fixture
@@ -30,25 +38,25 @@ def running(place: Place, tmp_path: Path) -> Iterator[Start]:
         yield lambda *odd, **settings: stack.enter_context(Running(place, tmp_path / "site", *odd, **settings))
 
 
-def test_a_role_that_ends_its_process_harms_no_other(place: Place, running: Start) -> None:
+@pytest.mark.parametrize("odd", ["exit end leave", "fail die eat"])
+def test_a_role_that_ends_its_process_harms_no_other(place: Place, running: Start, odd: str) -> None:
     memory = aged(place)
-    daemon = running(ODD)
-    runs = ended(memory, *(f"odd:{name}" for name in ODD.split()))
+    daemon = running(f"{odd} work")
+    runs = ended(memory, *(f"odd:{name}" for name in [*odd.split(), "work"]))
     found = {role: (run.state, run.error) for role, run in runs.items() if role.startswith("odd:")}
     assert found.pop("odd:work") == ("done", None)
-    assert found == {
-        "odd:exit": ("interrupted", "its process exited with code 3 before it was through"),
-        "odd:end": ("interrupted", "its process exited with code 0 before it was through"),
-        "odd:leave": ("failed", "SystemExit: 3"),
-        "odd:fail": ("failed", "ValueError: no luck"),
-        "odd:die": ("interrupted", "its process was killed by SIGKILL"),
-        "odd:eat": ("failed", "MemoryError: "),
-    }
+    assert found == {f"odd:{name}": ENDS[name] for name in odd.split()}
     assert runs["odd:work"].findings["pid"] != daemon.process.pid
+    assert daemon.end()[0] == 0
+
+
+def test_a_daemon_is_seen_and_stopped_by_another_process(place: Place, running: Start) -> None:
+    memory = aged(place)
+    daemon = running()
+    ended(memory, "odd:work")
     code, answer = daemon.command("daemon", "status")
     assert code == 0
     assert [one["pid"] for one in answer["status"]["daemons"]] == [daemon.process.pid]
-    assert answer["status"]["score"] < 100
     began = time.monotonic()
     code, answer = daemon.command("daemon", "stop")
     assert (code, [one["state"] for one in answer["daemons"]]) == (0, ["stopped"])
@@ -163,6 +171,37 @@ def test_47_runs_that_were_left_stuck_are_closed_at_the_next_start(place: Place,
     until(lambda: all(memory.runs(role, 1)[0].state == "done" for role in roles))
     until(lambda: not memory.alerts())
     assert daemon.end()[0] == 0
+
+
+def test_it_waits_for_a_store_that_cannot_be_used_and_goes_on(
+    place: Place, running: Start, request: pytest.FixtureRequest
+) -> None:
+    memory = aged(place)
+    daemon = running("work", busy_seconds=0.2)
+    ended(memory, "odd:work")
+    due = ("role_end", {"name": "odd:work", "due_at": 0, "checkpoint": None, "failures": 0})
+    memory.store.write([due])
+    if place.url:
+        server: Server = request.getfixturevalue("server")
+        database = place.url.partition("?")[0].rpartition("/")[2]
+        server.run(f"alter database {database} allow_connections false")
+        server.run(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database}'")
+        time.sleep(6)
+        server.run(f"alter database {database} allow_connections true")
+        memory = place.open(world=RealWorld())
+    else:
+        with closing(sqlite3.connect(place.home / "engrain.db", isolation_level=None)) as other:
+            other.execute("begin immediate")
+            time.sleep(6)
+            other.execute("rollback")
+    over = from_micros(memory.world.now())
+    memory.store.write([due])
+    until(lambda: any(run.started_at > over and run.state == "done" for run in memory.supervisor.runs("odd:work", 9)))
+    assert daemon.process.poll() is None
+    code, err = daemon.end()
+    assert code == 0
+    assert "background work waits until the store can be used again" in err
+    assert "background work goes on" in err
 
 
 def test_a_holder_that_slept_past_its_lease_changes_nothing_any_more(place: Place) -> None:
