@@ -18,6 +18,7 @@ from engrain.shells.plain import printable
 GROUPS = {
     "kv": "Values under keys, beside the memories.",
     "keys": "Who may call the REST service.",
+    "archive": "What was archived: ask it and search it.",
     "daemon": "A process that does what is due in the background.",
 }
 
