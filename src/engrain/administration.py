@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from engrain.model.run import Alert, DaemonInfo, DaemonStatus, HealthReport, Rol
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
+    from engrain.cold import ColdArchive
     from engrain.daemon.looper import Looper
 
 MOST = 10_000  # runs, and days, that are shown at once
@@ -165,6 +167,15 @@ class Administration(Home):
         if on is not None and not isinstance(on, bool):
             raise InvalidField(f"on must be True, False or None, not {validate.shown(on)}.")
         return self.supervisor.lifecycle(on)
+
+    # -- the cold archive ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def archive(self) -> ColdArchive:
+        """The cold archive: SQL over it, and what is in it."""
+        from engrain.cold import ColdArchive
+
+        return ColdArchive(self)
 
     # -- analytics ----------------------------------------------------------------------------------------------------
 

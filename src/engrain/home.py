@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from engrain.access import Keys
+    from engrain.archive.analyst import Analyst
+    from engrain.archive.archiver import Archiver
+    from engrain.archive.compactor import Compactor
     from engrain.archive.port import Archive
+    from engrain.archive.shelf import Shelf
     from engrain.archive.tables import Tables
     from engrain.daemon.looper import Looper
     from engrain.daemon.roles import Role
@@ -51,7 +55,11 @@ _PARTS = (
     "feedback",
     "learner",
     "tables",
+    "archiver",
+    "analyst",
     "tiers",
+    "shelf",
+    "compactor",
     "sweeps",
     "restorer",
     "supervisor",
@@ -143,7 +151,7 @@ class Home:
     def reviser(self) -> Reviser:
         from engrain.intake.revise import Reviser
 
-        return Reviser(self.store, self.world, self.writer, self.index)
+        return Reviser(self.store, self.world, self.writer, self.index, self.tiers)
 
     @cached_property
     def keys(self) -> Keys:
@@ -165,11 +173,44 @@ class Home:
         return Tables(self.store, place if "://" in place else str(self.home / place), owner)
 
     @cached_property
+    def archiver(self) -> Archiver | None:
+        """What moves archived rows into the cold archive; None where there is to be none."""
+        if self.tables is None:
+            return None
+        from engrain.archive.archiver import Archiver
+
+        return Archiver(self.store, self.world, self.tables, self.config.experience_days)
+
+    @cached_property
+    def analyst(self) -> Analyst:
+        """What answers SQL over the archive."""
+        from engrain.archive.analyst import Analyst
+
+        return Analyst(self.store, self.tables)
+
+    @cached_property
     def tiers(self) -> Archive:
         """Where archived memories are kept."""
-        from engrain.archive.hot import HotArchive
+        from engrain.archive.tiers import Tiers
 
-        return HotArchive(self.store)
+        return Tiers(self.store, lambda: self.tables, lambda: self.compactor)
+
+    @cached_property
+    def compactor(self) -> Compactor | None:
+        """What keeps the cold tables in order; None where there are to be none."""
+        if self.tables is None or self.archiver is None:
+            return None
+        from engrain.archive.compactor import Compactor
+
+        days, seconds = self.config.vacuum_days, self.config.busy_seconds
+        return Compactor(self.store, self.world, self.tables, days, seconds, self.archiver.finish)
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """What is archived, for recall to search."""
+        from engrain.archive.shelf import Shelf
+
+        return Shelf(self.store, lambda: self.tables, self.config.cache_rows // 4)
 
     @cached_property
     def rules(self) -> Rules:
@@ -202,7 +243,7 @@ class Home:
             )
             told += "words alone, until `engrain rebuild` has made them."
             logging.getLogger(__name__).warning(told, self.embedder_name, own[0]["value"])
-        return Recaller(self.store, self.world, lambda: self.embedder, self.config, feedback=self.feedback)
+        return Recaller(self.store, self.world, lambda: self.embedder, self.config, self.shelf, feedback=self.feedback)
 
     @cached_property
     def feedback(self) -> Feedback:
@@ -214,9 +255,10 @@ class Home:
 
     @cached_property
     def learner(self) -> Learner:
+        from engrain.archive.experiences import ColdExperiences
         from engrain.learn.learner import Learner
 
-        return Learner(self.store, self.world, self.config)
+        return Learner(self.store, self.world, self.config, ColdExperiences(self.store, lambda: self.tables))
 
     @cached_property
     def supervisor(self) -> Supervisor:
@@ -224,7 +266,7 @@ class Home:
         from engrain.daemon.supervisor import Supervisor
 
         folder = None if is_server(self._location) else self.home / "backups"
-        found = roles(self.config, self.sweeps, folder)
+        found = roles(self.config, self.sweeps, lambda: self.archiver, lambda: self.compactor, folder)
         return Supervisor(self.store, self.world, found, self.config.role_minutes, self._plugins)
 
     def _plugins(self, only: Collection[str] | None) -> list[Role]:
@@ -250,6 +292,8 @@ class Home:
                 self._begin()
             if "looper" in self.__dict__:
                 self.looper.stop()
+            if "analyst" in self.__dict__:
+                self.analyst.close()
             self._open = False
             atexit.unregister(self._at_exit)
             try:

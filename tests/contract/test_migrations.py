@@ -104,7 +104,7 @@ def test_a_populated_file_is_copied_before_it_is_changed(tmp_path: Path) -> None
 def test_what_is_archived_comes_back_when_the_schema_goes_down(place: Place) -> None:
     """And nothing else does: a corrected error, or a value that was replaced, stays an older version."""
     world = SimulatedWorld("2026-01-01T00:00:00Z")
-    with place.open(world=world) as memory:
+    with place.open(world=world, archive="none") as memory:
         agent = memory.agent("a")
         plain = agent.remember("told once", expires_in="1d")
         corrected = agent.remember("an error")

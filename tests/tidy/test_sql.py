@@ -87,6 +87,9 @@ NOT_AS_REMEMBERED = {
     "daily figures: the kind of what was archived, and the bytes and uses of all that is kept": (
         "metric_measure transition_kinds"
     ),
+    "what leaves the store for the cold archive, and comes back": (
+        "cold_waiting cold_memories cold_lock_memories cold_there_memories signals_thaw"
+    ),
     "counts, examinations and rebuilding of a home": (
         "stale_count active_count owner_list stale_batch stat_memories stat_passages orphan_passages unindexed_memories "
         "rebuild_batch service_states"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from engrain.agent.decisions import Decisions
 from engrain.agent.exits import Exits
 from engrain.agent.life import Life
-from engrain.agent.memories import Memories
 from engrain.intake.kv import KeyValue
 
 __all__ = ["Agent", "KeyValue"]
 
 
-class Agent(Memories, Decisions, Life, Exits):
+class Agent(Decisions, Life, Exits):
     """What one agent remembers, recalls, decides and observes. Made by ``memory.agent(name, tenant=, team=)``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from engrain.errors import InvalidField, UnknownItem
@@ -38,7 +38,12 @@ class Scoped:
         """The id of an item that this agent can see, or UnknownItem."""
         item = self._memory.items.get(self.scope, validate.text("id", id, validate.FIELD_CHARACTERS))
         if item is None:
-            raise UnknownItem(f"{id!r} is not an item that agent {self.scope.agent!r} can see.")
+            there = self._memory.tiers.many(self.scope, [id])
+            raise UnknownItem(
+                f"{id!r} is archived: restore it first."
+                if there
+                else f"{id!r} is not an item that agent {self.scope.agent!r} can see."
+            )
         return item.id
 
     @staticmethod
@@ -65,3 +70,8 @@ class Scoped:
     @staticmethod
     def _optional(name: str, value: str | None) -> str | None:
         return None if value is None else validate.text(name, value, validate.FIELD_CHARACTERS)
+
+    def _kinds(self, kinds: Sequence[str]) -> tuple[str, ...]:
+        if isinstance(kinds, str) or not isinstance(kinds, Sequence | set | frozenset):
+            raise InvalidField(f"kinds must be a list of kinds, not {kinds!r}.")
+        return tuple(validate.kind_name(kind, self._memory.kinds) for kind in kinds)

@@ -76,10 +76,14 @@ class Decisions(Scoped):
             cleaned.append({**row, **changed})
         return self._wrote(self._memory.learner.observe_many(self.scope, cleaned))
 
-    def experiences(self, task_type: str | None = None, limit: int = 100) -> builtins.list[Experience]:
-        """What this agent has observed, newest first."""
+    def experiences(
+        self, task_type: str | None = None, limit: int = 100, archived: bool = False
+    ) -> builtins.list[Experience]:
+        """What this agent has observed, newest first; with ``archived`` also what was settled long ago and has left
+        the store. Raises ArchiveError when that cannot be read."""
         self._memory._check_open()
-        return self._memory.learner.experiences(self.scope, task_type, validate.whole("limit", limit, 1, 10_000))
+        limit = validate.whole("limit", limit, 1, 10_000)
+        return self._memory.learner.experiences(self.scope, task_type, limit, archived)
 
     def q_values(self, task_type: str | None = None) -> builtins.list[QValue]:
         """What this agent has learned: visits, mean and spread by task type, state and action."""

@@ -92,7 +92,7 @@ class Exits(Scoped):
         from engrain.exchange.outgoing import Export
 
         self._memory.signals.flush()
-        return Export(self._memory.store, self._memory.world, self.scope)
+        return Export(self._memory.store, self._memory.world, self.scope, self._memory.tiers)
 
     def _import(
         self, rows: Callable[[], Iterable[Found]], policy: str, partial: bool, progress: Progress | None
@@ -105,5 +105,5 @@ class Exits(Scoped):
             raise InvalidField(f"partial must be True or False, not {shown(partial)}.")
         parts = self._memory
         parts.signals.flush()
-        work = Import(parts.store, parts.world, self.scope, parts.writer, parts.index, parts.kinds)
+        work = Import(parts.store, parts.world, self.scope, parts.writer, parts.index, parts.kinds, parts.tiers)
         return work.run(rows, policy, partial=partial, progress=progress)

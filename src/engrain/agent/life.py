@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import builtins
-from datetime import timedelta
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from engrain.agent.base import Scoped
+from engrain.agent.memories import Memories
+from engrain.archive.port import Asked
 from engrain.errors import InvalidField, UnknownItem
 from engrain.intake import validate
 from engrain.intake.revise import not_active
 from engrain.model.event import Event
 from engrain.model.item import LIVE, MemoryItem
+from engrain.store.rows import item_from_row
 from engrain.store.transitions import event_from_row, place_of
 from engrain.world import to_micros
 
@@ -19,9 +23,10 @@ if TYPE_CHECKING:
     from engrain.lifecycle.rules import Decision
     from engrain.model.life import Life as Lived
     from engrain.model.life import Rules
+    from engrain.store.port import Row
 
 
-class Life(Scoped):
+class Life(Memories):
     """The verbs of the lifecycle."""
 
     def archived(
@@ -33,7 +38,7 @@ class Life(Scoped):
         limit, reason = validate.whole("limit", limit, 1, 10_000), self._optional("reason", reason)
         before: tuple[int, str] | None = None
         if isinstance(after, str):
-            row = self._memory.tiers.get(self.scope, validate.text("after", after, validate.FIELD_CHARACTERS))
+            row = self._archived(validate.text("after", after, validate.FIELD_CHARACTERS))
             if row is None:
                 raise UnknownItem(f"after={after!r} is not in the archive; pass the last item instead of its id.")
             before = int(row["archived_at"]), after
@@ -41,7 +46,8 @@ class Life(Scoped):
             before = to_micros(after.archived_at), after.id
         elif after is not None:
             raise InvalidField("after must be an archived item or its id.")
-        return self._memory.tiers.list(self.scope, limit, before, reason)
+        found = self._memory.tiers.find(self.scope, limit, Asked(reason=reason, before=before))
+        return [item_from_row(row) for row in found]
 
     def restore(
         self, id: str, expires_in: timedelta | str | None = None, on_conflict: str = "keep-newer"
@@ -52,14 +58,55 @@ class Life(Scoped):
         stays) or "merge" (that, with the tags, metadata and counts of both). Raises UnknownItem when it is not
         archived, and InvalidField when it stays so."""
         self._memory._check_open()
-        from engrain.lifecycle.restore import ON_CONFLICT
-
-        if on_conflict not in ON_CONFLICT:
-            raise InvalidField(
-                f"on_conflict must be one of {', '.join(ON_CONFLICT)}, not {validate.shown(on_conflict)}."
-            )
+        _policy(on_conflict)
         span = validate.span("expires_in", expires_in)
-        return self._memory.restorer.restore(self.scope, self._id(id), span, on_conflict)
+        row = self._archived(self._id(id))
+        if row is None:
+            raise UnknownItem(f"{id!r} is not an archived item of agent {self.scope.agent!r}.")
+        return self._memory.restorer.restore(self.scope, row, span, on_conflict)
+
+    def restore_where(
+        self,
+        query: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        reason: str | None = None,
+        kinds: Sequence[str] | None = None,
+        limit: int = 100,
+        expires_in: timedelta | str | None = None,
+        on_conflict: str = "keep-newer",
+        dry_run: bool = False,
+    ) -> builtins.list[MemoryItem]:
+        """Bring archived items back, each as ``restore`` does: what answers ``query`` best, or else what was archived
+        last. ``since`` inclusive, ``until`` exclusive, by when it happened, else when it was told, as with ``recall``;
+        ``reason``: why it was archived; ``kinds``: any of. At least one of these must be given. What came back is
+        returned, without what stays archived as its place was taken meanwhile; with ``dry_run``, what would."""
+        self._memory._check_open()
+        _policy(on_conflict)
+        span = validate.span("expires_in", expires_in)
+        limit = validate.whole("limit", limit, 1, 10_000)
+        wanted = None if kinds is None else self._kinds(kinds)
+        times = validate.moment("since", since), validate.moment("until", until)
+        asked = Asked(self._optional("reason", reason), *times, wanted)
+        if query is not None:
+            hits = self.search_archive(query, min(limit, 1000), kinds=kinds, since=since, until=until)
+            found = self._memory.tiers.many(self.scope, [hit.item.id for hit in hits])
+            found = [row for row in found if asked.reason in (None, row["archived_reason"])]
+        elif asked == Asked():
+            raise InvalidField("restore_where() needs at least one of query, since, until, reason, kinds.")
+        else:
+            found = self._memory.tiers.find(self.scope, limit, asked)
+        restorer, back = self._memory.restorer, []
+        for row in found:
+            if dry_run:
+                back += [item_from_row(row)] if restorer.comes_back(self.scope, row, on_conflict) else []
+                continue
+            with suppress(UnknownItem, InvalidField):  # somebody else was quicker, or its place is taken
+                back.append(restorer.restore(self.scope, row, span, on_conflict))
+        return back
+
+    def _archived(self, id_: str) -> Row | None:
+        return next(iter(self._memory.tiers.many(self.scope, [id_])), None)
 
     def promote(self, id: str) -> MemoryItem:
         """Make knowledge of one's own item, as time and use do by themselves: it stays as it is, noted in
@@ -79,7 +126,7 @@ class Life(Scoped):
             acts.carry_out(self.scope.tenant, decided)
         item = memory.items.get(self.scope, id)
         if item is None or item.agent != self.scope.agent or item.state not in LIVE:
-            raise not_active(id, self.scope.agent, "archived" if memory.tiers.get(self.scope, id) else "")
+            raise not_active(id, self.scope.agent, "archived" if self._archived(id) else "")
         return item
 
     def pin(self, id: str, pinned: bool = True) -> MemoryItem:
@@ -112,3 +159,10 @@ class Life(Scoped):
     @staticmethod
     def _id(given: str) -> str:
         return validate.text("id", given, validate.FIELD_CHARACTERS)
+
+
+def _policy(on_conflict: str) -> None:
+    from engrain.lifecycle.restore import ON_CONFLICT
+
+    if on_conflict not in ON_CONFLICT:
+        raise InvalidField(f"on_conflict must be one of {', '.join(ON_CONFLICT)}, not {validate.shown(on_conflict)}.")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engrain.agent.base import Scoped
 from engrain.errors import InvalidField, InvalidInput
 from engrain.intake import validate
 from engrain.intake.kv import KeyValue
 from engrain.model.item import Hit, MemoryItem
+
+if TYPE_CHECKING:
+    from engrain.recall.recaller import Archival
 
 
 class Memories(Scoped):
@@ -80,9 +83,42 @@ class Memories(Scoped):
         since: datetime | None = None,
         until: datetime | None = None,
         min_score: float | None = None,
+        include_archived: bool = False,
     ) -> builtins.list[Hit]:
         """The items that answer a question best, with their scores (0–1) and why. ``kinds``: any of; ``tags``: all of;
-        ``since`` inclusive, ``until`` exclusive, by when it happened, else when it was told. Showing is not using."""
+        ``since`` inclusive, ``until`` exclusive, by when it happened, else when it was told. Showing is not using.
+        ``include_archived``: one's own archived items, too; ``archived_at`` tells them from the others. Raises
+        ArchiveError when the archive cannot be read."""
+        archived: Archival = "also" if include_archived else "no"
+        return self._recalled(query, limit, kinds, tags, session, since, until, min_score, archived)
+
+    def search_archive(
+        self,
+        query: str,
+        limit: int = 10,
+        kinds: Sequence[str] | None = None,
+        tags: Sequence[str] | None = None,
+        session: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        min_score: float | None = None,
+    ) -> builtins.list[Hit]:
+        """As ``recall``, among one's own archived items alone; ``restore`` brings one back. Raises ArchiveError when
+        the archive cannot be read."""
+        return self._recalled(query, limit, kinds, tags, session, since, until, min_score, "only")
+
+    def _recalled(
+        self,
+        query: str,
+        limit: int,
+        kinds: Sequence[str] | None,
+        tags: Sequence[str] | None,
+        session: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        min_score: float | None,
+        archived: Archival,
+    ) -> builtins.list[Hit]:
         self._memory._check_open()
         validate.moment("since", since)
         validate.moment("until", until)
@@ -96,8 +132,9 @@ class Memories(Scoped):
             since=since,
             until=until,
             min_score=None if min_score is None else validate.number("min_score", min_score, 0.0, 1.0),
+            archived=archived,
         )
-        self._memory.signals.shown(self.scope.tenant, [hit.item.id for hit in hits])
+        self._memory.signals.shown(self.scope.tenant, [hit.item.id for hit in hits if hit.item.archived_at is None])
         return hits
 
     def context(self, query: str, max_tokens: int = 800) -> str:
@@ -168,7 +205,7 @@ class Memories(Scoped):
 
             self._memory.signals.flush()
             parts = self._memory
-            count = forget_everything(parts.store, parts.reviser, parts.learner, self.scope)
+            count = forget_everything(parts.store, parts.world, parts.reviser, parts.learner, parts.tiers, self.scope)
         else:
             count = self._memory.reviser.forget(self.scope, [validate.text("id", id, validate.FIELD_CHARACTERS)])
         return self._forgotten(count) > 0
@@ -224,8 +261,3 @@ class Memories(Scoped):
         if count:
             self._memory.feedback.forgotten(self.scope.tenant)
         return count
-
-    def _kinds(self, kinds: Sequence[str]) -> tuple[str, ...]:
-        if isinstance(kinds, str) or not isinstance(kinds, Sequence | set | frozenset):
-            raise InvalidField(f"kinds must be a list of kinds, not {kinds!r}.")
-        return tuple(validate.kind_name(kind, self._memory.kinds) for kind in kinds)

@@ -11,6 +11,7 @@ import hashlib
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 try:
     import pyarrow as pa
@@ -77,13 +78,18 @@ STEPS: dict[Kind, tuple[list[tuple[str, pa.DataType]], ...]] = {
 SCHEMAS: dict[Kind, pa.Schema] = {
     kind: pa.schema([one for step in steps for one in step]) for kind, steps in STEPS.items()
 }
-STATISTICS = "place,batch,tenant,agent,kind,task_type,archived_at,created_at"
+STATISTICS = "place,batch,tenant,agent,kind,archived_at,created_at"
 """Columns of which the table's log tells the least and greatest value of each file: nothing that somebody wrote."""
 
 
 def place_of(batch: int, number: int) -> int:
     """The place of a row by its batch and its number in it."""
     return batch << _WIDTH | number
+
+
+def places_of(batches: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The same of many."""
+    return batches << _WIDTH | numbers
 
 
 def batch_of(place: int) -> int:
@@ -95,31 +101,40 @@ def digest(table: pa.Table) -> str:
     """A checksum of all values of a table's rows in their order, whatever chunks and buffers they are held in."""
     told = hashlib.blake2b(digest_size=16)
     for name in sorted(table.column_names):
-        column = table[name].combine_chunks()
         told.update(name.encode())
-        _feed(told, column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
+        _feed(told, table[name].combine_chunks())
     return told.hexdigest()
 
 
 def _feed(told: hashlib.blake2b, column: pa.Array) -> None:
-    told.update(pc.cast(column.is_valid(), pa.uint8()).to_numpy(zero_copy_only=False).tobytes())
+    told.update(b"%d nulls" % column.null_count)
+    if column.null_count == len(column):
+        return
     kind = column.type
+    if column.null_count:
+        told.update(_bytes_of(column.is_valid()))
+        column = column.drop_null()
     if pa.types.is_struct(kind):
         for one in column.flatten():
             _feed(told, one)
     elif pa.types.is_list(kind):
-        told.update(pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False).tobytes())
+        told.update(_bytes_of(pc.list_value_length(column)))
         _feed(told, column.flatten())
     elif pa.types.is_string(kind) or pa.types.is_binary(kind):
-        filled = pc.fill_null(column.cast(pa.binary()), b"")
-        told.update(pc.binary_length(filled).to_numpy(zero_copy_only=False).tobytes())
-        _, offsets, values = filled.buffers()
-        if len(filled) and values is not None:
-            ends = np.frombuffer(offsets, np.int32)[filled.offset : filled.offset + len(filled) + 1]
+        told.update(_bytes_of(pc.binary_length(column)))
+        _, offsets, values = column.buffers()
+        if values is not None:
+            ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
             told.update(memoryview(values)[ends[0] : ends[-1]])
-    elif pa.types.is_boolean(kind):
-        told.update(pc.cast(column, pa.uint8()).fill_null(0).to_numpy(zero_copy_only=False).tobytes())
     else:
-        if pa.types.is_timestamp(kind):
-            column = column.cast(pa.int64())
-        told.update(column.fill_null(0).to_numpy(zero_copy_only=False).tobytes())
+        told.update(_bytes_of(column))
+
+
+def _bytes_of(column: pa.Array) -> bytes:
+    """Of numbers, times or flags, none of them null."""
+    if pa.types.is_timestamp(column.type):
+        column = column.view(pa.int64())
+    elif pa.types.is_boolean(column.type):
+        column = column.cast(pa.uint8())
+    found: bytes = column.to_numpy(zero_copy_only=False).tobytes()
+    return found

@@ -7,10 +7,12 @@ changes a table holds the lease ``LEASE`` and keeps to the order of ``archiver``
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from engrain.archive.layout import SCHEMAS, STATISTICS, Kind, batch_of
 from engrain.errors import ArchiveConflict, ArchiveCorrupt, ArchiveUnavailable, ConfigError
@@ -23,10 +25,12 @@ try:
     import pyarrow.dataset as pads
     from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties
     from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+    from deltalake.schema import Schema
 except ImportError as missing:
     raise ConfigError("The archive needs pyarrow, deltalake and duckdb: pip install 'engrain[archive]'.") from missing
 
 LEASE = "archive"
+LOG = "_delta_log"
 GROUP = 16_384  # rows of a row group: what a reader of one agent's rows skips by
 RETRIES = 3  # of a read whose files were vacuumed away meanwhile
 _OPTIONS = {"connect_timeout": "5s", "timeout": "60s", "max_retries": "4", "retry_timeout": "20s"}
@@ -87,6 +91,22 @@ class Tables:
             raise ArchiveUnavailable(f"{told}: give each home its own place.")
         return table
 
+    def writable(self, kind: Kind) -> DeltaTable | None:
+        """The table, with every column of the layout. Raises ArchiveUnavailable when a newer engrain has added others:
+        what is written must have them all."""
+        table = self.table(kind)
+        if table is None:
+            return None
+        there = {field.name for field in table.schema().fields}
+        if unknown := sorted(there - set(SCHEMAS[kind].names)):
+            told = f"{self.path(kind)} has columns that this engrain does not know: {', '.join(unknown)}"
+            raise ArchiveUnavailable(f"{told}. It can be read, but to archive more, upgrade engrain.")
+        if missing := [field for field in SCHEMAS[kind] if field.name not in there]:
+            with _told(self.path(kind)):
+                table.alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
+            table = self.table(kind)
+        return table
+
     def number(self, kind: Kind, table: DeltaTable | None) -> int:
         """The number of the last batch that was appended; 0 when none was."""
         return (table.transaction_version(self._name(kind)) if table else None) or 0
@@ -96,7 +116,7 @@ class Tables:
         ArchiveConflict when somebody else has appended meanwhile; then nothing was."""
         if table is None and not self.remote:
             Path(self.path(kind)).mkdir(mode=0o700, parents=True, exist_ok=True)
-        known = [one for one in STATISTICS if one in SCHEMAS[kind].names]
+        known = [one for one in STATISTICS.split(",") if one in SCHEMAS[kind].names]
         made: Mapping[str, str | None] = {
             "delta.dataSkippingStatsColumns": ",".join(known),
             "delta.logRetentionDuration": "interval 1 days",
@@ -114,8 +134,41 @@ class Tables:
                 writer_properties=WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=GROUP),
                 commit_properties=CommitProperties(app_transactions=[Transaction(self._name(kind), number)]),
             )
-        if not self.remote:
-            _settle(Path(self.path(kind)))
+
+    def settle(self, kind: Kind, since: int) -> None:
+        """Make what was written from a version of the table on last through a crash of the machine: Delta's own writer
+        does not wait for the disk. An object store has it safe before it answers."""
+        if self.remote:
+            return
+        folder = Path(self.path(kind))
+        logs = [
+            path for path in (folder / LOG).iterdir() if not path.name[:20].isdigit() or int(path.name[:20]) >= since
+        ]
+        with _told(self.path(kind)):
+            files = {folder / unquote(name) for path in logs if path.suffix == ".json" for name in _added(path)}
+            for path in sorted({*files, *logs}):
+                _synced(path)
+            for path in sorted({one for file in files for one in file.parents if folder in (one, *one.parents)}):
+                _synced(path)
+            _synced(folder / LOG)
+
+    def batches(
+        self, kind: Kind, table: DeltaTable, first: int, last: int, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """All rows of some batches, whether they count or not, in the order of their places where these are asked for.
+        For whoever holds ``LEASE``: nobody else replaces files then."""
+        where = (pc.field("batch") >= first) & (pc.field("batch") <= last)
+        with _told(self.path(kind)):
+            try:
+                rows = self.dataset(kind, table).to_table(columns=columns, filter=where)
+            except FileNotFoundError as error:
+                raise ArchiveCorrupt(f"{self.path(kind)}: a file of the table is missing: {error}") from error
+        if (
+            "place" not in rows.column_names
+            or pc.all(pc.greater(rows["place"][1:], rows["place"][:-1])).as_py() is not False
+        ):
+            return rows
+        return rows.sort_by("place")
 
     def read(self, kind: Kind, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """Rows that count, in no order; none before anything was archived."""
@@ -136,13 +189,53 @@ class Tables:
         """All rows of the table's live files, those that do not count among them, with every column of the layout."""
         return table.to_pyarrow_dataset(schema=SCHEMAS[kind])
 
+    def replace(self, kind: Kind, table: DeltaTable, rows: pa.Table, where: str) -> None:
+        """Put rows in place of those that ``where`` (SQL over batches of one month) chooses, in one commit. Raises
+        ArchiveConflict when somebody else has changed the table since it was read; then nothing was."""
+        before = table.version()
+        with _told(self.path(kind)):
+            deltalake.write_deltalake(
+                table,
+                rows,
+                mode="overwrite",
+                predicate=where,
+                target_file_size=1 << 40,  # one file, so that its rows stay sorted
+                writer_properties=WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=GROUP),
+            )
+        self.settle(kind, before + 1)
+
+    def vacuum(self, kind: Kind, table: DeltaTable, hours: int) -> int:
+        """Delete the files that the table has not needed for so many hours; how many. Whoever read the table before
+        and appends to it afterwards is refused, as files of an append that is under way would be deleted as well."""
+        with _told(self.path(kind)):
+            if not table.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True):
+                return 0
+            fence = CommitProperties(app_transactions=[Transaction(self._name(kind), self.number(kind, table))])
+            done = table.vacuum(
+                hours, dry_run=False, enforce_retention_duration=False, full=True, commit_properties=fence
+            )
+            table = DeltaTable(self.path(kind), storage_options=self._options)
+            table.create_checkpoint()
+            table.cleanup_metadata()
+            return len(done)
+
+    def stale(self, kind: Kind, table: DeltaTable) -> list[str]:
+        """The files, relative to the table, that are there without being part of it."""
+        with _told(self.path(kind)):
+            return table.vacuum(0, dry_run=True, enforce_retention_duration=False, full=True)
+
     def _name(self, kind: Kind) -> str:
         return f"engrain/{self.owner}/{kind}"
 
 
-def _settle(folder: Path) -> None:
-    """Make what was written last through a crash of the machine: Delta's own writer does not wait for the disk."""
-    for path in sorted(folder.rglob("*")):
+def _added(log: Path) -> list[str]:
+    """The files that a commit added."""
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    return [line["add"]["path"] for line in lines if "add" in line]
+
+
+def _synced(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):  # a log file that was cleaned up meanwhile
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from engrain.archive.hot import cold, waiting
 from engrain.daemon.backups import copying
 from engrain.daemon.health import keep_report
 from engrain.lifecycle.metrics import measure
@@ -18,12 +19,17 @@ from engrain.world import World, span_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from engrain.archive.archiver import Archiver
+    from engrain.archive.compactor import Compactor
     from engrain.config import Config
     from engrain.lifecycle.sweep import Sweeps
 
 FAILED = "role-failed"  # the alert of a role that fails again and again
 GONE = 2 * DAY  # µs after it was due, by which a role that nobody runs is one that there is no more
-MANY = 20_000  # archived memories that wait for their role
+MANY = 20_000  # rows that wait for their role
+_MOVE = "move"  # where the archive role goes on when the sweep is done
+_MOVED = {"memories": "moved", "experiences": "moved_experiences", "adopted": "adopted"}
+_ANY = 2**31
 
 
 class Work(NamedTuple):
@@ -55,12 +61,7 @@ class Role:
     ages: bool = True  # belongs to the lifecycle
     midnight: bool = False
     broken: str = ""  # why it cannot be run
-    backlog: Callable[[Store], bool] | None = None  # whether so much waits that it is run early
-
-
-def waiting(store: Store) -> bool:
-    """Whether so much is archived in the store that it should leave for the archive soon."""
-    return int(store.read("role_waiting", {"limit": MANY})[0]["n"]) >= MANY
+    backlog: Callable[[Store, int], bool] | None = None  # whether so much waits that it is run early
 
 
 def metrics(most: int) -> Callable[[Work], Done]:
@@ -89,16 +90,67 @@ def sweeping(sweeps: Sweeps, name: str) -> Callable[[Work], Done]:
     return run
 
 
-def roles(config: Config, sweeps: Sweeps, backups: Path | None) -> list[Role]:
+def archiving(sweeps: Sweeps, archiver: Callable[[], Archiver | None], days: float) -> Callable[[Work], Done]:
+    """The sweep, then what was archived leaves the store: ``moved`` memories, ``moved_experiences``."""
+    sweep = sweeping(sweeps, "archive")
+
+    def run(work: Work) -> Done:
+        found, checkpoint = ({}, None) if work.checkpoint == _MOVE else sweep(work)
+        before = work.world.now() - int(days * DAY)
+        waits = waiting(work.store, before, _ANY)  # a home where nothing waits needs no libraries
+        if checkpoint is not None or not any(waits.values()) or (mover := archiver()) is None:
+            return found, checkpoint
+        if work.dry:
+            return {**found, "moved": waits["memories"], "moved_experiences": waits["experiences"]}, None
+        moved = mover.run(work.stop)
+        longest = max(found.get("held_ms", 0.0), round(moved.longest * 1000, 1))
+        counts = {_MOVED[name]: n for name, n in moved.counts.items()}
+        return {**found, **counts, "held_ms": longest}, None if moved.whole else _MOVE
+
+    return run
+
+
+def compacting(compactor: Callable[[], Compactor | None]) -> Callable[[Work], Done]:
+    """Puts the archive's files in order; a home that has none needs no libraries."""
+
+    def run(work: Work) -> Done:
+        if not cold(work.store) or (keeper := compactor()) is None:
+            return {}, None
+        found = keeper.compact(dry=work.dry, stop=work.stop)
+        return found, "again" if found.get("left") else None
+
+    return run
+
+
+def roles(
+    config: Config,
+    sweeps: Sweeps,
+    archiver: Callable[[], Archiver | None],
+    compactor: Callable[[], Compactor | None],
+    backups: Path | None,
+) -> list[Role]:
     """The roles of a home, in the order in which those that are due are run. ``backups`` is the folder of its copies;
     None for a server's."""
 
     def every(name: str) -> int:
         return span_of(getattr(config, f"every_{name}")) or DAY
 
-    many = {"archive": None if config.archive == "none" else waiting}
+    ready, days = config.archive != "none", int(config.experience_days * DAY)
+
+    def full(store: Store, now: int) -> bool:
+        return max(waiting(store, now - days, MANY).values()) >= MANY
+
+    runs = {"archive": archiving(sweeps, archiver, config.experience_days)}
+    early = {"archive": full} if ready else {}
+    sweep = {
+        name: Role(name, every(name), runs.get(name) or sweeping(sweeps, name), backlog=early.get(name))
+        for name in SWEEPS
+    }
+    prune = sweep.pop("prune")
     return [
-        *(Role(name, every(name), sweeping(sweeps, name), backlog=many.get(name)) for name in SWEEPS),
+        *sweep.values(),
+        Role("compact", every("compact"), compacting(compactor), ages=False),
+        prune,
         Role("metrics", DAY, metrics(config.alert_items), ages=False, midnight=True),
         Role("report", every("report"), keep_report, ages=False),
         Role("backup", every("backup"), copying(backups, config.keep_backups), ages=False),

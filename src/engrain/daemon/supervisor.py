@@ -216,7 +216,7 @@ class Supervisor:
             return False
         begun = state["begun_at"] if state else None
         rested = begun is None or not begun <= self._world.now() < begun + role.every // EARLY
-        return rested and role.backlog(self._store)
+        return rested and role.backlog(self._store, self._world.now())
 
     def _next(self, role: Role, after: int) -> int:
         """The first moment after ``after`` at which it is due."""

@@ -7,23 +7,28 @@ run again.
 
 from __future__ import annotations
 
+from engrain.archive.port import Archive
 from engrain.intake.revise import ADAPT, FEEDBACK, Reviser
 from engrain.learn.credit import TENANT, scope_name
 from engrain.learn.learner import Learner
 from engrain.model.scope import Scope
 from engrain.store.changes import agent_scope, bump
 from engrain.store.port import Store, Transaction
+from engrain.world import World
 
 CHUNK = 500
 _TABLES = ("questions", "echoes", "kv", "decisions", "experiences", "transitions", "metrics")
 
 
-def forget_everything(store: Store, reviser: Reviser, learner: Learner, scope: Scope) -> int:
-    """How many rows went. What the tenant has learned is made anew from what its other agents have observed."""
+def forget_everything(
+    store: Store, world: World, reviser: Reviser, learner: Learner, archive: Archive, scope: Scope
+) -> int:
+    """How many rows went. What the tenant has learned is made anew from what its other agents have observed. Raises an
+    ArchiveError, when all that is done, if files cannot be reached."""
     base = {"tenant": scope.tenant, "agent": scope.agent}
     gone = 0
     while ids := [row["id"] for row in store.read("erase_ids", {**base, "limit": CHUNK})]:
-        gone += reviser.forget(scope, ids)
+        gone += reviser.forget(scope, ids, erase=False)
     scopes = store.read("q_scopes", {"tenant": scope.tenant})
     learned = {row["task_type"] for row in scopes if row["agent"] == scope.agent}
     with store.transaction(scope.tenant) as tx:
@@ -33,11 +38,14 @@ def forget_everything(store: Store, reviser: Reviser, learner: Learner, scope: S
             bump(tx, scope.tenant, ADAPT)
         gone += sum(tx.run(f"erase_{table}", base) for table in _TABLES)
         tx.run("erase_replies", {"tenant": scope.tenant})
+    cold, left = archive.forget_all(scope, world.now())  # the store has nothing any more that could go there
     learner.rebuild(scope.tenant)
     with store.transaction(scope.tenant) as tx:
         _unname(tx, scope, learned)
     store.scrub()
-    return gone
+    if left:
+        archive.erase()
+    return gone + cold
 
 
 def _unname(tx: Transaction, scope: Scope, task_types: set[str]) -> None:

@@ -24,6 +24,7 @@ from engrain.store.rows import to_json
 from engrain.world import World
 
 if TYPE_CHECKING:
+    from engrain.archive.port import Archive, Sought
     from engrain.intake.quota import Used
 
 CHUNK, BYTES = 200, 1 << 20  # items and bytes of content in one transaction
@@ -36,9 +37,16 @@ class Import:
     """One import into one agent's scope. ``rows`` gives the rows anew each time it is called."""
 
     def __init__(
-        self, store: Store, world: World, scope: Scope, writer: Writer, index: Indexer, kinds: frozenset[str]
+        self,
+        store: Store,
+        world: World,
+        scope: Scope,
+        writer: Writer,
+        index: Indexer,
+        kinds: frozenset[str],
+        archive: Archive,
     ) -> None:
-        self._store, self._world, self._scope = store, world, scope
+        self._store, self._world, self._scope, self._archive = store, world, scope, archive
         self._writer, self._index, self._kinds = writer, index, kinds
         self._base = {"tenant": scope.tenant, "agent": scope.agent}
         self._ids: set[str] = set()  # that the rows have: two of them are two items, however alike
@@ -119,16 +127,32 @@ class Import:
         passages = dict(
             zip([row["content"] for row in indexed], self._index([row["content"] for row in indexed]), strict=True)
         )
+        ids = {row["id"] for row in chunk if row["id"] is not None}
+        ids |= {derived_id(**self._base, id_=id_) for id_ in ids}
+        while not self._stored(chunk, policy, passages, ids, self._archive.seek(self._scope, ids)):
+            pass  # something has gone to the cold tables meanwhile
+
+    def _stored(
+        self, chunk: list[Columns], policy: str, passages: dict[str, Any], ids: set[str], sought: Sought
+    ) -> bool:
+        """False when a row may have left the store since the archive was looked through; nothing is done then."""
         with self._store.transaction(self._scope.tenant) as tx:
             seq = bump(tx, self._scope.tenant, agent_scope(self._scope.agent))
+            known = self._known(tx, chunk, ids)
+            if self._archive.moved(tx, sought) and not ids <= {row["id"] for row in known}:
+                return False
+            gone = self._archive.gone(tx, self._scope.tenant, [row["place"] for row in sought.rows.values()])
+            cold = {id_: row for id_, row in sought.rows.items() if id_ in ids and row["place"] not in gone}
             tx.run("agent_register", {**self._base, "team": None, "now": self._now})
-            plan = _Plan(self._known(tx, chunk), policy, self._now, self._ids)
+            plan = _Plan([*known, *(row.stored() for row in cold.values())], policy, self._now, self._ids)
             for row in chunk:
                 row["superseded_by"] = self._moved.get(row["superseded_by"], row["superseded_by"])
                 if row["id"] is None:
                     plan.place({**row, "id": self._world.new_id()}, None)
                 else:
                     plan.place(row, derived_id(**self._base, id_=row["id"]))
+            for id_ in sorted(plan.changed.keys() & cold):
+                self._archive.thaw(tx, self._scope, cold[id_], self._now)
             touched = sorted({*plan.changed, *plan.replaced})
             if touched:
                 tx.read("memory_lock", {**self._base, "ids": touched})
@@ -140,6 +164,7 @@ class Import:
         self._done.update(plan.done)
         self._ids |= plan.renamed
         self._moved |= plan.moved
+        return True
 
     def _admitted(self, tx: Transaction, plan: _Plan, seq: int) -> Used | None:
         if self._writer.quota is None:
@@ -153,11 +178,9 @@ class Import:
             done = sum(self._done.values())
             raise QuotaExceeded(f"{error.detail} {done:,} rows before these were imported.") from error
 
-    def _known(self, tx: Transaction, chunk: list[Columns]) -> list[Columns]:
-        ids = [row["id"] for row in chunk if row["id"] is not None]
-        ids += [derived_id(**self._base, id_=id_) for id_ in ids]
+    def _known(self, tx: Transaction, chunk: list[Columns], ids: Collection[str]) -> list[Columns]:
         asked = {
-            "ids": ids,
+            "ids": sorted(ids),
             "keys": [row["key"] for row in chunk if row["key"] is not None],
             "fingerprints": [row["fingerprint"] for row in chunk],
         }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engrain.errors import StoreError
 from engrain.exchange.files import VERSION, WRITERS, Statistics
@@ -17,14 +17,17 @@ from engrain.store.changes import agent_scope
 from engrain.store.port import Row, Store
 from engrain.world import World, from_micros
 
+if TYPE_CHECKING:
+    from engrain.archive.port import Archive
+
 PAGE = 1000  # items of one read
 
 
 class Export:
     """One export of one agent's scope."""
 
-    def __init__(self, store: Store, world: World, scope: Scope) -> None:
-        self._store, self._scope = store, scope
+    def __init__(self, store: Store, world: World, scope: Scope, archive: Archive) -> None:
+        self._store, self._scope, self._archive = store, scope, archive
         self._base = {"tenant": scope.tenant, "agent": scope.agent}
         self._at = from_micros(world.now()).isoformat()
         self.counts = Statistics()
@@ -59,19 +62,31 @@ class Export:
         return Exported(str(path), **self.counts.states)
 
     def _items(self) -> Iterator[Mapping[str, Any]]:
-        """Every item, those of a state by their age; then what was changed while they were read, so that nothing that
-        changed its state meanwhile is missing. Such an item stands twice, and the later line holds."""
+        """Every item: the cold ones, those of a state by their age; then what was changed or became cold while they
+        were read, so that nothing that changed its state meanwhile is missing. Such an item stands twice, and the later
+        line holds."""
         marks = self._store.read("scope_state", {"tenant": self._scope.tenant, "name": agent_scope(self._scope.agent)})
         seq = int(marks[0]["seq"]) if marks else 0
+        last = yield from self._cold(0)
         after: dict[str, Any] = {"after_state": "", "after_at": 0, "after_id": ""}
         while rows := self._store.read("exchange_all", {**self._base, **after, "limit": PAGE}):
             yield from self._written(rows)
-            last = rows[-1]
-            after = {"after_state": last["state"], "after_at": last["created_at"], "after_id": last["id"]}
+            end = rows[-1]
+            after = {"after_state": end["state"], "after_at": end["created_at"], "after_id": end["id"]}
         after = {"seq": seq + 1, "after_id": ""}
         while rows := self._store.read("exchange_changes", {**self._base, **after, "limit": PAGE}):
             yield from self._written(rows)
             after = {"seq": rows[-1]["seq"], "after_id": rows[-1]["id"]}
+        yield from self._cold(last)
+
+    def _cold(self, after: int) -> Generator[dict[str, Any], None, int]:
+        """What lies in the cold tables since a batch; the number of the last."""
+        number = self._archive.number()
+        for rows in self._archive.leaving(self._scope, after):
+            for row in rows:
+                told = row.stored()
+                yield written(told, told["echoes"])
+        return number
 
     def _written(self, rows: list[Row]) -> Iterator[dict[str, Any]]:
         echoes: dict[str, list[Row]] = defaultdict(list)

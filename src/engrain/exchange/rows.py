@@ -33,7 +33,7 @@ MOST = 10**12  # of a count: all items together stay within what a store can add
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
-def written(row: Row, echoes: Collection[Row] = ()) -> dict[str, Any]:
+def written(row: Row | Columns, echoes: Collection[Row | Columns] = ()) -> dict[str, Any]:
     """The fields of a stored row; what is empty is left out."""
     found: dict[str, Any] = {}
     for name, told in _TOLD_AS:

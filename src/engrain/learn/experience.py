@@ -6,14 +6,14 @@ import json
 from typing import Any
 
 from engrain.learn import outcome as outcomes
+from engrain.learn.past import Record
 from engrain.learn.reward import VERSION
 from engrain.model.decision import Advice, Experience
 from engrain.model.scope import Scope
-from engrain.store.port import Row
 from engrain.world import from_micros
 
 
-def experience_from_row(row: Row) -> Experience:
+def experience_from_row(row: Record) -> Experience:
     """The experience in a row of ``experiences``."""
     return Experience(
         id=row["id"],

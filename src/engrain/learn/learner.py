@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from heapq import nlargest
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from engrain.config import Config
 from engrain.learn import backoff, exploration
 from engrain.learn.experience import decision_params, experience_from_row
 from engrain.learn.fields import checked_options, checked_text, optional_text
+from engrain.learn.past import Past, Record
 from engrain.learn.qtable import QTable, Tables, q_value
 from engrain.learn.recorder import Recorder
 from engrain.learn.state import State, checked_state
@@ -26,12 +28,13 @@ RECENT = 3  # decisions named as evidence
 class Learner:
     """Decisions of every scope of one store. Safe to use from several threads and many processes."""
 
-    def __init__(self, store: Store, world: World, config: Config) -> None:
+    def __init__(self, store: Store, world: World, config: Config, past: Past | None = None) -> None:
         self._store = store
         self._world = world
         self._config = config
         self._tables = Tables(store)
-        self._recorder = Recorder(store, world)
+        self._past = past
+        self._recorder = Recorder(store, world, past)
 
     # -- deciding ------------------------------------------------------------------------------------------------------
 
@@ -152,10 +155,23 @@ class Learner:
 
     # -- looking -------------------------------------------------------------------------------------------------------
 
-    def experiences(self, scope: Scope, task_type: str | None = None, limit: int = 100) -> list[Experience]:
-        """This agent's experiences, newest first."""
-        params = {"tenant": scope.tenant, "agent": scope.agent, "task_type": optional_text("task_type", task_type)}
-        return [experience_from_row(row) for row in self._store.read("experience_list", {**params, "limit": limit})]
+    def experiences(
+        self, scope: Scope, task_type: str | None = None, limit: int = 100, archived: bool = False
+    ) -> list[Experience]:
+        """This agent's experiences, newest first; ``archived`` ones, too. Raises ArchiveError when those cannot be
+        read."""
+        task_type = optional_text("task_type", task_type)
+        params = {"tenant": scope.tenant, "agent": scope.agent, "task_type": task_type, "limit": limit}
+        rows: dict[str, Record] = {}
+        known: tuple[int, ...] | None = None
+        past = self._past if archived else None
+        while past is None or known != (known := past.standing(self._store, scope.tenant)):  # nothing has moved
+            rows = {row["id"]: row for row in self._store.read("experience_list", params)}
+            if past is None:
+                break
+            rows |= {row["id"]: row for row in past.latest(scope, task_type, limit)}
+        found = nlargest(limit, rows.values(), key=lambda row: (row["created_at"], row["id"]))
+        return [experience_from_row(row) for row in found]
 
     def q_values(self, scope: Scope, task_type: str | None = None) -> list[QValue]:
         """What this agent has learned, by task type, state (first the whole task type) and action."""

@@ -2,20 +2,33 @@
 
 A write transaction first bumps the change numbers of every scope it touches, the tenant's before its agents'. That
 locks them until its end: observers of one task type follow one another, and nobody waits in a circle.
+
+What was settled long ago is archived meanwhile by somebody who takes none of these locks (see ``past``). Whoever finds
+a row gone, or that something else is archived than before, begins again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from engrain.errors import ActionNotOffered, EngrainError, InvalidField, InvalidInput, NotFound, UnknownDecision
+from engrain.errors import (
+    ActionNotOffered,
+    EngrainError,
+    InvalidField,
+    InvalidInput,
+    NotFound,
+    StoreBusy,
+    UnknownDecision,
+)
 from engrain.learn.credit import TENANT, Ledger, contribution, scope_name
 from engrain.learn.experience import experience_from_row, verdict
 from engrain.learn.fields import checked_number, checked_text, optional_text
 from engrain.learn.outcome import checked_outcome, revised
+from engrain.learn.past import Past, Record
 from engrain.learn.reward import reward_of, weight_of
 from engrain.learn.state import State, checked_state, stored_state
 from engrain.model.decision import Advice, Experience, Outcome
@@ -24,8 +37,22 @@ from engrain.store.port import Row, Store, Transaction
 from engrain.world import World, from_micros
 
 BATCH = 1_000
+TRIES = 20  # while others archive
+T = TypeVar("T")
 _STEP = ("task_type", "state", "action", "outcome", "next_state", "propensity", "episode", "task_id")
 _DECIDED = ("decision_id", "advice", "outcome", "action")
+
+
+class _Moved(Exception):
+    """Rows were archived, or brought back, meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Archived:
+    """A decision with its experience out of the archive, and the standing of this when it was read."""
+
+    standing: tuple[int, ...]
+    row: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +63,8 @@ class _Report:
     state: State
     outcome: Outcome
     action: str | None  # None: the action of the decision
-    decision: Row | None = None
+    decision: Record | None = None
+    archived: _Archived | None = None
     next_state: State | None = None
     propensity: float | None = None
     episode: str | None = None
@@ -46,13 +74,15 @@ class _Report:
 class Recorder:
     """Writes experiences and keeps the sums of Q-values in step with them."""
 
-    def __init__(self, store: Store, world: World) -> None:
-        self._store = store
-        self._world = world
+    def __init__(self, store: Store, world: World, past: Past | None = None) -> None:
+        self._store, self._world, self._past = store, world, past
 
     def record(self, scope: Scope, rows: Iterable[Mapping[str, Any]]) -> list[Experience]:
         """Record rows in one transaction, all or none; the error of a bad row names its number, counted from 0."""
         given = list(rows)
+        return _unmoved(lambda: self._record(scope, given))
+
+    def _record(self, scope: Scope, given: Sequence[Mapping[str, Any]]) -> list[Experience]:
         reports = []
         for number, row in enumerate(given):
             try:
@@ -65,6 +95,7 @@ class Recorder:
         with self._store.transaction(scope.tenant) as tx:
             agents = (scope.agent, TENANT)
             seqs = bump(tx, scope.tenant, {(agent, report.task_type) for report in reports for agent in agents})
+            self._take_back(tx, scope, reports, now)
             for number, report in enumerate(reports):
                 try:
                     done.append(self._enter(tx, scope, report, ledger, now))
@@ -74,21 +105,34 @@ class Recorder:
         return done
 
     def rebuild(self, tenant: str) -> int:
-        """Make the tenant's Q-values anew from its experiences, in one transaction; the number of experiences used."""
+        """Make the tenant's Q-values anew from its experiences, archived ones among them, in one transaction; the
+        number of experiences used. Raises ArchiveError when those cannot be read: then nothing was changed."""
+        return _unmoved(lambda: self._rebuild(tenant))
+
+    def _rebuild(self, tenant: str) -> int:
+        ledger, past, used = Ledger(), self._past, 0
+        standing = past.standing(self._store, tenant) if past else ()
+        cold = set()
+        for old in past.replay(tenant) if past else ():
+            _replay(ledger, old)
+            cold.add((old["agent"], old["task_type"]))
+            used += 1
         with self._store.transaction(tenant) as tx:
-            task_types = {task_type for _, task_type in _scopes(tx, tenant)}
+            task_types = {task_type for _, task_type in _scopes(tx, tenant) | cold}
             seqs = bump(tx, tenant, ((TENANT, task_type) for task_type in task_types), purges=1)
-            scopes = {pair for pair in _scopes(tx, tenant) if pair[1] in task_types}  # nobody can add to these any more
+            found = _scopes(tx, tenant) | cold | {(TENANT, task_type) for _, task_type in cold}
+            scopes = {pair for pair in found if pair[1] in task_types}  # nobody can add to these any more
             seqs |= bump(tx, tenant, (pair for pair in scopes if pair[0] != TENANT), purges=1)
-            ledger, after, used = Ledger(), "", 0
+            after = ""
             while rows := tx.read("experience_all", {"tenant": tenant, "after": after, "limit": BATCH}):
                 after = rows[-1]["id"]
                 for row in rows:
                     if (row["agent"], row["task_type"]) not in scopes:
                         continue  # a task type that began after the locks were taken: its observers keep its sums
-                    state, sums = (row["state_key"], row["state"]), contribution(row["reward"], row["weight"])
-                    ledger.add(row["agent"], row["task_type"], state, row["action"], sums)
+                    _replay(ledger, row)
                     used += 1
+            if past and past.standing(tx, tenant) != standing:
+                raise _Moved
             for agent, task_type in sorted(scopes):
                 tx.run("q_forget", {"tenant": tenant, "agent": agent, "task_type": task_type})
             tx.run_many("q_add", list(ledger.params(tenant, seqs)))
@@ -125,10 +169,12 @@ class Recorder:
     def _decided(self, scope: Scope, advice: object, outcome: Outcome, action: object) -> _Report:
         identity = advice.decision_id if isinstance(advice, Advice) else checked_text("the decision id", advice)
         params = {"id": identity, "tenant": scope.tenant, "agent": scope.agent}
-        found = self._store.read("decision_find", params)
-        if not found:
+        found, archived = self._store.read("decision_find", params), None
+        if not found and self._past is not None:
+            archived = self._archived(scope, identity)
+        if not found and archived is None:
             raise UnknownDecision(f"The decision {identity!r} was not given by advise() to agent {scope.agent!r}.")
-        decision = found[0]
+        decision: Record = found[0] if archived is None else archived.row["decision"]
         name = optional_text("action", action)
         options = decision["options"]
         if name is not None and options is not None and name not in json.loads(options):
@@ -137,9 +183,34 @@ class Recorder:
                 "Use observe_step() for an action that was taken without asking."
             )
         state = stored_state(decision["state"])
-        return _Report(decision["task_type"], state, outcome, name, decision, episode=decision["episode"])
+        return _Report(
+            decision["task_type"], state, outcome, name, decision, archived=archived, episode=decision["episode"]
+        )
+
+    def _archived(self, scope: Scope, identity: str) -> _Archived | None:
+        """A decision that is not in the store. Raises _Moved when it may be there by now."""
+        assert self._past is not None  # noqa: S101 (asked before)
+        standing = self._past.standing(self._store, scope.tenant)
+        row = self._past.of_decision(scope, identity)
+        if row is not None:
+            return _Archived(standing, row)
+        params = {"id": identity, "tenant": scope.tenant, "agent": scope.agent}
+        if self._store.read("decision_find", params):
+            raise _Moved
+        return None
 
     # -- writing -------------------------------------------------------------------------------------------------------
+
+    def _take_back(self, tx: Transaction, scope: Scope, reports: Sequence[_Report], now: int) -> None:
+        """Bring archived decisions back, each once, with what came of them."""
+        found = {one.archived.row["id"]: one.archived for one in reports if one.archived is not None}
+        if not found or self._past is None:
+            return
+        now_standing = self._past.standing(tx, scope.tenant)
+        if any(one.standing != now_standing for one in found.values()):
+            raise _Moved
+        for one in found.values():
+            self._past.take_back(tx, one.row, now)
 
     def _enter(self, tx: Transaction, scope: Scope, report: _Report, ledger: Ledger, now: int) -> Experience:
         if report.decision is not None:
@@ -147,6 +218,8 @@ class Recorder:
             known = tx.read("experience_of_decision", params)
             if known:
                 return _revise(tx, known[0], report, ledger, now)
+            if not tx.read("decision_find", {**params, "id": report.decision["id"]}):
+                raise _Moved
         experience = self._fresh(scope, report, now)
         weight = weight_of(experience.outcome)
         columns = {
@@ -208,10 +281,24 @@ def _revise(tx: Transaction, row: Row, report: _Report, ledger: Ledger, now: int
         revision=before.revision + 1,
     )
     weight, state = weight_of(outcome), (row["state_key"], row["state"])
-    tx.run("experience_revise", {**verdict(after, weight), "now": now})
+    if not tx.run("experience_revise", {**verdict(after, weight), "now": now}):
+        raise _Moved
     _credit(ledger, before, state, row["weight"], sign=-1)
     _credit(ledger, after, state, weight)
     return after
+
+
+def _unmoved(attempt: Callable[[], T]) -> T:
+    """What an attempt gives in which nothing was moved."""
+    for _ in range(TRIES):
+        with suppress(_Moved):
+            return attempt()
+    raise StoreBusy("Experiences are being archived.")
+
+
+def _replay(ledger: Ledger, row: Record) -> None:
+    state, sums = (row["state_key"], row["state"]), contribution(row["reward"], row["weight"])
+    ledger.add(row["agent"], row["task_type"], state, row["action"], sums)
 
 
 def _credit(ledger: Ledger, experience: Experience, state: tuple[str, str], weight: float, sign: int = 1) -> None:
@@ -219,7 +306,7 @@ def _credit(ledger: Ledger, experience: Experience, state: tuple[str, str], weig
     ledger.add(experience.agent, experience.task_type, state, experience.action, sums, sign)
 
 
-def _drawn(decision: Row, action: str | None) -> float | None:
+def _drawn(decision: Record, action: str | None) -> float | None:
     """The propensity of an action that was drawn; an action chosen by someone else has none."""
     return decision["propensity"] if action == decision["action"] else None
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engrain.lifecycle.rules import Act, Decision
-from engrain.model.life import Life, Rules
+from engrain.model.life import Life, Old, Rules
 from engrain.store.changes import SHARED, agent_scope, bump
 from engrain.store.port import Row, Store, Transaction
 from engrain.store.transitions import Transition, log
@@ -24,12 +24,14 @@ _STAMPED = _LIFE + 1 + 4  # what follows in {life}: whether it is shared, and it
 
 
 class Decided(NamedTuple):
-    """One item, what is to become of it, whether others may see it, and what changes when it is changed or used."""
+    """One item, what is to become of it, whether others may see it, and what changes when it is changed or used;
+    ``cold`` is that of ``archive.port.Old``."""
 
     life: Life
     decision: Decision
     shared: bool
-    stamp: tuple[Any, ...]
+    stamp: tuple[Any, ...] | None
+    cold: tuple[int, str | None] | None = None
 
 
 class Change(NamedTuple):
@@ -39,6 +41,7 @@ class Change(NamedTuple):
     reason: str
     seq: int | None
     shared_seq: int | None
+    cold: tuple[int, str | None] | None = None
 
 
 class Acts:
@@ -62,6 +65,11 @@ class Acts:
                 found.append(Decided(life, decision, row[_LIFE] is not None, tuple(row[_LIFE + 1 : _STAMPED])))
         return found
 
+    def old(self, some: Sequence[Old], rule: Rule, now: int) -> list[Decided]:
+        """The same of items in the cold tables, which nobody changes but by restoring or forgetting them."""
+        judged = [(one, rule(one.life, now, self._rules)) for one in some]
+        return [Decided(one.life, found, False, None, one.cold) for one, found in judged if found.act != Act.KEEP]
+
     def carry_out(self, tenant: str, decided: Sequence[Decided]) -> list[Act]:
         """Do what was decided, but leave alone what was changed or used since; what was done."""
         with self._store.transaction(tenant) as tx:
@@ -73,14 +81,17 @@ class Acts:
         now = self._world.now()
         ids = sorted(one.life.id for one in decided)
         same = {row[0]: tuple(row[1:]) for row in tx.read("life_lock", {"tenant": tenant, "ids": ids})}
-        due = [one for one in decided if same.get(one.life.id) == one.stamp]
+        gone = self._archive.gone(tx, tenant, [one.cold[0] for one in decided if one.cold])
+        due = [one for one in decided if same.get(one.life.id) == one.stamp and not (one.cold and one.cold[0] in gone)]
         seen = any(one.shared and one.decision.act not in _UNSEEN for one in due)
         shared_seq = bump(tx, tenant, SHARED) if seen else None
         steps: list[Transition] = []
         for act in dict.fromkeys(one.decision.act for one in due):
-            mine = [(one.life, one.decision.reason) for one in due if one.decision.act == act]
+            mine = [one for one in due if one.decision.act == act]
             told = {} if act in _UNSEEN else seqs
-            some = [Change(life, reason, told.get(life.agent), shared_seq) for life, reason in mine]
+            some = [
+                Change(one.life, one.decision.reason, told.get(one.life.agent), shared_seq, one.cold) for one in mine
+            ]
             steps += _RUNS[act](self, tx, tenant, now, some)
         log(tx, tenant, now, steps)
         return [one.decision.act for one in due]
@@ -135,10 +146,12 @@ class Acts:
         return steps
 
     def _prune(self, tx: Transaction, tenant: str, now: int, some: Sequence[Change]) -> list[Transition]:
-        self._archive.drop(tx, tenant, [(one.life.id, one.life.agent) for one in some])
-        for agent in sorted({one.life.agent for one in some}):
+        self._archive.drop(tx, tenant, [Old(one.life, one.cold) for one in some], now)
+        here = sorted({one.life.agent for one in some if one.cold is None})
+        for agent in here:
             bump(tx, tenant, agent_scope(agent), purges=1)
-        bump(tx, tenant, SHARED, purges=1)
+        if here:
+            bump(tx, tenant, SHARED, purges=1)
         return [self._moved(one, "memory:pruned", "purged") for one in some]
 
 

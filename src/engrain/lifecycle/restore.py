@@ -62,19 +62,19 @@ class Restorer:
         self._store, self._world, self._rules, self._archive = store, world, rules, archive
         self._index, self._quota = index, quota
 
-    def restore(self, scope: Scope, id_: str, expires_in: int | None, on_conflict: str) -> MemoryItem:
-        """The item as it is from now on, or the one that it was merged into. ``expires_in`` in µs."""
-        row = self._archive.get(scope, id_)
-        if row is None:
-            raise UnknownItem(f"{id_!r} is not an archived item of agent {scope.agent!r}.")
-        item, passages = item_from_row(row), self._index([row["content"]])[0]
+    def restore(self, scope: Scope, row: Row, expires_in: int | None, on_conflict: str) -> MemoryItem:
+        """The item of an archive's row as it is from now on, or the one that it was merged into. ``expires_in`` in
+        µs."""
+        item, passages, id_ = item_from_row(row), self._index([row["content"]])[0], row["id"]
         with self._store.transaction(scope.tenant) as tx:
             seq = bump(tx, scope.tenant, agent_scope(scope.agent))
             now = self._world.now()
             rival = _rival(tx, scope, row, now)
-            stays = rival is not None and rival.lives and not _wins(item, rival.item, on_conflict)
-            if rival is not None and stays and on_conflict != "merge":
+            if rival is not None and _stays(item, rival, on_conflict):
                 raise InvalidField(_taken(item, rival.item))
+            stays = rival is not None and rival.lives and not _wins(item, rival.item, on_conflict)
+            if not self._archive.thaw(tx, scope, row, now):
+                raise UnknownItem(_elsewhere(id_))
             ids = [id_] if rival is None else sorted((id_, rival.item.id))
             tx.read("life_lock", {"tenant": scope.tenant, "ids": ids})  # before the shared scope, as everyone does
             shared = row["shared_seq"] is not None or (rival is not None and rival.shared)
@@ -99,6 +99,11 @@ class Restorer:
             self._quota.keep(scope, used)
         return found
 
+    def comes_back(self, scope: Scope, row: Row, on_conflict: str) -> bool:
+        """Whether ``restore`` would not leave it in the archive."""
+        rival = _rival(self._store, scope, row, self._world.now())
+        return rival is None or not _stays(item_from_row(row), rival, on_conflict)
+
     def _end(self, row: Row, expires_in: int | None, now: int) -> int | None:
         """When it expires from now on."""
         end: int | None = row["expires_at"]
@@ -119,7 +124,7 @@ class Restorer:
         values |= {"expires_at": expires_at, "was": row["seq"]}
         mine = {"now": change.now, "seq": change.seq, "shared_seq": change.shared_seq}
         if not self._archive.take_back(change.tx, change.scope, item.id, {**mine, **values}):
-            raise UnknownItem(f"{item.id!r} was restored or forgotten by somebody else at this moment.")
+            raise UnknownItem(_elsewhere(item.id))
         why = item.archived_reason or ""
         steps = [_step(change, item, "memory:restored", "archived", "active", "restored", {"reason": why})]
         if under is not None:
@@ -127,7 +132,7 @@ class Restorer:
         return steps
 
 
-def _rival(tx: Transaction, scope: Scope, row: Row, now: int) -> _Rival | None:
+def _rival(tx: Transaction | Store, scope: Scope, row: Row, now: int) -> _Rival | None:
     names = ("kind", "key", "fingerprint", "content", "session", "occurred_at")
     asked = {"tenant": scope.tenant, "agent": scope.agent, "now": now, **{name: row[name] for name in names}}
     found = tx.read("memory_rival", asked)
@@ -139,6 +144,14 @@ def _rival(tx: Transaction, scope: Scope, row: Row, now: int) -> _Rival | None:
 
 def _wins(item: MemoryItem, rival: MemoryItem, on_conflict: str) -> bool:
     return on_conflict == "overwrite" or (on_conflict != "skip" and item.told_at > rival.told_at)
+
+
+def _stays(item: MemoryItem, rival: _Rival, on_conflict: str) -> bool:
+    return rival.lives and on_conflict != "merge" and not _wins(item, rival.item, on_conflict)
+
+
+def _elsewhere(id_: str) -> str:
+    return f"{id_!r} was restored or forgotten by somebody else at this moment."
 
 
 def _taken(item: MemoryItem, rival: MemoryItem) -> str:

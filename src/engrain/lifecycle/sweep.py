@@ -29,7 +29,7 @@ from engrain.lifecycle.rules import (
     retires,
 )
 from engrain.model.fading import CAP, DAY, FLOOR, FRESH
-from engrain.model.life import Life, Rules
+from engrain.model.life import Life, Old, Rules
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Store, Transaction
 from engrain.store.rows import to_json
@@ -59,12 +59,14 @@ class Findings:
 
 
 class Due(NamedTuple):
-    """An item that a sweep looks at; ``row`` of {life} when the statement that found it told all."""
+    """An item that a sweep looks at; ``row`` of {life} when the statement that found it told all; ``cold`` when it is
+    in the cold tables."""
 
     tenant: str
     agent: str
     id: str
     row: Row | None = None
+    cold: Old | None = None
 
 
 @dataclass(slots=True)
@@ -147,8 +149,9 @@ class _Sweep:
                     self.unfinished = True
                     return
                 known = [one.row for one in piece if one.row is not None]
-                ids = sorted(one.id for one in piece if one.row is None)
+                ids = sorted(one.id for one in piece if one.row is None and one.cold is None)
                 decided = self.acts.judged(known, rule, self.world.now())
+                decided += self.acts.old([one.cold for one in piece if one.cold], rule, self.world.now())
                 decided += self.acts.decided(tenant, ids, rule) if ids else []
                 done = [one.decision.act for one in decided]
                 if decided and not self.dry:
@@ -240,14 +243,15 @@ def prune(sweep: _Sweep) -> None:
             return Decision(Act.PRUNE, "beyond the cap") if life.id in too_many and life.state == "archived" else found  # noqa: B023
 
         def old(some: list[Scope]) -> Iterator[Due]:
-            for scope in some:
-                lives = sweep.archive.old(scope, before, now)
-                spared = beyond_cap(lives, now, sweep.rules)
+            for scope, found in sweep.archive.old(some, before, now):
+                spared = beyond_cap([one.life for one in found], now, sweep.rules)
                 too_many.update(life.id for life in spared)  # noqa: B023
                 sweep.counts["capped"] += bool(spared)
-                for life in lives:
-                    if pruned(life, now, sweep.rules).act == Act.PRUNE:
-                        yield Due(scope.tenant, scope.agent, life.id)
+                for one in found:
+                    if pruned(one.life, now, sweep.rules).act == Act.PRUNE:
+                        cold = one if one.cold else None
+                        sweep.counts["cold"] += cold is not None
+                        yield Due(scope.tenant, scope.agent, one.life.id, cold=cold)
                     else:
                         sweep.counts["kept"] += 1
 
@@ -256,6 +260,8 @@ def prune(sweep: _Sweep) -> None:
         _trim(sweep, name, now - kept)
     if sweep.counts["pruned"] and not sweep.dry:
         sweep.store.scrub()
+        if sweep.counts["cold"]:
+            sweep.archive.erase()
 
 
 def _trim(sweep: _Sweep, name: str, before: int) -> None:

@@ -51,6 +51,13 @@ class Life(NamedTuple):
         )
 
 
+class Old(NamedTuple):
+    """What was archived; ``cold``: its place in the cold tables, and what it was superseded by there."""
+
+    life: Life
+    cold: tuple[int, str | None] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """Settings of the lifecycle. Spans are days; ``policy`` is a name of ``lifecycle/policies.py``."""

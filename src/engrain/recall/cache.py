@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 
 from engrain.model.scope import Scope
+from engrain.recall.archived import Archived, Shelf
 from engrain.recall.embed import Embedder
 from engrain.recall.segment import SEQ, Segment
 from engrain.recall.view import Part, View, visible
@@ -25,6 +26,7 @@ class _Scope:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.segment: Segment | None = None
+        self.archived: Archived | None = None
         self.views: OrderedDict[tuple[object, ...], View] = OrderedDict()
 
 
@@ -42,9 +44,7 @@ class Segments:
         """What the scope may see now. Costs one small read when nothing has changed."""
         tenant, own = scope.tenant, f"agent:{scope.agent}"
         loaded, scopes = self.loaded, len(self._scopes)
-        asked = {"tenant": tenant, "names": [own, SHARED, ADAPT]}
-        states = {row["name"]: (int(row["seq"]), int(row["purges"])) for row in self._store.read("scope_states", asked)}
-        self.adapted[tenant] = states.get(ADAPT, (0, 0))[0]
+        states = self._states(tenant, own, SHARED)
         mine = self._scope((tenant, own, embedder.name))
         if SHARED not in states:
             with mine.lock:
@@ -61,10 +61,48 @@ class Segments:
             self._evict()
         return view
 
+    def archived(self, scope: Scope, embedder: Embedder, shelf: Shelf, alone: bool) -> View:
+        """What of the agent's own is archived, ``alone`` or beside what ``view`` gives."""
+        live = None if alone else self.view(scope, embedder)
+        if live is None:
+            self._states(scope.tenant)
+        held = self._scope((scope.tenant, f"archived:{scope.agent}", embedder.name))
+        with held.lock:
+            if held.archived is None or held.archived.segment.wasteful:
+                held.archived = Archived(embedder)
+            try:
+                read = held.archived.catch_up(shelf, scope)
+            except BaseException:  # as in _caught_up
+                held.archived = None
+                raise
+            finally:
+                held.segment = held.archived.segment if held.archived else None
+            segment = held.archived.segment
+            key = (segment.version, live)
+            view = held.views.get(key)
+            if view is None:
+                now = self._world.now()
+                seen = visible(segment, now)
+                parts = [Part(segment, seen)] if live is None or seen.any() else []
+                view = View([*(live.parts if live else ()), *parts], now)
+                held.views.clear()
+                held.views[key] = view
+        if read:
+            self.loaded += read
+            self._evict()
+        return view
+
     def clear(self) -> None:
         """Forget every segment; the next recall loads afresh."""
         with self._lock:
             self._scopes.clear()
+
+    def _states(self, tenant: str, *names: str) -> dict[str, tuple[int, int]]:
+        """(change number, purges) of scopes of a tenant; that of its adapter is noted."""
+        rows = self._store.read("scope_states", {"tenant": tenant, "names": [*names, ADAPT]})
+        states = {row["name"]: (int(row["seq"]), int(row["purges"])) for row in rows}
+        self.adapted[tenant] = states.get(ADAPT, (0, 0))[0]
+        return states
 
     def _mates(self, scope: Scope) -> tuple[str, ...]:
         rows = self._store.read("agent_team", {"tenant": scope.tenant, "agent": scope.agent})

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from engrain.errors import InvalidField, InvalidInput
 from engrain.model.item import LIVE, Hit
 from engrain.model.scope import Scope
 from engrain.recall.adapt import DEPTH
+from engrain.recall.archived import Shelf
 from engrain.recall.cache import Segments
 from engrain.recall.columns import Floats, Mask, Wide
 from engrain.recall.context import block
@@ -29,11 +31,12 @@ from engrain.recall.refine import DIGITS, Candidate, refine
 from engrain.recall.select import Filter, best
 from engrain.recall.traces import Trace
 from engrain.recall.view import View
-from engrain.store.port import Store
+from engrain.store.port import Row, Store
 from engrain.store.rows import micros
 from engrain.world import World
 
 AT_ONCE = 500  # ids in one statement
+Archival = Literal["no", "also", "only"]
 SPARE = 10  # candidates beyond the limit, for what supersession and near-duplicates move
 
 
@@ -63,6 +66,7 @@ class Recaller:
         world: World,
         embedder: Callable[[], Embedder],
         config: Config,
+        shelf: Shelf,
         weights: Weights | None = None,
         feedback: Feedback | None = None,
     ) -> None:
@@ -70,7 +74,7 @@ class Recaller:
         self._segments = Segments(store, world, config.cache_rows)
         self._weights = weights or Weights()
         self._ranking = f"{zlib.crc32(repr(self._weights).encode()):08x}"  # feedback on another teaches other weights
-        self._feedback = feedback
+        self._feedback, self._shelf = feedback, shelf
 
     def recall(
         self,
@@ -84,17 +88,22 @@ class Recaller:
         since: datetime | None = None,
         until: datetime | None = None,
         min_score: float | None = None,
+        archived: Archival = "no",
     ) -> list[Hit]:
         """Up to ``limit`` hits, best first; none when nothing is relevant (see ``rank`` for what a score means and how
         it was calibrated). ``min_score`` replaces the calibrated gate: 0.0 gives whatever comes nearest. ``since``
-        and ``until`` are timezone-aware. Raises InvalidInput for a blank query, InvalidField for a limit outside
-        1..1000."""
+        and ``until`` are timezone-aware. ``archived``: whether the agent's own archived items are among
+        what is looked at. Raises InvalidInput for a blank query, InvalidField for a limit outside 1..1000, ArchiveError
+        when the archive cannot be read."""
         if not query.strip():
             raise InvalidInput("query must not be blank: say what to look for.")
         if not 1 <= limit <= 1000:
             raise InvalidField(f"limit must be 1..1000, not {limit}.")
         embedder = self._embedder()
-        view = self._segments.view(scope, embedder)
+        if archived == "no":
+            view = self._segments.view(scope, embedder)
+        else:
+            view = self._segments.archived(scope, embedder, self._shelf, alone=archived == "only")
         if not view.n:
             return []
         calibrated = embedder.name == StaticEmbedder.name
@@ -111,12 +120,13 @@ class Recaller:
                 return []
             near = admitted & ranking.common
         ends = follow(view, question, ranking, admitted)  # links of a chain may have nothing in common with a question
-        chosen = _with(ends, self._chosen(scope, view, question, ranking, near, limit + SPARE), view, ranking)
+        found = self._chosen(scope, view, question, ranking, near, limit + SPARE, notes=archived == "no")
+        chosen = _with(ends, found, view, ranking)
         deserved = {place: ends[row] for place, row in enumerate(chosen.rows.tolist()) if row in ends}
-        candidates = self._candidates(scope, ranking, chosen)
+        candidates = self._candidates(self._records(scope, chosen.ids, archived), ranking, chosen)
         held = max((end for _, end in question.asked), default=None)
-        found = refine(candidates, set(question.terms), chosen.vectors, view.marks(chosen.rows), deserved, held)
-        good = (one for one in found if (one.score > 0 if min_score is None else one.score >= min_score))
+        refined = refine(candidates, set(question.terms), chosen.vectors, view.marks(chosen.rows), deserved, held)
+        good = (one for one in refined if (one.score > 0 if min_score is None else one.score >= min_score))
         return [one.hit() for one in islice(good, limit)]
 
     def context(self, scope: Scope, query: str, *, max_tokens: int = 800) -> tuple[str, tuple[str, ...]]:
@@ -131,10 +141,10 @@ class Recaller:
         self._segments.clear()
 
     def _chosen(
-        self, scope: Scope, view: View, question: Question, ranking: Ranking, admitted: Mask, most: int
+        self, scope: Scope, view: View, question: Question, ranking: Ranking, admitted: Mask, most: int, notes: bool
     ) -> _Chosen:
-        """The best ``most`` of what is admitted, in the order that the tenant's adapter gives when it has one; noted,
-        so that a verdict on one of them can teach."""
+        """The best ``most`` of what is admitted, in the order that the tenant's adapter gives when it has one; it
+        ``notes`` them, so that a verdict on one of them can teach."""
         adapter, made_by = None, (f"{self._embedder().name}/{len(question.vector)}", self._ranking)
         if self._feedback is not None:
             adapter = self._feedback.adapter(scope.tenant, self._segments.adapted[scope.tenant], made_by)
@@ -148,40 +158,47 @@ class Recaller:
             order = np.argsort(-parts.sum(axis=0), kind="stable")[:most]
             rows, ids, vectors = rows[order], [ids[place] for place in order.tolist()], vectors[order]
             usual, parts = usual[:, order], parts[:, order]
-        if self._feedback is not None:
+        if self._feedback is not None and notes:
             trace = Trace(scope, question.now, made_by, question.vector, known, usual, ids, vectors)
             self._feedback.note(trace)
         return _Chosen(rows, ids, names, parts, vectors, view.some("unit", rows) < 0, view.some("importance", rows))
 
-    def _candidates(self, scope: Scope, ranking: Ranking, chosen: _Chosen) -> list[Candidate]:
-        """The chosen items with the parts of their scores, helpfulness among them. What others removed since the view
-        was taken is left out."""
+    def _records(self, scope: Scope, ids: Sequence[str], archived: Archival) -> list[Row]:
+        """``{item}, echoes`` of these. What others removed since the view was taken is left out."""
+        found: list[Row] = []
+        ids = list(dict.fromkeys(ids))
+        for start in range(0, len(ids) if archived != "only" else 0, AT_ONCE):
+            asked = {"tenant": scope.tenant, "agent": scope.agent, "ids": ids[start : start + AT_ONCE]}
+            found += [row for row in self._store.read("memory_get_many", asked) if row["state"] in LIVE]
+        if archived != "no":
+            seen = {row["id"] for row in found}
+            found += self._shelf.many(scope, [id_ for id_ in ids if id_ not in seen])
+        return found
+
+    def _candidates(self, records: Sequence[Row], ranking: Ranking, chosen: _Chosen) -> list[Candidate]:
+        """The chosen items that are still there, with the parts of their scores, helpfulness among them."""
         places = {id_: place for place, id_ in enumerate(chosen.ids)}
-        names, found = list(places), []
+        found = []
         values = np.rint(chosen.parts.T.astype(np.float64) * 10**DIGITS)  # whole numbers: they sum exactly
         _fold(values, chosen.names, chosen.alone)
         parts, scores = (values / 10**DIGITS).tolist(), values.sum(axis=1).tolist()
         told = chosen.importance.tolist()
-        for start in range(0, len(names), AT_ONCE):
-            asked = {"tenant": scope.tenant, "agent": scope.agent, "ids": names[start : start + AT_ONCE]}
-            for record in self._store.read("memory_get_many", asked):
-                if record["state"] not in LIVE:
-                    continue
-                place = places[record["id"]]
-                why, score = list(zip(chosen.names, parts[place], strict=True)), scores[place]
-                lift_of_one = float(ranking.per_lift[chosen.rows[place]])
-                if record["importance"] != told[place]:  # it has faded, or was used, since it was told
-                    change = (record["importance"] - told[place]) / 5 * self._weights.importance * lift_of_one
-                    change = round(change, DIGITS)
-                    why = [(name, part + change if name == "importance" else part) for name, part in why]
-                    score += change * 10**DIGITS
-                helpful, unhelpful = record["helpful"] or 0, record["unhelpful"] or 0
-                votes = helpful + unhelpful
-                if votes:  # -1..1, drawn to 0 by two votes of doubt
-                    helped = (helpful - unhelpful) / (votes + 2)
-                    lift = round(self._weights.helpful * helped * lift_of_one, DIGITS)
-                    why, score = [*why, ("helpful", lift)], score + lift * 10**DIGITS
-                found.append(Candidate(record, round(score) / 10**DIGITS, why, place))
+        for record in records:
+            place = places[record["id"]]
+            why, score = list(zip(chosen.names, parts[place], strict=True)), scores[place]
+            lift_of_one = float(ranking.per_lift[chosen.rows[place]])
+            if record["importance"] != told[place]:  # it has faded, or was used, since it was told
+                change = (record["importance"] - told[place]) / 5 * self._weights.importance * lift_of_one
+                change = round(change, DIGITS)
+                why = [(name, part + change if name == "importance" else part) for name, part in why]
+                score += change * 10**DIGITS
+            helpful, unhelpful = record["helpful"] or 0, record["unhelpful"] or 0
+            votes = helpful + unhelpful
+            if votes:  # -1..1, drawn to 0 by two votes of doubt
+                helped = (helpful - unhelpful) / (votes + 2)
+                lift = round(self._weights.helpful * helped * lift_of_one, DIGITS)
+                why, score = [*why, ("helpful", lift)], score + lift * 10**DIGITS
+            found.append(Candidate(record, round(score) / 10**DIGITS, why, place))
         return found
 
 

@@ -26,7 +26,7 @@ TOPICS = {
         "remember remember-many recall context get lookup history list count update forget forget-where "
         "helpful applied adaptation reset-adaptation"
     ),
-    "The life of a memory": "archived restore promote pin transitions prune",
+    "The life of a memory": "archived archive restore promote pin transitions prune",
     "Decide and learn": "advise observe observe-step observe-many experiences q-values",
     "Keys and values": "kv",
     "Leave and come back": "export import",

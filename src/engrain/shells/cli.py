@@ -284,11 +284,12 @@ def _confirmed(place: Place, what: str) -> bool:
 
 def _asked(verb: Verb, memory: Memory, agent: Agent | None, arguments: dict[str, Any], value: Any) -> Asked | None:
     """What the screen of hits is told beside them."""
-    if verb.name != "recall" or agent is None:
+    if verb.part != "hits" or agent is None:
         return None
     from engrain.shells.render import Asked
 
-    gated = not value["hits"] and arguments.get("min_score") != 0 and agent.count() > 0
+    gated = not value["hits"] and arguments.get("min_score") != 0
+    gated = gated and bool(agent.count() if verb.name == "recall" else agent.archived(limit=1))
     return Asked(arguments["query"], gated, memory.excerpt)
 
 

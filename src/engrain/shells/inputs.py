@@ -54,6 +54,16 @@ STEP = (
     Field("task_id", "text", "An id of the caller's own.", None),
     *OUTCOME,
 )
+QUESTION = (
+    Field("query", "text", "The question, in plain words.", positional=True, stdin=True),
+    Field("limit", "integer", "At most so many.", 10),
+    Field("kinds", "kinds", "Only these kinds.", None, option="--kind"),
+    Field("tags", "words", "Only what has all of these tags.", None, option="--tag"),
+    Field("session", "text", "Only this session.", None),
+    Field("since", "time", "Only what happened then or later.", None),
+    Field("until", "time", "Only what happened before.", None),
+    Field("min_score", "number", "Nothing below this score, 0 to 1.", None),
+)
 NAMESPACE = Field("namespace", "text", "Which set of keys.", "default")
 KV_KEY = Field("key", "text", "The key.", positional=True)
 COMMON = (

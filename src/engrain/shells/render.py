@@ -356,6 +356,8 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "remember-many": _remembered_many,
     "recall": _hits,
     "recall --explain": _explained,
+    "archive search": _hits,
+    "archive search --explain": _explained,
     "context": _plain_text,
     "get": _item,
     "lookup": _item,

@@ -11,6 +11,8 @@ from engrain.shells import calls, inputs
 from engrain.shells.fields import Field
 from engrain.shells.verb import BOTH, Verb
 
+EXPLAIN = Field("explain", "flag", "Show every part of each score.", False, option="--explain")
+
 AGENT: tuple[Verb, ...] = (
     Verb(
         "remember",
@@ -42,21 +44,26 @@ AGENT: tuple[Verb, ...] = (
         "recall",
         "Find what is remembered about a question, best first, with scores and why. Ask before you start a task.",
         (
-            Field("query", "text", "The question, in plain words.", positional=True, stdin=True),
-            Field("limit", "integer", "At most so many.", 10),
-            Field("kinds", "kinds", "Only these kinds.", None, option="--kind"),
-            Field("tags", "words", "Only what has all of these tags.", None, option="--tag"),
-            Field("session", "text", "Only this session.", None),
-            Field("since", "time", "Only what happened then or later.", None),
-            Field("until", "time", "Only what happened before.", None),
-            Field("min_score", "number", "Nothing below this score, 0 to 1.", None),
+            *inputs.QUESTION,
+            Field("include_archived", "flag", "Also what was archived.", False, option="--include-archived"),
         ),
         calls.Hits,
         part="hits",
         shells=BOTH,
         reads=True,
         no="hits",
-        views=(Field("explain", "flag", "Show every part of each score.", False, option="--explain"),),
+        views=(EXPLAIN,),
+    ),
+    Verb(
+        "archive search",
+        "Find what was archived about a question, best first; restore brings one back.",
+        inputs.QUESTION,
+        calls.Hits,
+        part="hits",
+        reads=True,
+        no="hits",
+        does="search_archive",
+        views=(EXPLAIN,),
     ),
     Verb(
         "context",
@@ -250,7 +257,7 @@ AGENT: tuple[Verb, ...] = (
     Verb(
         "experiences",
         "What the agent has observed, newest first.",
-        (inputs.OF_TASK, inputs.LIMIT),
+        (inputs.OF_TASK, inputs.LIMIT, Field("archived", "flag", "Also what has left the store.", False)),
         calls.Experiences,
         part="experiences",
         reads=True,

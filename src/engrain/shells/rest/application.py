@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from engrain.memory import Memory
 
 THREADS = 8  # for reads, and as many for writes, which may wait for each other and for other processes
-COMPUTE, TURNS = ("recall", "context"), 2  # these compute more than they wait: more at once would only fight for a core
+COMPUTE, TURNS = ("recall", "context", "archive search"), 2  # they compute more than they wait: more would only fight
 HEALTHY_SECONDS = 3.0  # in which the store must answer to be called reached
 BODY_SECONDS = 30.0  # in which a request must have come in
 HEARTBEAT = 5.0  # seconds between two signs of life of this server among those that share the store

@@ -9,6 +9,10 @@ values (:kind, :number, 'open', :members, :n, :bytes, :digest, :now, null);
 select kind, number, members, n, bytes, digest, opened_at from archive_batches
 where kind = :kind and state = 'open' order by number;
 
+-- name: batch_any
+-- scope: admin
+select 1 as one from archive_batches where n > 0 limit 1;
+
 -- name: batch_close
 -- scope: admin
 update archive_batches set state = 'closed', members = '', n = :n, closed_at = :now
@@ -41,6 +45,21 @@ select place, tenant, agent, id, reason, at from archive_gone where kind = :kind
 -- scope: admin
 select reason, count(*) as n from archive_gone where kind = :kind group by reason;
 
+-- name: gone_some
+-- scope: tenant
+select place from archive_gone where tenant = :tenant and kind = :kind and place in (:places);
+
+-- Old copies of what is forgotten now.
+-- name: gone_forget
+update archive_gone set reason = 'forgotten'
+where tenant = :tenant and agent = :agent and kind = :kind and id in (:ids) and reason <> 'forgotten';
+
+-- name: gone_of
+select 1 as one from archive_gone where tenant = :tenant and agent = :agent limit 1;
+
+-- name: gone_forget_all
+update archive_gone set reason = 'forgotten' where tenant = :tenant and agent = :agent and reason <> 'forgotten';
+
 -- name: gone_drop
 -- scope: admin
 delete from archive_gone where kind = :kind and place in (:places);
@@ -54,3 +73,42 @@ select id from archive_links where tenant = :tenant and agent = :agent and goes_
 
 -- name: link_drop
 delete from archive_links where tenant = :tenant and agent = :agent and (goes_with in (:ids) or id in (:ids));
+
+-- What tells whether the archived items of an agent are others than before: those that wait in the store, the batches that
+-- count, and what counts no more. Sums of remainders, so that they stay numbers.
+-- name: archived_standing
+select count(*) as waiting, coalesce(max(archived_at), 0) as latest,
+    cast(coalesce(sum(archived_at % 1000000007), 0) as bigint) as whens,
+    (select coalesce(max(number), 0) from archive_batches where kind = 'memories' and state = 'closed') as closed,
+    (select cast(coalesce(sum(n), 0) as bigint) from archive_batches
+     where kind = 'memories' and state = 'closed') as rows,
+    (select count(*) from archive_gone
+     where tenant = :tenant and agent = :agent and kind = 'memories') as gone,
+    (select cast(coalesce(sum(place % 1000000007), 0) as bigint) from archive_gone
+     where tenant = :tenant and agent = :agent and kind = 'memories') as places
+from memories where tenant = :tenant and agent = :agent and state = 'archived';
+
+-- The same for the archived experiences of a tenant.
+-- name: experience_standing
+-- scope: tenant
+select (select coalesce(max(number), 0) from archive_batches where kind = 'experiences' and state = 'closed') as closed,
+    (select cast(coalesce(sum(n), 0) as bigint) from archive_batches
+     where kind = 'experiences' and state = 'closed') as rows,
+    count(*) as gone, cast(coalesce(sum(place % 1000000007), 0) as bigint) as places
+from archive_gone where tenant = :tenant and kind = 'experiences';
+
+-- name: archived_ids
+select id, archived_at from memories where tenant = :tenant and agent = :agent and state = 'archived';
+
+-- What is in the store again has its own chain there.
+-- name: link_cut
+delete from archive_links where tenant = :tenant and agent = :agent and id in (:ids);
+
+-- name: link_move
+insert into archive_links (tenant, agent, goes_with, id)
+select tenant, agent, cast(:by as text), id from archive_links
+where tenant = :tenant and agent = :agent and goes_with = :id
+on conflict (tenant, agent, goes_with, id) do nothing;
+
+-- name: link_erase
+delete from archive_links where tenant = :tenant and agent = :agent;

@@ -104,16 +104,20 @@ update memories set state = :state, archived_at = null, archived_reason = null, 
         else cast(:shared_seq as bigint) end
 where id = :id and tenant = :tenant and agent = :agent and state = 'archived' and seq = :was;
 
--- name: archived_get
+-- Archived items that are still here. `echoes` of one that was repeated are counted where that is shown.
+-- name: archived_many
 select {item}, 0 as echoes, m.fingerprint, m.seq, m.shared_seq
 from memories m {joined}
-where m.id = :id and m.tenant = :tenant and m.agent = :agent and m.state = 'archived';
+where m.id in (:ids) and m.tenant = :tenant and m.agent = :agent and m.state = 'archived';
 
 -- name: archived_list
-select {item}, 0 as echoes
+select {item}, 0 as echoes, m.fingerprint, m.seq, m.shared_seq
 from memories m {joined}
 where m.tenant = :tenant and m.agent = :agent and m.state = 'archived'
   and (cast(:reason as text) is null or m.archived_reason = :reason)
+  and (cast(:any as integer) = 1 or m.kind in (:kinds))
+  and coalesce(m.occurred_at, m.told_at) >= coalesce(cast(:since as bigint), -9223372036854775807)
+  and coalesce(m.occurred_at, m.told_at) < coalesce(cast(:until as bigint), 9223372036854775807)
   and (m.archived_at, m.id) < (cast(:before_at as bigint), :before_id)
 order by m.archived_at desc, m.id desc limit :limit;
 

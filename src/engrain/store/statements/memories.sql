@@ -190,10 +190,12 @@ update memories set kind = :kind, content = :content, fingerprint = :fingerprint
     redacted = :redacted, seq = :seq, shared_seq = :shared_seq
 where id = :id and tenant = :tenant and agent = :agent;
 
--- Items and every older version that they superseded.
+-- Items and every older version that they superseded, also where they are in the cold archive themselves.
 -- name: memory_chain
 with recursive chain (id) as (
     select id from memories where id in (:ids) and tenant = :tenant and agent = :agent
+    union
+    select id from memories where superseded_by in (:ids) and tenant = :tenant and agent = :agent
     union
     select m.id from chain c cross join memories m
     where m.superseded_by = c.id and m.tenant = :tenant and m.agent = :agent)
@@ -204,6 +206,11 @@ select id from chain;
 select k.id from memories m join memories k on k.tenant = :tenant and k.agent = :agent and k.fingerprint = m.fingerprint
     and k.content = m.content and k.source = 'promoted:' || m.id
 where m.tenant = :tenant and m.agent = :agent and m.id in (:ids);
+
+-- The same of an item that is in the cold archive.
+-- name: memory_made
+select id from memories
+where tenant = :tenant and agent = :agent and fingerprint = :fingerprint and content = :content and source = :source;
 
 -- name: memory_lock
 select id, state, expires_at from memories where tenant = :tenant and agent = :agent and id in (:ids) order by id;

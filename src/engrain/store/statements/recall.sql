@@ -29,6 +29,16 @@ where m.tenant = :tenant and m.shared_seq >= :seq and (m.shared_seq > :seq or m.
   and (m.state = 'active' or m.shared_seq > :settled)
 order by m.shared_seq, m.id, p.number limit :limit;
 
+-- The same for archived items, as if they were active and never expired.
+-- name: archived_passages
+select m.id, m.agent, 'active' as state, m.visibility, m.kind, m.tags, m.session, m.role, m.importance, m.told_at,
+    m.occurred_at, null as expires_at, 1 as seq, {passage},
+    case when rtrim(m.content) like '%?' then 1 else 0 end as asks
+from memories m left join passages p
+    on p.tenant = m.tenant and p.memory_id = case when m.terms is null then m.id end
+where m.tenant = :tenant and m.agent = :agent and m.state = 'archived' and m.id in (:ids)
+order by m.id, p.number;
+
 -- name: segment_ids
 select id from memories where tenant = :tenant and agent = :agent and state = 'active';
 

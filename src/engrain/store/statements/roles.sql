@@ -19,11 +19,6 @@ update roles set due_at = :due_at, failures = :failures, checkpoint = :checkpoin
 -- scope: admin
 update roles set begun_at = :now where name = :name;
 
--- Whether so much waits to leave for the archive, that its role is run early.
--- name: role_waiting
--- scope: admin
-select count(*) as n from (select 1 as one from memories where state = 'archived' limit :limit) waiting;
-
 -- name: run_begin
 -- scope: admin
 insert into runs (id, role, state, dry, holder, token, started_at, ended_at, findings, error, ends_by)

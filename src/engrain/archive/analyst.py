@@ -1,0 +1,201 @@
+"""SQL over the archive, asked from here: the process that runs it is started, told what it may see, and watched."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from engrain import errors
+from engrain.archive.frames import TIME, Closed, Frames, Late, stream
+from engrain.archive.live import live
+from engrain.archive.tables import RETRIES, Tables
+from engrain.archive.views import COLD, named_in
+from engrain.errors import ArchiveCorrupt, ArchiveUnavailable, QueryLimit, QueryRefused
+from engrain.store.port import Store
+
+GRACE = 2.0  # seconds beyond its time after which the process is killed; it has 10 more to start in
+START = 10.0
+LATE = "It took too long. Ask for less, or raise query_seconds."
+Progress = Callable[[int, int], Any]
+"""Is told how many files have been looked at, of how many."""
+
+
+class Analyst:
+    """Answers SQL over the archive of one home, one query at a time."""
+
+    def __init__(self, store: Store, tables: Tables | None) -> None:
+        self._store, self._tables = store, tables
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._frames: Frames | None = None
+
+    def ask(
+        self,
+        statement: str,
+        parameters: Mapping[str, Any] | Sequence[Any] | None,
+        whose: tuple[str, str] | None,
+        seconds: float,
+        megabytes: int,
+        progress: Progress | None = None,
+    ) -> pa.Table:
+        """The rows of one SELECT, of all that there is or (tenant, agent) of what that agent may see. Raises
+        QueryRefused, QueryLimit after so many seconds or beyond so much memory, ArchiveUnavailable."""
+        end = time.monotonic() + seconds
+        if not self._lock.acquire(timeout=seconds):
+            raise QueryLimit("Other queries took all of its time.")
+        try:
+            for _ in range(RETRIES):
+                asked = self._asked(statement, parameters, whose, megabytes)
+                found = self._answer(asked, named_in(statement), end, megabytes, progress)
+                if found is not None:
+                    return found
+            raise ArchiveCorrupt("a file of the table is missing.")
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process, self._frames = self._process, None, None
+        if process is not None:
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+            process.kill()
+            process.wait()
+
+    # -- what is asked ------------------------------------------------------------------------------------------------
+
+    def _asked(self, statement: str, parameters: Any, whose: tuple[str, str] | None, megabytes: int) -> dict[str, Any]:
+        team: list[str] = []
+        if whose is not None:
+            rows = self._store.read("agent_team", {"tenant": whose[0], "agent": whose[1]})
+            team = [str(row["name"]) for row in rows]
+        return {
+            "statement": statement,
+            "parameters": parameters,
+            "megabytes": megabytes,
+            "whose": None if whose is None else [*whose, team],
+            "location": self._tables.location if self._tables else "",
+            "owner": self._tables.owner if self._tables else "",
+            "standings": {
+                COLD[name]: self._tables.standing(COLD[name]) if self._tables else (0, (), 0, 0)
+                for name in named_in(statement)
+                if name in COLD
+            },
+        }
+
+    # -- the process --------------------------------------------------------------------------------------------------
+
+    def _answer(
+        self, asked: dict[str, Any], names: Sequence[str], end: float, megabytes: int, progress: Progress | None
+    ) -> pa.Table | None:
+        """What the process says; None when a file was gone that it wanted to read."""
+        most, whose = megabytes << 20, asked["whose"]
+        tables = {name: stream(live(self._store, name, whose, most)) for name in names if name not in COLD}
+        for last in (False, True):
+            frames, heard = self._started(), False
+            try:
+                if (left := end - time.monotonic()) <= 0:
+                    raise Late
+                for name, rows in tables.items():
+                    frames.send("t", name.encode() + b"\n" + rows)
+                frames.send("q", json.dumps({**asked, "seconds": left}, default=_plain).encode())
+                letter, said = self._heard(frames, end + GRACE, progress)
+                heard = True
+                if letter == "e":
+                    _raise(*json.loads(said))
+                    return None
+                return _whole(pa.concat_tables(said))
+            except Late as error:
+                raise QueryLimit(LATE) from error
+            except Closed as error:
+                if self._ended() or last:  # by itself it ends with 0, when it was idle for long
+                    raise QueryLimit("It needed more memory than it may, or broke the process.") from error
+            finally:
+                if not heard:  # what it would still say must not be taken for another answer
+                    self.close()
+        raise AssertionError
+
+    @staticmethod
+    def _heard(frames: Frames, end: float, progress: Progress | None) -> tuple[str, Any]:
+        """The last message of an answer: ``e`` with what went wrong, or ``d`` with all rows that came before it."""
+        parts: list[pa.Table] = []
+        while True:
+            letter, payload = frames.receive(end - time.monotonic())
+            match letter:
+                case "r":
+                    parts.append(pa.ipc.open_stream(payload).read_all())
+                case "p" if progress is not None:
+                    progress(*json.loads(payload))
+                case "d":
+                    return letter, parts
+                case "e":
+                    return letter, payload
+
+    def _started(self) -> Frames:
+        if self._process is None or self._frames is None or self._process.poll() is not None:
+            self.close()
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("ENGRAIN_")}
+            environment |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "MALLOC_ARENA_MAX": "2"}
+            environment["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # others reserve more than they use
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "engrain.archive.sealed"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
+            )  # fmt: skip
+            if self._process.stdin is None or self._process.stdout is None:
+                raise AssertionError
+            self._frames = Frames(self._process.stdout.fileno(), self._process.stdin.fileno())
+        return self._frames
+
+    def _ended(self) -> int:
+        """The exit code of the process, which is about to end."""
+        try:
+            return -1 if self._process is None else self._process.wait(START)
+        except subprocess.TimeoutExpired:
+            return -1
+
+
+def _plain(value: Any) -> Any:
+    """A parameter that JSON does not know."""
+    if isinstance(value, datetime):
+        return {TIME: value.isoformat()}
+    raise QueryRefused(f"A parameter must be text, a number, a truth, a time or null, not {type(value).__name__}.")
+
+
+def _whole(table: pa.Table) -> pa.Table:
+    """Sums of whole numbers as whole numbers, where they fit."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_decimal(field.type) and field.type.scale == 0:
+            try:
+                column = table[field.name] if table.column_names.count(field.name) == 1 else table.column(place)
+                table = table.set_column(place, pa.field(field.name, pa.int64()), column.cast(pa.int64()))
+            except pa.ArrowInvalid:
+                continue
+    return table
+
+
+def _raise(what: str, text: str) -> None:
+    """Raise what the process tells of, but for files that were gone."""
+    match what:
+        case "stale":
+            return
+        case "limit":
+            raise QueryLimit(f"It needed more memory than it may: {text}. Ask for less, or raise query_megabytes.")
+        case "late":
+            raise QueryLimit(LATE)
+        case "refused":
+            raise QueryRefused(text)
+        case "unreachable":
+            raise ArchiveUnavailable(text)
+    if what.startswith("!"):
+        raise getattr(errors, what[1:])(text)
+    raise RuntimeError(f"The process that runs SQL failed:\n{text}")

@@ -1,0 +1,78 @@
+"""Rows of the hot store as tables for SQL over the archive: what is not there yet, and what became of memories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from engrain.archive.views import columns_of
+from engrain.errors import QueryLimit
+from engrain.store.port import Row, Store
+
+PAGE = 20_000  # rows that are read at once
+_TYPES = {
+    "text": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "flag": pa.bool_(),
+    "time": pa.timestamp("us", tz="UTC"),
+}
+
+
+class _Source(NamedTuple):
+    """A statement, and the columns of the row after which it goes on, with what is before the first."""
+
+    statement: str
+    after: dict[str, Any]
+
+
+_SOURCES = {
+    "live_memories": _Source("live_memories", {"id": ""}),
+    "live_experiences": _Source("live_experiences", {"id": ""}),
+    "transitions": _Source("live_transitions", {"tenant": "", "seq": -1, "place": -1}),
+    "daily_metrics": _Source("live_metrics", {"tenant": "", "agent": "", "day": "", "kind": ""}),
+}
+
+
+def live(store: Store, name: str, whose: Sequence[Any] | None, most: int) -> pa.Table:
+    """A table of what there is; with [tenant, agent, team] of what that agent may see. Raises QueryLimit beyond so many
+    bytes."""
+    kinds = columns_of()[name]
+    schema = pa.schema([(column, _TYPES[kind]) for column, kind in kinds.items()])
+    batches, held = [], 0
+    for page in _pages(store, _SOURCES[name], whose):
+        rows = [row for row in page if whose is None or _seen(row, *whose[1:])]
+        columns = [_array([row[column] for row in rows], kind) for column, kind in kinds.items()]
+        batches.append(pa.record_batch(columns, schema))
+        held += batches[-1].nbytes
+        if held > most:
+            raise QueryLimit(f"It needed more memory than it may: {name} has more than {most >> 20:,} MB.")
+    return pa.Table.from_batches(batches, schema)
+
+
+def _pages(store: Store, source: _Source, whose: Sequence[Any] | None) -> Iterator[list[Row]]:
+    after = source.after
+    who = {"tenant": whose[0] if whose else None, "agent": whose[1] if whose else None}
+    while True:
+        place = {f"after_{name}": value for name, value in after.items()}
+        rows = store.read(source.statement, {**who, **place, "limit": PAGE})
+        yield rows
+        if len(rows) < PAGE:
+            return
+        after = {name: rows[-1][name] for name in after}
+
+
+def _seen(row: Row, agent: str, team: Sequence[str]) -> bool:
+    if row["agent"] == agent:
+        return True
+    return bool(row["visibility"] == "public" or (row["visibility"] == "team" and row["agent"] in team))
+
+
+def _array(values: list[Any], kind: str) -> pa.Array:
+    if kind == "flag":
+        return pa.array([None if one is None else bool(one) for one in values], pa.bool_())
+    if kind == "time":
+        return pa.array(values, pa.int64()).cast(_TYPES["time"])
+    return pa.array(values, _TYPES[kind])
