@@ -1,12 +1,12 @@
 """The commands that are not verbs on an open memory, or are more than verbs: init, restore-backup, mcp, serve, daemon
-run, demo, version; sql and report, whose answers are files, too."""
+run and install, demo, version; sql and report, whose answers are files, too."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,22 @@ def _daemon_run(place: Place, given: dict[str, Any]) -> int:
         )
 
     return run(place.home, say)
+
+
+def _daemon_install(place: Place, given: dict[str, Any]) -> int:
+    from engrain.shells.install import install
+
+    given["show"] = given.pop("print", False)
+    found = install(place.home, **given)
+    if place.json:
+        print(json.dumps(asdict(found)))
+        return 0
+    if given["show"]:
+        print(found.text, end="")
+        return 0
+    print(printable(f"{found.path} is {'written. To start it' if found.there else 'gone. To end what runs'}:"))
+    print(*(printable(f"  {line}") for line in found.commands), *map(printable, found.notes), sep="\n")
+    return 0
 
 
 def _init(place: Place, given: dict[str, Any]) -> int:
@@ -167,6 +183,16 @@ COMMANDS: tuple[Command, ...] = (
         "Do what is due, as long as it runs: each role in a process of its own, until a signal comes or daemon stop.",
         (),
         _daemon_run,
+    ),
+    Command(
+        "daemon install",
+        "Write a file by which systemd or launchd runs the daemon, and tell how to start it.",
+        (
+            Field("print", "flag", "Only show the file.", False, option="--print"),
+            Field("system", "flag", "For the machine instead of the user.", False, option="--system/--user"),
+            Field("uninstall", "flag", "Take the file away again.", False, option="--uninstall"),
+        ),
+        _daemon_install,
     ),
     Command(
         "demo",
