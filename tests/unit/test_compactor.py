@@ -162,7 +162,7 @@ def test_whoever_has_read_the_table_before_can_add_nothing_after(memory: Memory,
 
 def test_only_one_works_on_the_archive(memory: Memory, world: SimulatedWorld) -> None:
     filled(memory, world, 5)
-    inside = []
+    inside: list[str] = []
 
     def other(name: str) -> None:
         if not inside:
