@@ -84,6 +84,7 @@ NOT_AS_REMEMBERED = {
     "everything of an agent leaves, comes back or goes, whatever its state": (
         "exchange_known exchange_all exchange_changes exchange_count erase_ids"
     ),
+    "what SQL sees of what is not in the cold archive, with its state": "live_memories",
     "daily figures: the kind of what was archived, and the bytes and uses of all that is kept": (
         "metric_measure transition_kinds"
     ),
