@@ -124,8 +124,8 @@ def move(home: Path) -> dict[str, Any]:
         sys.exit(f"{run.findings['moved']} were moved, and {rows.num_rows} are there")
     limit = plain_write(rows.select([one for one in rows.column_names if one not in ("place", "batch")]), home / "x")
     return {
-        "rows": rows.num_rows, "took": took, "worked": worked, "verified": sum(seconds.values()), "parts": seconds, "times": times,
-        "held_ms": run.findings["held_ms"], "limit": limit, "hot": before / held,
+        "rows": rows.num_rows, "took": took, "worked": worked, "verified": sum(seconds.values()), "parts": seconds,
+        "times": times, "held_ms": run.findings["held_ms"], "limit": limit, "hot": before / held,
         "cold": sum(path.stat().st_size for path in (home / "archive").rglob("*.parquet")) / rows.num_rows,
     }  # fmt: skip
 
@@ -179,11 +179,9 @@ def report_moved(home: Path, chosen: argparse.Namespace) -> None:
     )
     hot, cold = median(lambda one: one["hot"]), median(lambda one: one["cold"])
     worked, held = median(lambda one: one["worked"]), max(one["held_ms"] for one in rounds)
-    print(f"\nWritten and verified is {parts}. End to end took {worked:.2f} s of processor")
-    print(
-        f"time. The write lock was held {held:.0f} ms at most. A row takes {hot:,.0f} bytes in the store, {cold:,.0f} in"
-    )
-    print("the archive.\n")
+    print(f"\nWritten and verified is {parts}. End to end took {worked:.2f} s of")
+    print(f"processor time. The write lock was held {held:.0f} ms at most. A row takes {hot:,.0f} bytes in the store,")
+    print(f"{cold:,.0f} in the archive.\n")
     print("| meanwhile | recall p50 | p99 | write p50 | p99 |\n| --- | ---: | ---: | ---: | ---: |")
     for name, seen in (
         ("nothing, for 5 s", [one["quiet"]["times"] for one in rounds]),
