@@ -13,7 +13,7 @@ from engrain.testing import SimulatedWorld
 from engrain.world import from_micros
 from tests.postgres import Place
 
-__all__ = ["agent", "days", "events", "looked_at", "memory", "sweep", "world", "world_time"]
+__all__ = ["agent", "days", "events", "freeze", "looked_at", "memory", "sweep", "world", "world_time"]
 NAMES = ("expire", "decay", "archive", "promote", "prune")
 START = "2026-01-01T00:00:00Z"
 
@@ -42,6 +42,14 @@ def sweep(memory: Memory, *names: str, **how: Any) -> dict[str, int]:
         assert found.checkpoint is None
         counts |= {key: n for key, n in found.counts.items() if n and key != "fading"}
     return counts
+
+
+def freeze(memory: Memory) -> dict[str, int]:
+    """What is archived leaves the store for the cold tables; how much."""
+    assert memory.archiver is not None
+    moved = memory.archiver.run()
+    assert moved.whole
+    return dict(moved.counts)
 
 
 def looked_at(agent: Agent, id_: str) -> str:

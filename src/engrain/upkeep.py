@@ -72,6 +72,8 @@ def stats(store: Store, home: Path, config: Config) -> dict[str, Any]:
     memories = [_plain(row) for row in store.read("stat_memories")]
     experiences = [_plain(row) for row in store.read("stat_experiences")]
     decisions = [_plain(row) for row in store.read("stat_decisions")]
+    cold = {row["kind"]: row for row in store.read("archive_stats")}
+    left = {kind: int(cold[kind]["n"]) if kind in cold else 0 for kind in ("memories", "experiences")}
     kinds: dict[str, int] = {}
     for row in memories:
         if row["state"] == "active":
@@ -85,7 +87,7 @@ def stats(store: Store, home: Path, config: Config) -> dict[str, Any]:
         "memories": {
             "active": sum(row["n"] for row in memories if row["state"] == "active"),
             "superseded": sum(row["n"] for row in memories if row["state"] == "superseded"),
-            "archived": sum(row["n"] for row in memories if row["state"] == "archived"),
+            "archived": sum(row["n"] for row in memories if row["state"] == "archived") + left["memories"],
             "characters": sum(row["characters"] or 0 for row in memories),
             "by_kind": kinds,
         },
@@ -104,6 +106,7 @@ def stats(store: Store, home: Path, config: Config) -> dict[str, Any]:
                 for tier in ("claimed", "executed", "verified")
             },
         },
+        "archive": {**left, "bytes": sum(int(row["bytes"]) for row in cold.values())},
         "task_types": experiences,
         "adapted": {
             row["tenant"]: {"on": bool(row["in_force"]), "examples": row["examples"], "gain": row["gain"]}

@@ -14,11 +14,13 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+import engrain
 from engrain.store.leases import acquire, gone, process
 from engrain.world import RealWorld
 from tests import children
 from tests.daemons import Running, aged, ended, until
 from tests.postgres import Place, Server
+from tests.serving import Serving
 
 Start = Callable[..., Running]
 ENDS = {
@@ -171,6 +173,24 @@ def test_47_runs_that_were_left_stuck_are_closed_at_the_next_start(place: Place,
     until(lambda: all(memory.runs(role, 1)[0].state == "done" for role in roles))
     until(lambda: not memory.alerts())
     assert daemon.end()[0] == 0
+
+
+def test_a_service_does_what_is_due_and_goes_on_when_that_is_stopped(place: Place) -> None:
+    memory = aged(place)
+    memory.resume("metrics")
+    service = Serving(**place.arguments)
+    try:
+        ended(memory, "metrics")
+        (found,) = memory.daemon_status().daemons
+        assert found.pid == service.process.pid
+        assert [one.state for one in memory.daemon_stop()] == ["stopped"]
+        with engrain.open(service.url) as client:
+            status = client.daemon_status()
+            assert (status.alive, [one.name for one in status.roles][:2]) == (False, ["expire", "decay"])
+        assert service.stop() == ""
+    finally:
+        if service.process.poll() is None:
+            service.kill()
 
 
 def test_it_waits_for_a_store_that_cannot_be_used_and_goes_on(

@@ -71,13 +71,13 @@ def test_names_are_unique_and_scopes_are_known() -> None:
 # Statements that read memories, and need not ask whether an item is archived or has expired.
 NOT_AS_REMEMBERED = {
     "the archive, and what sweeps look for": (
-        "life_read life_lock life_expired life_pending life_useful life_fading life_replaced archived_get archived_list "
+        "life_read life_lock life_expired life_pending life_useful life_fading life_replaced archived_many archived_list "
         "archived_old role_waiting memory_rival memory_current"
     ),
     "active items by their state, whose end the reader knows": "segment_changes segment_shared_changes segment_ids "
     "segment_shared_ids memory_get_many",
     "one's own item, to change or forget it, whatever its state": (
-        "memory_own memory_chain memory_lock memory_sweepable memory_seqs memory_weigh memory_relink memory_copies knowledge_insert"
+        "memory_own memory_chain memory_lock memory_sweepable memory_seqs memory_weigh memory_relink memory_copies memory_made knowledge_insert"
     ),
     "signals of use go to whatever is there": "signal_lock signal_add",
     "older versions, which do not expire": "memory_history",

@@ -42,7 +42,7 @@ class Desk:
         self.act: Callable[[Work], Done] = lambda work: ({}, None)
         roles = [
             Role("decay", DAY, lambda work: self.act(work)),  # noqa: PLW0108 (tests put another in its place)
-            Role("archive", DAY, lambda work: ({}, None), backlog=lambda store: self.much),
+            Role("archive", DAY, lambda work: ({}, None), backlog=lambda store, now: self.much),
         ]
         self.supervisor = Supervisor(self.store, self.world, roles, minutes=60)
 

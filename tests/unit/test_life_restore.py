@@ -1,8 +1,10 @@
-"""Bringing archived memories back, also when their place was taken, on both engines."""
+"""Bringing archived memories back, also when their place was taken, on both engines and from both tiers."""
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,8 +12,22 @@ from engrain import Agent
 from engrain.errors import InvalidField, QuotaExceeded, UnknownItem
 from engrain.memory import Memory
 from engrain.testing import SimulatedWorld
+from tests import life
 from tests.life import events, sweep, world_time
 from tests.postgres import Place
+
+
+@pytest.fixture(autouse=True, params=["hot", "cold"])
+def tier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything here holds for what waits in the store and for what has left it."""
+
+    def freezing(memory: Memory, *names: str, **how: Any) -> dict[str, int]:
+        counts = life.sweep(memory, *names, **how)
+        life.freeze(memory)
+        return counts
+
+    if request.param == "cold":
+        monkeypatch.setattr(sys.modules[__name__], "sweep", freezing)
 
 
 def test_restoring_gives_a_new_expiry_and_thirty_days(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:

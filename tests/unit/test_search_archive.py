@@ -103,6 +103,11 @@ def test_being_found_in_the_archive_is_no_use_and_no_verdict(place: Place) -> No
         with pytest.raises(UnknownItem, match="is archived: restore it first"):
             verdict(ids[0])
     assert agent.adaptation()["examples"] == 0
+    told = memory.stats()
+    assert told["memories"]["archived"] == told["archive"]["memories"] == len(ids)
+    assert told["archive"]["bytes"] > 0
+    assert found(memory.archive.search(ASKED, "ann")) == found(agent.search_archive(ASKED))
+    assert memory.archive.search(ASKED, "ann", tenant="other") == []
 
 
 def test_who_is_restored_or_forgotten_is_gone_from_the_archive_at_once(place: Place) -> None:
@@ -114,11 +119,11 @@ def test_who_is_restored_or_forgotten_is_gone_from_the_archive_at_once(place: Pl
     assert set(there) == set(ids)
     agent.restore(there[0])
     for one in (agent, elsewhere):
-        assert [hit.item.id for hit in one.search_archive(ASKED, min_score=0.0)] == there[1:]
+        assert {hit.item.id for hit in one.search_archive(ASKED, min_score=0.0)} == set(there[1:])
         assert there[0] in [hit.item.id for hit in one.recall(ASKED)]
     agent.forget(there[1])  # its rows leave the files, and nothing but the number of rows tells of it
     for one in (agent, elsewhere):
-        assert [hit.item.id for hit in one.search_archive(ASKED, min_score=0.0)] == there[2:]
+        assert {hit.item.id for hit in one.search_archive(ASKED, min_score=0.0)} == set(there[2:])
     code = """
     import engrain
     with engrain.open(**given[0], embedder="hash") as memory:
@@ -207,9 +212,9 @@ def test_without_its_archive_a_search_says_so_and_recall_goes_on(place: Place) -
     gone(memory, agent, TOLD)
     agent.remember("the upload is fine")
     with place.open(world=SimulatedWorld(START), archive="none") as blind:
-        agent = blind.agent("ann")
+        blinded = blind.agent("ann")
         with pytest.raises(ArchiveUnavailable, match="archive"):
-            agent.search_archive(ASKED)
+            blinded.search_archive(ASKED)
     shutil.rmtree(place.home / "archive")
     for _ in range(2):
         with pytest.raises(ArchiveUnavailable, match="no table at"):

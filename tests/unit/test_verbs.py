@@ -74,6 +74,7 @@ NOT_MCP = {
     "q-values": "advise shows the value",
     "archived": "a person's question",
     "restore": "a person's decision",
+    "restore-where": "a person's decision",
     "promote": "time and use do it",
     "pin": "update does it",
     "transitions": "a person's question",

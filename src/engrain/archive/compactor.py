@@ -19,8 +19,9 @@ import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
+from engrain.archive.health import AGAIN
 from engrain.archive.hold import Hold, held
-from engrain.archive.layout import KINDS, SCHEMAS, Kind, batch_of, digest
+from engrain.archive.layout import KINDS, SCHEMAS, Kind, digest
 from engrain.archive.tables import Tables
 from engrain.errors import ArchiveCorrupt, ArchiveUnavailable
 from engrain.store.port import Store
@@ -181,35 +182,54 @@ class Compactor:
 
     def _swept(self, kind: Kind, hold: Hold) -> Counter[str]:
         """Delete files that no snapshot needs: all of them when something in them must go. Then what is in no file is
-        gone for good."""
+        gone for good, and the bookkeeping says what the table has."""
         rows = self._store.read("gone_list", {"kind": kind})
         if (now := self._snapshot(kind)) is None:
             return Counter()
+        if self._tables.number(kind, now.table) < self._tables.standing(kind).closed:
+            told = f"its files are older than the store: {AGAIN}."
+            raise ArchiveUnavailable(f"{self._tables.path(kind)}: {told}")
         urgent = any(row["reason"] != "restored" for row in rows)
         deleted = self._tables.vacuum(kind, now.table, 0 if urgent else round(self._days * 24))
         self._step("vacuumed")
-        if rows and (now := self._snapshot(kind)) is not None:
+        if (now := self._snapshot(kind)) is not None:
             hold.keep()
-            places = {row["place"] for row in rows}
-            left = set(now.read(now.files, _among(sorted(places)), ["place"])["place"].to_pylist())
-            for path in self._tables.stale(kind, now.table):
-                left.update(now.stale(path, places))
-            gone = sorted(places - left)
-            for start in range(0, len(gone), _AT_ONCE):
-                self._drop(kind, gone[start : start + _AT_ONCE], hold)
-                self._step("dropped")
+            self._dropped(kind, now, {row["place"] for row in rows}, hold)
+            self._recounted(kind, now, hold)
         return Counter(vacuumed=deleted)
 
-    def _drop(self, kind: Kind, places: Sequence[int], hold: Hold) -> None:
-        """They are listed no more, and their batches have so many fewer rows."""
-        by_batch: dict[int, list[int]] = {}
-        for place in places:
-            by_batch.setdefault(batch_of(place), []).append(place)
+    def _dropped(self, kind: Kind, now: _Snapshot, places: set[int], hold: Hold) -> None:
+        """What is in no file, old or new, is listed no more."""
+        if not places:
+            return
+        left = set(now.read(now.files, _among(sorted(places)), ["place"])["place"].to_pylist())
+        for path in self._tables.stale(kind, now.table):
+            left.update(now.stale(path, places))
+        gone = sorted(places - left)
+        for start in range(0, len(gone), _AT_ONCE):
+            with self._store.transaction("*") as tx:
+                hold.guard(tx)
+                tx.run("gone_drop", {"kind": kind, "places": gone[start : start + _AT_ONCE]})
+            self._step("dropped")
+
+    def _recounted(self, kind: Kind, now: _Snapshot, hold: Hold) -> None:
+        """The store is told how many rows of each batch are left, when rows were rewritten since it was last: by this
+        run, by one that was killed, or after the backup from which the store was restored."""
+        name, rewrites = {"name": f"archive_rewrites_{kind}"}, self._tables.rewrites(kind, now.table)
+        known = self._store.read("home_get", name)
+        if rewrites == (int(known[0]["value"]) if known else 0):
+            return
+        there = now.read(now.files, columns=["batch"])["batch"].value_counts().to_pylist()
+        counts = {one["values"]: one["counts"] for one in there}
+        told = {row["number"]: row["n"] for row in self._store.read("batch_rows", {"kind": kind})}
+        wrong = [
+            {"kind": kind, "number": one, "n": counts.get(one, 0)} for one, n in told.items() if n != counts.get(one)
+        ]
         with self._store.transaction("*") as tx:
             hold.guard(tx)
-            for number, some in by_batch.items():
-                n = tx.run("gone_drop", {"kind": kind, "places": some})
-                tx.run("batch_fewer", {"kind": kind, "number": number, "n": n})
+            tx.run_many("batch_recount", wrong)
+            tx.run("home_set", {**name, "value": str(rewrites)})
+        self._step("recounted")
 
 
 def _neighbours(files: Sequence[File], closed: int) -> Iterator[list[File]]:

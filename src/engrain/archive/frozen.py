@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -31,8 +31,8 @@ _AT = {name: at for at, name in enumerate(_NAMES)}
 # The columns of the table that an item is made of: all but its words and vectors.
 ITEM = tuple(name for name in SCHEMAS["memories"].names
              if name not in ("length", "terms", "vector", "scale", "embedder", "analyzer", "passages"))  # fmt: skip
-_LIFE = ("id", "tenant", "agent", "kind", "importance", "told_importance", "told_at", "created_at", "archived_at",
-         "pinned", "decay_reason", "place", "superseded_by")  # fmt: skip
+_LIFE = ["id", "tenant", "agent", "kind", "importance", "told_importance", "told_at", "created_at", "archived_at",
+         "pinned", "decay_reason", "place", "superseded_by"]  # fmt: skip
 
 
 class ColdRow:
@@ -97,6 +97,13 @@ def places(tables: Tables, kind: Kind, scope: Scope) -> list[tuple[int, str]]:
     """Each place of an agent's rows that count, with the id."""
     found = tables.read(kind, ["place", "id"], _of([scope])).sort_by("place")
     return list(zip(found["place"].to_pylist(), found["id"].to_pylist(), strict=True))
+
+
+def holders(tables: Tables, ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """(tenant, agent) of whose these are."""
+    found = tables.read("memories", ["id", "tenant", "agent"], pc.field("id").isin(pa.array(sorted(ids), pa.string())))
+    names = zip(found["tenant"].to_pylist(), found["agent"].to_pylist(), strict=True)
+    return dict(zip(found["id"].to_pylist(), names, strict=True))
 
 
 def latest(tables: Tables, scope: Scope, limit: int, asked: Asked) -> list[int]:

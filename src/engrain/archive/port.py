@@ -108,6 +108,10 @@ class Archive(Protocol):
         """That of the last batch of memories that lies in the cold tables."""
         ...
 
+    def holders(self, ids: Collection[str]) -> dict[str, tuple[str, str]]:
+        """(tenant, agent) of whose these are in the cold tables, whoever asks: ids are unique in a home."""
+        ...
+
     def leaving(self, scope: Scope, after: int = 0) -> Iterator[builtins.list[Cold]]:
         """An agent's cold rows of batches after a number, in pieces, for an export."""
         ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +34,10 @@ LEASE = "archive"
 LOG = "_delta_log"
 GROUP = 16_384  # rows of a row group: what a reader of one agent's rows skips by
 RETRIES = 3  # of a read whose files were vacuumed away meanwhile
-_OPTIONS = {"connect_timeout": "5s", "timeout": "60s", "max_retries": "4", "retry_timeout": "20s"}
+_OPTIONS = {"connect_timeout": "5s", "timeout": "20s", "max_retries": "4", "retry_timeout": "10s"}
+"""What an unreachable store may take: less than half a minute. Its address and keys come from the environment."""
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_SAFE = {"aws_conditional_put": "etag"}  # a commit is refused when somebody else has made it
 
 
 class Standing(NamedTuple):
@@ -65,7 +69,8 @@ class Tables:
     def __init__(self, store: Store, location: str, owner: str) -> None:
         self._store, self.location, self.owner = store, location.rstrip("/"), owner
         self.remote = "://" in location
-        self._options = dict(_OPTIONS) if self.remote else None
+        safe = _SAFE if self.location.startswith("s3") else {}
+        self._options = {**_OPTIONS, **safe} if self.remote else None
 
     def path(self, kind: Kind) -> str:
         return f"{self.location}/{kind}"
@@ -111,18 +116,22 @@ class Tables:
         """The number of the last batch that was appended; 0 when none was."""
         return (table.transaction_version(self._name(kind)) if table else None) or 0
 
+    def rewrites(self, kind: Kind, table: DeltaTable) -> int:
+        """How often rows of the table were rewritten."""
+        return table.transaction_version(f"{self._name(kind)}/rewrites") or 0
+
     def append(self, kind: Kind, table: DeltaTable | None, rows: pa.Table, number: int) -> None:
         """Append whole batches, the last of them ``number``, in one commit to the table as it was read. Raises
         ArchiveConflict when somebody else has appended meanwhile; then nothing was."""
-        if table is None and not self.remote:
-            Path(self.path(kind)).mkdir(mode=0o700, parents=True, exist_ok=True)
         known = [one for one in STATISTICS.split(",") if one in SCHEMAS[kind].names]
         made: Mapping[str, str | None] = {
             "delta.dataSkippingStatsColumns": ",".join(known),
             "delta.logRetentionDuration": "interval 1 days",
             "delta.enableExpiredLogCleanup": "true",
         }
-        with _told(self.path(kind)):
+        with self._appending(kind, table):
+            if table is None and not self.remote:
+                Path(self.path(kind)).mkdir(mode=0o700, parents=True, exist_ok=True)
             deltalake.write_deltalake(
                 self.path(kind) if table is None else table,
                 rows,
@@ -135,22 +144,29 @@ class Tables:
                 commit_properties=CommitProperties(app_transactions=[Transaction(self._name(kind), number)]),
             )
 
+    @contextlib.contextmanager
+    def _appending(self, kind: Kind, table: DeltaTable | None) -> Iterator[None]:
+        """That somebody else has made the table meanwhile is a conflict like any other."""
+        with _told(self.path(kind)):
+            try:
+                yield
+            except DeltaError as error:
+                if table is None and DeltaTable.is_deltatable(self.path(kind), self._options):
+                    raise ArchiveConflict(f"{self.path(kind)}: {_brief(error)}") from error
+                raise
+
     def settle(self, kind: Kind, since: int) -> None:
         """Make what was written from a version of the table on last through a crash of the machine: Delta's own writer
         does not wait for the disk. An object store has it safe before it answers."""
         if self.remote:
             return
         folder = Path(self.path(kind))
-        logs = [
-            path for path in (folder / LOG).iterdir() if not path.name[:20].isdigit() or int(path.name[:20]) >= since
-        ]
         with _told(self.path(kind)):
-            files = {folder / unquote(name) for path in logs if path.suffix == ".json" for name in _added(path)}
-            for path in sorted({*files, *logs}):
+            written = [path for path in (folder / LOG).iterdir() if not path.stem.isdigit() or int(path.stem) >= since]
+            files = {folder / name for path in written if path.suffix == ".json" for name in _added(path)}
+            folders = {one for file in (*files, *written) for one in file.parents if one.is_relative_to(folder)}
+            for path in (*sorted({*files, *written}), *sorted(folders)):
                 _synced(path)
-            for path in sorted({one for file in files for one in file.parents if folder in (one, *one.parents)}):
-                _synced(path)
-            _synced(folder / LOG)
 
     def batches(
         self, kind: Kind, table: DeltaTable, first: int, last: int, columns: Sequence[str] | None = None
@@ -160,7 +176,7 @@ class Tables:
         where = (pc.field("batch") >= first) & (pc.field("batch") <= last)
         with _told(self.path(kind)):
             try:
-                rows = self.dataset(kind, table).to_table(columns=columns, filter=where)
+                rows = self.dataset(kind, table).to_table(columns=columns and list(columns), filter=where)
             except FileNotFoundError as error:
                 raise ArchiveCorrupt(f"{self.path(kind)}: a file of the table is missing: {error}") from error
         if (
@@ -193,6 +209,7 @@ class Tables:
         """Put rows in place of those that ``where`` (SQL over batches of one month) chooses, in one commit. Raises
         ArchiveConflict when somebody else has changed the table since it was read; then nothing was."""
         before = table.version()
+        count = Transaction(f"{self._name(kind)}/rewrites", self.rewrites(kind, table) + 1)
         with _told(self.path(kind)):
             deltalake.write_deltalake(
                 table,
@@ -200,6 +217,7 @@ class Tables:
                 mode="overwrite",
                 predicate=where,
                 target_file_size=1 << 40,  # one file, so that its rows stay sorted
+                commit_properties=CommitProperties(app_transactions=[count]),
                 writer_properties=WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=GROUP),
             )
         self.settle(kind, before + 1)
@@ -231,7 +249,7 @@ class Tables:
 def _added(log: Path) -> list[str]:
     """The files that a commit added."""
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    return [line["add"]["path"] for line in lines if "add" in line]
+    return [unquote(line["add"]["path"]) for line in lines if "add" in line]
 
 
 def _synced(path: Path) -> None:
@@ -257,4 +275,4 @@ def _told(path: str) -> Iterator[None]:
 
 
 def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:500]
+    return " ".join(_COLOUR.sub("", str(error)).split())[:500]

@@ -213,6 +213,14 @@ class Tiers(HotTier):
                             went += 1
         return went
 
+    def holders(self, ids: Collection[str]) -> dict[str, tuple[str, str]]:
+        tables = self._cold()
+        if tables is None or not ids:
+            return {}
+        from engrain.archive.frozen import holders
+
+        return holders(tables, ids)
+
     def leaving(self, scope: Scope, after: int = 0) -> Iterator[builtins.list[Cold]]:
         tables = self._cold()
         if tables is None:

@@ -52,6 +52,7 @@ class Import:
         self._ids: set[str] = set()  # that the rows have: two of them are two items, however alike
         self._moved: dict[str, str] = {}  # ids of rows that ended up under another, which older versions may name
         self._done: Counter[str] = Counter()
+        self._number, self._holders = 0, dict[str, tuple[str, str]]()  # of the last cold batch, and whose ids are cold
         self._now = world.now()
 
     def run(
@@ -129,8 +130,16 @@ class Import:
         )
         ids = {row["id"] for row in chunk if row["id"] is not None}
         ids |= {derived_id(**self._base, id_=id_) for id_ in ids}
-        while not self._stored(chunk, policy, passages, ids, self._archive.seek(self._scope, ids)):
+        while not self._stored(chunk, policy, passages, ids, self._archive.seek(self._scope, self._cold(ids))):
             pass  # something has gone to the cold tables meanwhile
+
+    def _cold(self, ids: set[str]) -> set[str]:
+        """Which of these are own items in the cold tables. Whose any id of the import is there is looked up at once."""
+        if self._number != (number := self._archive.number()):
+            every = self._ids | {derived_id(**self._base, id_=id_) for id_ in self._ids}
+            self._number, self._holders = number, self._archive.holders(every)
+        mine = (self._scope.tenant, self._scope.agent)
+        return {id_ for id_ in ids if self._holders.get(id_) == mine}
 
     def _stored(
         self, chunk: list[Columns], policy: str, passages: dict[str, Any], ids: set[str], sought: Sought
@@ -139,7 +148,8 @@ class Import:
         with self._store.transaction(self._scope.tenant) as tx:
             seq = bump(tx, self._scope.tenant, agent_scope(self._scope.agent))
             known = self._known(tx, chunk, ids)
-            if self._archive.moved(tx, sought) and not ids <= {row["id"] for row in known}:
+            moved = sought.number != self._number or self._archive.moved(tx, sought)
+            if moved and not ids <= {row["id"] for row in known}:
                 return False
             gone = self._archive.gone(tx, self._scope.tenant, [row["place"] for row in sought.rows.values()])
             cold = {id_: row for id_, row in sought.rows.items() if id_ in ids and row["place"] not in gone}
@@ -213,7 +223,8 @@ class Import:
         for named in (str, lambda old: derived_id(**self._base, id_=old), lambda _: self._world.new_id()):
             for old, row in waiting:
                 row["id"] = named(old)
-            tx.run_many("exchange_insert", [_stamped(row, stamp) for _, row in waiting])
+            free = [row for _, row in waiting if row["id"] not in self._holders]
+            tx.run_many("exchange_insert", [_stamped(row, stamp) for row in free])
             ids = sorted(row["id"] for _, row in waiting)
             mine = {row["id"] for row in tx.read("memory_lock", {**self._base, "ids": ids})} if ids else ()
             waiting = [(old, row) for old, row in waiting if row["id"] not in mine]

@@ -28,9 +28,20 @@ delete from archive_batches where kind = :kind and number = :number and state = 
 select coalesce(max(number), 0) as number, coalesce(sum(n), 0) as n, coalesce(sum(bytes), 0) as bytes
 from archive_batches where kind = :kind and state = 'closed';
 
--- name: batch_fewer
+-- What counts, and its bytes before they were compressed.
+-- name: archive_stats
 -- scope: admin
-update archive_batches set n = n - :n where kind = :kind and number = :number;
+select kind, cast(sum(n) as bigint) - (select count(*) from archive_gone g where g.kind = b.kind) as n,
+    cast(sum(bytes) as bigint) as bytes
+from archive_batches b where state = 'closed' group by kind;
+
+-- name: batch_rows
+-- scope: admin
+select number, n from archive_batches where kind = :kind and state = 'closed';
+
+-- name: batch_recount
+-- scope: admin
+update archive_batches set n = :n where kind = :kind and number = :number and state = 'closed';
 
 -- name: gone_put
 insert into archive_gone (kind, place, tenant, agent, id, reason, at)
