@@ -9,20 +9,21 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from engrain import upkeep
 from engrain.errors import InvalidField, NotFound
 from engrain.home import Home
 from engrain.intake import validate
 from engrain.model.key import ApiKey
-from engrain.model.report import AgentInfo, Check, Report
+from engrain.model.report import AgentInfo, Check, Report, ReportInfo, ReportRows
 from engrain.model.run import Alert, DaemonInfo, DaemonStatus, HealthReport, RoleState, Run
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
     from engrain.cold import ColdArchive
     from engrain.daemon.looper import Looper
+    from engrain.memory import Memory
 
 MOST = 10_000  # runs, and days, that are shown at once
 STOPPING = 10.0  # seconds to wait for daemons that were asked to stop
@@ -180,7 +181,7 @@ class Administration(Home):
         """The cold archive: SQL over it, and what is in it."""
         from engrain.cold import ColdArchive
 
-        return ColdArchive(self)
+        return ColdArchive(cast("Memory", self))
 
     # -- analytics ----------------------------------------------------------------------------------------------------
 
@@ -221,6 +222,27 @@ class Administration(Home):
         if kept is None:
             raise NotFound("No report has been kept yet; the first is, one week after the home was made.")
         return kept
+
+    def reports(self) -> list[ReportInfo]:
+        """The reports over the archive and what is live that ``run_report`` makes."""
+        from engrain.archive.reports import reports
+
+        return [info for info, _ in reports().values()]
+
+    def run_report(self, name: str, days: int = 30, tenant: str | None = None, agent: str | None = None) -> ReportRows:
+        """Make a report of the last ``days`` days with today (UTC), of everything or of what is chosen. Raises
+        InvalidField when there is no such report; for the rest see ``archive.sql``, which makes it."""
+        from engrain.archive.reports import parameters, report_named
+
+        info, text = report_named(name)
+        limit = validate.whole("days", days, 1, MOST)
+        for field, value in (("tenant", tenant), ("agent", agent)):
+            if value is not None:
+                validate.text(field, value, validate.NAME_CHARACTERS)
+        given = parameters(text, self.world.now(), limit, tenant, agent)
+        found = self.archive.sql(text, given)
+        of = f"{given['first']} to today" if "first" in given else "all"
+        return ReportRows(info, of, tuple(found.column_names), found.to_pylist())
 
     # -- keys of the service ------------------------------------------------------------------------------------------
 

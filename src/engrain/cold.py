@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from engrain.errors import InvalidField
 from engrain.intake import validate
+from engrain.model.report import TableInfo
 from engrain.model.scope import Scope
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from engrain.archive.analyst import Progress
-    from engrain.archive.views import View
-    from engrain.home import Home
+    from engrain.memory import Memory
     from engrain.model.item import Hit
 
 SECONDS, MEGABYTES = (0.1, 86_400.0), (64, 1 << 20)
@@ -24,7 +24,7 @@ Parameters = Mapping[str, Any] | Sequence[Any] | None
 class ColdArchive:
     """The archive of a home: ``memory.archive``."""
 
-    def __init__(self, memory: Home) -> None:
+    def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
     def sql(
@@ -63,16 +63,31 @@ class ColdArchive:
         limit = validate.whole("limit", limit, 1, 1000)
         return self._memory.recaller.recall(scope, asked, limit=limit, archived="only")
 
-    def tables(self) -> tuple[View, ...]:
+    def tables(self) -> tuple[TableInfo, ...]:
         """The tables that SQL sees, with their columns."""
         from engrain.archive.views import views
 
         self._memory._check_open()
         return views()
 
+    def stats(self) -> dict[str, Any]:
+        """What is in the archive, as plain JSON values: of ``memories`` and ``experiences`` the rows that count, the
+        files and their bytes, by month of archival, and the rows of each agent (the 100 with most); of the ``store``
+        beside it how many memories it has, how many of them are archived and wait to be moved, and its bytes."""
+        from engrain.archive.inventory import inventory
+
+        self._memory._check_open()
+        tables, found = self._memory.tables, self._memory.stats()
+        held = found["memories"]
+        rows = held["active"] + held["superseded"] + held["archived"]
+        size = found["store"]["bytes"]
+        store = {"memories": rows, "waiting": held["archived"], "bytes": size}
+        parts = inventory(tables, lambda text: self.sql(text).to_pylist())
+        return {"location": tables.location if tables else None, **parts, "store": store}
+
 
 def asked(
-    memory: Home,
+    memory: Memory,
     whose: tuple[str, str] | None,
     statement: str,
     parameters: Parameters,

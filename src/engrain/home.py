@@ -168,8 +168,8 @@ class Home:
             return None
         from engrain.archive.tables import Tables
 
-        self.store.write([("home_claim", {"name": "archive_id", "value": self.world.new_id()})])
-        owner = str(self.store.read("home_get", {"name": "archive_id"})[0]["value"])
+        # When the home was made tells homes apart, and every backup of the store knows it.
+        owner = str(self.store.read("home_get", {"name": "created_at"})[0]["value"])
         return Tables(self.store, place if "://" in place else str(self.home / place), owner)
 
     @cached_property
@@ -186,7 +186,7 @@ class Home:
         """What answers SQL over the archive."""
         from engrain.archive.analyst import Analyst
 
-        return Analyst(self.store, self.tables)
+        return Analyst(self.store, lambda: self.tables)
 
     @cached_property
     def tiers(self) -> Archive:

@@ -177,3 +177,21 @@ def test_the_ratios_are_those_of_the_figures() -> None:
         "- engrain: one durable write costs 2.5 fdatasyncs; the nearest durable rival, near, 10.0: 4.0 times as much "
         "(4.0 times as long).",
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_archive_is_measured() -> None:
+    said = run("bench.archive", "--rows", "2000", "--cold", "4000", "--rounds", "1")
+    assert "### 2,000 memories moved" in said
+    assert re.search(r"\| end to end \| [\d,]+ \| [\d.]+ s \| \d+ % \|", said)
+    assert "### 4,000 archived memories asked" in said
+    assert re.search(r"\| one agent's rows \| \d+ ms \| \d+ ms \| 1,000 \|", said)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_daemons_are_measured() -> None:
+    said = run("bench.daemon", "--seconds", "2", "--days", "0.25", "--daemons", "2", "--folder")
+    assert re.search(r"\| a folder \| [\d.]+ % \| \d+ MiB \| [\d.]+ s \| [\d.]+ s \|", said)
+    assert "24 intervals of roles, 0 of them" in said

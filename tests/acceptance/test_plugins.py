@@ -251,6 +251,6 @@ def test_no_plug_in_ends_the_daemon_and_its_own_runs_are_told_of(place: Place, s
         assert daemon.wait(10) == 0
     found = {run.role: (run.state, run.error) for run in reversed(memory.runs(limit=100))}
     assert wanted <= set(found)
-    assert found["expire"] == found["worst:fine"] == ("done", None)
+    assert found["expire"] == found["backup"] == found["worst:fine"] == ("done", None)
     assert found["worst:exits"] == ("interrupted", "its process exited with code 5 before it was through")
     assert found["fatal:*"] == ("failed", "its process exited with code 3 before it was through")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engrain.agent.archive import Archived
 from engrain.agent.decisions import Decisions
 from engrain.agent.exits import Exits
 from engrain.agent.life import Life
@@ -10,5 +11,5 @@ from engrain.intake.kv import KeyValue
 __all__ = ["Agent", "KeyValue"]
 
 
-class Agent(Decisions, Life, Exits):
+class Agent(Decisions, Life, Archived, Exits):
     """What one agent remembers, recalls, decides and observes. Made by ``memory.agent(name, tenant=, team=)``."""

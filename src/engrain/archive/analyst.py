@@ -10,20 +10,24 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
-
-import pyarrow as pa
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 from engrain import errors
-from engrain.archive.frames import TIME, Closed, Frames, Late, stream
-from engrain.archive.live import live
-from engrain.archive.tables import RETRIES, Tables
+from engrain.archive.frames import TIME, Closed, Frames, Late
 from engrain.archive.views import COLD, named_in
-from engrain.errors import ArchiveCorrupt, ArchiveUnavailable, QueryLimit, QueryRefused
+from engrain.errors import ArchiveCorrupt, ArchiveError, ArchiveUnavailable, ConfigError, QueryLimit, QueryRefused
 from engrain.store.port import Store
 
-GRACE = 2.0  # seconds beyond its time after which the process is killed; it has 10 more to start in
-START = 10.0
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from engrain.archive.tables import Tables
+
+GRACE = 2.0  # seconds beyond its time after which the process is killed
+START = 30.0  # seconds in which it must have started, or ended
+TRIES = 3  # of a query whose files were vacuumed away meanwhile
+MORE = "Ask for less, or raise query_megabytes."
 LATE = "It took too long. Ask for less, or raise query_seconds."
 Progress = Callable[[int, int], Any]
 """Is told how many files have been looked at, of how many."""
@@ -32,8 +36,8 @@ Progress = Callable[[int, int], Any]
 class Analyst:
     """Answers SQL over the archive of one home, one query at a time."""
 
-    def __init__(self, store: Store, tables: Tables | None) -> None:
-        self._store, self._tables = store, tables
+    def __init__(self, store: Store, tables: Callable[[], Tables | None]) -> None:
+        self._store, self._find = store, tables
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._frames: Frames | None = None
@@ -49,13 +53,13 @@ class Analyst:
     ) -> pa.Table:
         """The rows of one SELECT, of all that there is or (tenant, agent) of what that agent may see. Raises
         QueryRefused, QueryLimit after so many seconds or beyond so much memory, ArchiveUnavailable."""
-        end = time.monotonic() + seconds
         if not self._lock.acquire(timeout=seconds):
             raise QueryLimit("Other queries took all of its time.")
         try:
-            for _ in range(RETRIES):
+            self._start()  # while the libraries are loaded here
+            for _ in range(TRIES):
                 asked = self._asked(statement, parameters, whose, megabytes)
-                found = self._answer(asked, named_in(statement), end, megabytes, progress)
+                found = self._answer(asked, named_in(statement), seconds, progress)
                 if found is not None:
                     return found
             raise ArchiveCorrupt("a file of the table is missing.")
@@ -75,6 +79,8 @@ class Analyst:
     # -- what is asked ------------------------------------------------------------------------------------------------
 
     def _asked(self, statement: str, parameters: Any, whose: tuple[str, str] | None, megabytes: int) -> dict[str, Any]:
+        tables = self._find()
+        kinds = [COLD[name] for name in named_in(statement) if name in COLD]
         team: list[str] = []
         if whose is not None:
             rows = self._store.read("agent_team", {"tenant": whose[0], "agent": whose[1]})
@@ -84,32 +90,31 @@ class Analyst:
             "parameters": parameters,
             "megabytes": megabytes,
             "whose": None if whose is None else [*whose, team],
-            "location": self._tables.location if self._tables else "",
-            "owner": self._tables.owner if self._tables else "",
-            "standings": {
-                COLD[name]: self._tables.standing(COLD[name]) if self._tables else (0, (), 0, 0)
-                for name in named_in(statement)
-                if name in COLD
-            },
+            "location": tables.location if tables else "",
+            "owner": tables.owner if tables else "",
+            "standings": {kind: tables.standing(kind) if tables else (0, (), 0, 0) for kind in kinds},
         }
 
     # -- the process --------------------------------------------------------------------------------------------------
 
     def _answer(
-        self, asked: dict[str, Any], names: Sequence[str], end: float, megabytes: int, progress: Progress | None
+        self, asked: dict[str, Any], names: Sequence[str], seconds: float, progress: Progress | None
     ) -> pa.Table | None:
         """What the process says; None when a file was gone that it wanted to read."""
-        most, whose = megabytes << 20, asked["whose"]
+        import pyarrow as pa
+
+        from engrain.archive.live import live, stream
+
+        most, whose = asked["megabytes"] << 20, asked["whose"]
         tables = {name: stream(live(self._store, name, whose, most)) for name in names if name not in COLD}
         for last in (False, True):
-            frames, heard = self._started(), False
+            heard = False
             try:
-                if (left := end - time.monotonic()) <= 0:
-                    raise Late
+                frames = self._started()
                 for name, rows in tables.items():
                     frames.send("t", name.encode() + b"\n" + rows)
-                frames.send("q", json.dumps({**asked, "seconds": left}, default=_plain).encode())
-                letter, said = self._heard(frames, end + GRACE, progress)
+                frames.send("q", json.dumps({**asked, "seconds": seconds}, default=_plain).encode())
+                letter, said = self._heard(frames, time.monotonic() + seconds + GRACE, progress)
                 heard = True
                 if letter == "e":
                     _raise(*json.loads(said))
@@ -119,7 +124,7 @@ class Analyst:
                 raise QueryLimit(LATE) from error
             except Closed as error:
                 if self._ended() or last:  # by itself it ends with 0, when it was idle for long
-                    raise QueryLimit("It needed more memory than it may, or broke the process.") from error
+                    raise QueryLimit(f"It needed more memory than it may, or broke the process. {MORE}") from error
             finally:
                 if not heard:  # what it would still say must not be taken for another answer
                     self.close()
@@ -128,6 +133,8 @@ class Analyst:
     @staticmethod
     def _heard(frames: Frames, end: float, progress: Progress | None) -> tuple[str, Any]:
         """The last message of an answer: ``e`` with what went wrong, or ``d`` with all rows that came before it."""
+        import pyarrow as pa
+
         parts: list[pa.Table] = []
         while True:
             letter, payload = frames.receive(end - time.monotonic())
@@ -141,19 +148,30 @@ class Analyst:
                 case "e":
                     return letter, payload
 
+    def _start(self) -> None:
+        """Start the process, unless it is there; it says so when it is ready."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.close()
+        if find_spec("duckdb") is None:
+            raise ConfigError("SQL over the archive needs duckdb: pip install 'engrain[archive]'.")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ENGRAIN_")}
+        environment |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "MALLOC_ARENA_MAX": "2"}
+        environment["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # others reserve more than they use
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "engrain.archive.sealed"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
+        )  # fmt: skip
+
     def _started(self) -> Frames:
-        if self._process is None or self._frames is None or self._process.poll() is not None:
-            self.close()
-            environment = {name: value for name, value in os.environ.items() if not name.startswith("ENGRAIN_")}
-            environment |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "MALLOC_ARENA_MAX": "2"}
-            environment["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # others reserve more than they use
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "engrain.archive.sealed"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
-            )  # fmt: skip
-            if self._process.stdin is None or self._process.stdout is None:
-                raise AssertionError
-            self._frames = Frames(self._process.stdout.fileno(), self._process.stdin.fileno())
+        self._start()
+        process = self._process
+        if process is None or process.stdin is None or process.stdout is None:
+            raise AssertionError
+        if self._frames is None:
+            frames = Frames(process.stdout.fileno(), process.stdin.fileno())
+            frames.receive(START)
+            self._frames = frames
         return self._frames
 
     def _ended(self) -> int:
@@ -173,11 +191,13 @@ def _plain(value: Any) -> Any:
 
 def _whole(table: pa.Table) -> pa.Table:
     """Sums of whole numbers as whole numbers, where they fit."""
+    import pyarrow as pa
+
     for place, field in enumerate(table.schema):
         if pa.types.is_decimal(field.type) and field.type.scale == 0:
             try:
-                column = table[field.name] if table.column_names.count(field.name) == 1 else table.column(place)
-                table = table.set_column(place, pa.field(field.name, pa.int64()), column.cast(pa.int64()))
+                whole = table.column(place).cast(pa.int64())
+                table = table.set_column(place, pa.field(field.name, pa.int64()), whole)
             except pa.ArrowInvalid:
                 continue
     return table
@@ -189,7 +209,7 @@ def _raise(what: str, text: str) -> None:
         case "stale":
             return
         case "limit":
-            raise QueryLimit(f"It needed more memory than it may: {text}. Ask for less, or raise query_megabytes.")
+            raise QueryLimit(f"It needed more memory than it may: {text}. {MORE}")
         case "late":
             raise QueryLimit(LATE)
         case "refused":
@@ -198,4 +218,4 @@ def _raise(what: str, text: str) -> None:
             raise ArchiveUnavailable(text)
     if what.startswith("!"):
         raise getattr(errors, what[1:])(text)
-    raise RuntimeError(f"The process that runs SQL failed:\n{text}")
+    raise ArchiveError(f"The process that runs SQL failed; please report it with this text:\n{text}")

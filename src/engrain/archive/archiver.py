@@ -171,9 +171,11 @@ class Archiver:
             self._step("dropped")
         if there:
             self._tables.settle(kind, table.version() if fresh else 0)
+            self._step("settled")
         for first, last in _groups(there):
             known = any(first <= one <= last for one in opened)
             rows = self._tables.batches(kind, table, first, last, None if known else _ADOPTED[kind])
+            self._step("read back")
             ends = np.searchsorted(rows["batch"].to_numpy(), range(first, last + 2)).tolist()
             for one, (start, end) in zip(range(first, last + 1), pairwise(ends), strict=True):
                 some = rows.slice(start, end - start)

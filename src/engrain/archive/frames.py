@@ -9,8 +9,6 @@ import threading
 import time
 from typing import Any
 
-import pyarrow as pa
-
 TIME = "\0time"  # the key of an object of JSON that stands for a time
 _HEAD = struct.Struct(">cQ")
 _PIECE = 1 << 20  # bytes that are read at once
@@ -60,11 +58,3 @@ class Frames:
                 raise Closed
             found += piece
         return bytes(found)
-
-
-def stream(rows: pa.Table | pa.RecordBatch) -> Any:
-    """Rows as bytes that say themselves what they are: a buffer."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as writer:
-        writer.write(rows)
-    return sink.getvalue()

@@ -52,6 +52,14 @@ def live(store: Store, name: str, whose: Sequence[Any] | None, most: int) -> pa.
     return pa.Table.from_batches(batches, schema)
 
 
+def stream(rows: pa.Table | pa.RecordBatch) -> Any:
+    """Rows as bytes that say themselves what they are: a buffer."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write(rows)
+    return sink.getvalue()
+
+
 def _pages(store: Store, source: _Source, whose: Sequence[Any] | None) -> Iterator[list[Row]]:
     after = source.after
     who = {"tenant": whose[0] if whose else None, "agent": whose[1] if whose else None}

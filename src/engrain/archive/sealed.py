@@ -23,9 +23,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
-from engrain.archive.frames import TIME, Closed, Frames, Late, stream
+from engrain.archive.frames import TIME, Closed, Frames, Late
 from engrain.archive.grammar import check, told
 from engrain.archive.layout import SCHEMAS, Kind
+from engrain.archive.live import stream
 from engrain.archive.tables import Standing, Tables
 from engrain.archive.views import ALIASES, COLD, columns_of
 from engrain.errors import EngrainError
@@ -111,6 +112,7 @@ class Sealed:
 
     def run(self) -> None:
         """Answer until nobody asks any more."""
+        self._frames.send("h")
         while True:
             letter, payload = self._frames.receive(IDLE)
             if letter == "t":
@@ -185,7 +187,7 @@ class Sealed:
 
     def _dataset(self, kind: Kind, tables: _Told) -> tuple[pads.Dataset, int]:
         """The rows of a table, whose files keep what is known of them from one query to the next."""
-        table = tables.table(kind)
+        table = tables.table(kind) if tables.standing(kind).closed else None
         if table is None:
             return pads.dataset(SCHEMAS[kind].empty_table()), 0
         version = (tables.path(kind), table.version())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +34,10 @@ LEASE = "archive"
 LOG = "_delta_log"
 GROUP = 16_384  # rows of a row group: what a reader of one agent's rows skips by
 RETRIES = 3  # of a read whose files were vacuumed away meanwhile
-_OPTIONS = {"connect_timeout": "5s", "timeout": "60s", "max_retries": "4", "retry_timeout": "20s"}
+_OPTIONS = {"connect_timeout": "5s", "timeout": "20s", "max_retries": "4", "retry_timeout": "10s"}
+"""What an unreachable store may take: less than half a minute. Its address and keys come from the environment."""
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_SAFE = {"aws_conditional_put": "etag"}  # a commit is refused when somebody else has made it
 
 
 class Standing(NamedTuple):
@@ -65,7 +69,8 @@ class Tables:
     def __init__(self, store: Store, location: str, owner: str) -> None:
         self._store, self.location, self.owner = store, location.rstrip("/"), owner
         self.remote = "://" in location
-        self._options = dict(_OPTIONS) if self.remote else None
+        safe = _SAFE if self.location.startswith("s3") else {}
+        self._options = {**_OPTIONS, **safe} if self.remote else None
 
     def path(self, kind: Kind) -> str:
         return f"{self.location}/{kind}"
@@ -118,15 +123,15 @@ class Tables:
     def append(self, kind: Kind, table: DeltaTable | None, rows: pa.Table, number: int) -> None:
         """Append whole batches, the last of them ``number``, in one commit to the table as it was read. Raises
         ArchiveConflict when somebody else has appended meanwhile; then nothing was."""
-        if table is None and not self.remote:
-            Path(self.path(kind)).mkdir(mode=0o700, parents=True, exist_ok=True)
         known = [one for one in STATISTICS.split(",") if one in SCHEMAS[kind].names]
         made: Mapping[str, str | None] = {
             "delta.dataSkippingStatsColumns": ",".join(known),
             "delta.logRetentionDuration": "interval 1 days",
             "delta.enableExpiredLogCleanup": "true",
         }
-        with _told(self.path(kind)):
+        with self._appending(kind, table):
+            if table is None and not self.remote:
+                Path(self.path(kind)).mkdir(mode=0o700, parents=True, exist_ok=True)
             deltalake.write_deltalake(
                 self.path(kind) if table is None else table,
                 rows,
@@ -139,22 +144,29 @@ class Tables:
                 commit_properties=CommitProperties(app_transactions=[Transaction(self._name(kind), number)]),
             )
 
+    @contextlib.contextmanager
+    def _appending(self, kind: Kind, table: DeltaTable | None) -> Iterator[None]:
+        """That somebody else has made the table meanwhile is a conflict like any other."""
+        with _told(self.path(kind)):
+            try:
+                yield
+            except DeltaError as error:
+                if table is None and DeltaTable.is_deltatable(self.path(kind), self._options):
+                    raise ArchiveConflict(f"{self.path(kind)}: {_brief(error)}") from error
+                raise
+
     def settle(self, kind: Kind, since: int) -> None:
         """Make what was written from a version of the table on last through a crash of the machine: Delta's own writer
         does not wait for the disk. An object store has it safe before it answers."""
         if self.remote:
             return
         folder = Path(self.path(kind))
-        logs = [
-            path for path in (folder / LOG).iterdir() if not path.name[:20].isdigit() or int(path.name[:20]) >= since
-        ]
         with _told(self.path(kind)):
-            files = {folder / unquote(name) for path in logs if path.suffix == ".json" for name in _added(path)}
-            for path in sorted({*files, *logs}):
+            written = [path for path in (folder / LOG).iterdir() if not path.stem.isdigit() or int(path.stem) >= since]
+            files = {folder / name for path in written if path.suffix == ".json" for name in _added(path)}
+            folders = {one for file in (*files, *written) for one in file.parents if one.is_relative_to(folder)}
+            for path in (*sorted({*files, *written}), *sorted(folders)):
                 _synced(path)
-            for path in sorted({one for file in files for one in file.parents if folder in (one, *one.parents)}):
-                _synced(path)
-            _synced(folder / LOG)
 
     def batches(
         self, kind: Kind, table: DeltaTable, first: int, last: int, columns: Sequence[str] | None = None
@@ -164,7 +176,7 @@ class Tables:
         where = (pc.field("batch") >= first) & (pc.field("batch") <= last)
         with _told(self.path(kind)):
             try:
-                rows = self.dataset(kind, table).to_table(columns=columns, filter=where)
+                rows = self.dataset(kind, table).to_table(columns=columns and list(columns), filter=where)
             except FileNotFoundError as error:
                 raise ArchiveCorrupt(f"{self.path(kind)}: a file of the table is missing: {error}") from error
         if (
@@ -213,22 +225,23 @@ class Tables:
     def vacuum(self, kind: Kind, table: DeltaTable, hours: int) -> int:
         """Delete the files that the table has not needed for so many hours; how many. Whoever read the table before
         and appends to it afterwards is refused, as files of an append that is under way would be deleted as well."""
+        found = self.stale(kind, table, hours)
+        if not found:
+            return 0
+        fence = CommitProperties(app_transactions=[Transaction(self._name(kind), self.number(kind, table))])
         with _told(self.path(kind)):
-            if not table.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True):
-                return 0
-            fence = CommitProperties(app_transactions=[Transaction(self._name(kind), self.number(kind, table))])
-            done = table.vacuum(
-                hours, dry_run=False, enforce_retention_duration=False, full=True, commit_properties=fence
-            )
+            table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True, commit_properties=fence)
             table = DeltaTable(self.path(kind), storage_options=self._options)
             table.create_checkpoint()
             table.cleanup_metadata()
-            return len(done)
+        return len(found)
 
-    def stale(self, kind: Kind, table: DeltaTable) -> list[str]:
-        """The files, relative to the table, that are there without being part of it."""
+    def stale(self, kind: Kind, table: DeltaTable, hours: int = 0) -> list[str]:
+        """The files, relative to the table, that it has not needed for so many hours, or never had."""
         with _told(self.path(kind)):
-            return table.vacuum(0, dry_run=True, enforce_retention_duration=False, full=True)
+            named = table.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
+            told = self.dataset(kind, table).filesystem.get_file_info(named)  # those that were deleted before, too
+        return [one.path for one in told if one.is_file]
 
     def _name(self, kind: Kind) -> str:
         return f"engrain/{self.owner}/{kind}"
@@ -237,7 +250,7 @@ class Tables:
 def _added(log: Path) -> list[str]:
     """The files that a commit added."""
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    return [line["add"]["path"] for line in lines if "add" in line]
+    return [unquote(line["add"]["path"]) for line in lines if "add" in line]
 
 
 def _synced(path: Path) -> None:
@@ -263,4 +276,4 @@ def _told(path: str) -> Iterator[None]:
 
 
 def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:500]
+    return " ".join(_COLOUR.sub("", str(error)).split())[:500]

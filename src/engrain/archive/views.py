@@ -4,51 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
-from engrain.archive.layout import Kind
+from engrain.model.report import ColumnInfo, TableInfo
 
-COLD: Mapping[str, Kind] = {"history": "memories", "experiences": "experiences"}
+COLD: Mapping[str, Literal["memories", "experiences"]] = {"history": "memories", "experiences": "experiences"}
 """Tables of the cold archive by their names in SQL."""
 ALIASES: Mapping[str, Mapping[str, str]] = {"history": {"verbatim": "content", "salience": "importance"}}
 """Columns by the names of an earlier system, whose queries run on as they are."""
 _LINE = re.compile(r"(  )?(\w+)(?: (text|integer|number|flag|time|list))?: (.+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column: its type is text, integer, number, flag, time or list."""
-
-    name: str
-    type: str
-    about: str
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A table of SQL over the archive."""
-
-    name: str
-    about: str
-    columns: tuple[Column, ...]
-
-
 @cache
-def views() -> tuple[View, ...]:
+def views() -> tuple[TableInfo, ...]:
     """All of them."""
-    found: list[tuple[str, str, list[Column]]] = []
+    found: list[tuple[str, str, list[ColumnInfo]]] = []
     for line in (Path(__file__).parent / "views.txt").read_text(encoding="utf-8").splitlines():
         match = _LINE.fullmatch(line)
         if match is None:
             raise ValueError(f"views.txt: {line!r}")
         column, name, kind, about = match.groups()
         if column:
-            found[-1][2].append(Column(name, kind, about))
+            found[-1][2].append(ColumnInfo(name, kind, about))
         else:
             found.append((name, about, []))
-    return tuple(View(name, about, tuple(columns)) for name, about, columns in found)
+    return tuple(TableInfo(name, about, tuple(columns)) for name, about, columns in found)
 
 
 @cache

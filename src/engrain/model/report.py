@@ -1,9 +1,10 @@
-"""What the doctor found, and who lives in a home."""
+"""What the doctor found, who lives in a home, and what reports tell."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -42,3 +43,44 @@ class AgentInfo:
     created_at: datetime
     memories: int
     experiences: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportInfo:
+    """A report: what it tells, and its chart, which counts ``unit`` and is ``bars`` of a label, or ``columns`` or
+    ``lines`` of a day, made of these values."""
+
+    name: str
+    about: str
+    unit: str
+    chart: str
+    label: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRows:
+    """A report that was made: its rows, each a dict of JSON values by column, ``of`` the days that are told."""
+
+    report: ReportInfo
+    of: str
+    columns: tuple[str, ...]
+    rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnInfo:
+    """A column of a table that SQL sees; its type is text, integer, number, flag, time or list."""
+
+    name: str
+    type: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """A table that SQL over the archive sees."""
+
+    name: str
+    about: str
+    columns: tuple[ColumnInfo, ...]

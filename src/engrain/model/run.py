@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-ROLES = ("expire", "decay", "archive", "promote", "compact", "prune", "metrics", "report", "backup")
-"""engrain's own roles, in the order in which those that are due are run; those of plug-ins come after them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Run:

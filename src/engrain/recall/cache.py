@@ -93,6 +93,14 @@ class Segments:
             self._evict()
         return view
 
+    def doubt(self, scope: Scope, embedder: Embedder) -> None:
+        """Something that is held is not in the store: the next view is of what is."""
+        for name in (f"agent:{scope.agent}", SHARED):
+            held = self._scope((scope.tenant, name, embedder.name))
+            with held.lock:
+                if held.segment is not None:
+                    held.segment.purges = -1
+
     def clear(self) -> None:
         """Forget every segment; the next recall loads afresh."""
         with self._lock:

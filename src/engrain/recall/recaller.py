@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,16 @@ class _Chosen:
     vectors: Floats
     alone: Mask
     importance: Floats
+
+
+class _Asked(NamedTuple):
+    """A question and what a hit must be."""
+
+    query: str
+    limit: int
+    min_score: float | None
+    archived: Archival
+    admits: Filter
 
 
 class Recaller:
@@ -99,17 +109,28 @@ class Recaller:
             raise InvalidInput("query must not be blank: say what to look for.")
         if not 1 <= limit <= 1000:
             raise InvalidField(f"limit must be 1..1000, not {limit}.")
+        admits = Filter(kinds, tags, session, micros(since), micros(until))
+        asked = _Asked(query, limit, min_score, archived, admits)
+        hits, whole = self._recall(scope, asked)
+        if not whole:  # what was archived may have left the store before this process heard that it was
+            self._segments.doubt(scope, self._embedder())
+            hits, _ = self._recall(scope, asked)
+        return hits
+
+    def _recall(self, scope: Scope, asked: _Asked) -> tuple[list[Hit], bool]:
+        """The hits, and whether all that was chosen is still there."""
+        query, limit, min_score, archived, admits = asked
         embedder = self._embedder()
         if archived == "no":
             view = self._segments.view(scope, embedder)
         else:
             view = self._segments.archived(scope, embedder, self._shelf, alone=archived == "only")
         if not view.n:
-            return []
+            return [], True
         calibrated = embedder.name == StaticEmbedder.name
         now = self._world.now()
         question = read(query, view.names, lambda: int(view.items["time"].min()), embedder.embed, now, calibrated)
-        admitted = Filter(kinds, tags, session, micros(since), micros(until)).admits(view)
+        admitted = admits.admits(view)
         if view.n > LARGE:
             view = pool(view, question, self._weights, admitted, limit + SPARE)
             admitted = admitted[view.places]
@@ -117,7 +138,7 @@ class Recaller:
         near = admitted
         if min_score is None:
             if ranking.confidence < self._weights.gate:
-                return []
+                return [], True
             near = admitted & ranking.common
         ends = follow(view, question, ranking, admitted)  # links of a chain may have nothing in common with a question
         found = self._chosen(scope, view, question, ranking, near, limit + SPARE, notes=archived == "no")
@@ -127,7 +148,7 @@ class Recaller:
         held = max((end for _, end in question.asked), default=None)
         refined = refine(candidates, set(question.terms), chosen.vectors, view.marks(chosen.rows), deserved, held)
         good = (one for one in refined if (one.score > 0 if min_score is None else one.score >= min_score))
-        return [one.hit() for one in islice(good, limit)]
+        return [one.hit() for one in islice(good, limit)], len(candidates) == len(set(chosen.ids))
 
     def context(self, scope: Scope, query: str, *, max_tokens: int = 800) -> tuple[str, tuple[str, ...]]:
         """(block of text, ids of the items in it): what is known about the query in at most ``max_tokens`` tokens of

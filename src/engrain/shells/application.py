@@ -26,12 +26,13 @@ TOPICS = {
         "remember remember-many recall context get lookup history list count update forget forget-where "
         "helpful applied adaptation reset-adaptation"
     ),
-    "The life of a memory": "archived archive restore restore-where promote pin transitions prune",
+    "The life of a memory": "archived restore restore-where promote pin transitions prune",
     "Decide and learn": "advise observe observe-step observe-many experiences q-values",
     "Keys and values": "kv",
+    "Ask the archive": "archive sql report",
     "Leave and come back": "export import",
     "Look after a home": "init doctor stats agents rebuild backup restore-backup",
-    "Background work": "daemon tick roles runs pause resume lifecycle metrics report alerts",
+    "Background work": "daemon tick roles runs pause resume lifecycle metrics alerts",
     "Other shells": "mcp serve keys demo version",
 }
 _TYPES: dict[str, Any] = {"integer": int, "number": float, "flag": bool}

@@ -12,14 +12,16 @@ from engrain.model.decision import Experience, Outcome
 from engrain.model.event import Event
 from engrain.model.item import Hit, MemoryItem
 from engrain.model.key import ApiKey
-from engrain.model.report import AgentInfo, Check
+from engrain.model.report import AgentInfo, Check, ReportInfo, TableInfo
 from engrain.model.run import Alert, DaemonInfo, DaemonStatus, RoleState, Run
+from engrain.shells.plain import json_value
 
 if TYPE_CHECKING:
     from engrain.agent import Agent
     from engrain.memory import Memory
 
 Call = Callable[[Any, Any, dict[str, Any]], Any]
+ROWS, ROW_BYTES = 10_000, 16 << 20  # of an answer to SQL
 
 
 class Hits(TypedDict):
@@ -104,6 +106,20 @@ class Switch(TypedDict):
 
 class Alerts(TypedDict):
     alerts: list[Alert]
+
+
+class Tables(TypedDict):
+    tables: Sequence[TableInfo]
+
+
+class Reports(TypedDict):
+    reports: list[ReportInfo]
+
+
+class Rows(TypedDict):
+    columns: list[str]
+    rows: list[list[Any]]  # in the order of the columns
+    more: bool  # there were more rows than one answer has
 
 
 _OUTCOME_NAMES = frozenset(field.name for field in fields(Outcome))
@@ -211,3 +227,17 @@ def daemon_status(memory: Memory, agent: Agent | None, given: dict[str, Any]) ->
 def tick(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Ticked:
     runs = memory.tick(**given)
     return {"ok": all(run.state != "failed" for run in runs), "runs": runs}
+
+
+def sql(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Rows:
+    """As many rows as one answer may have."""
+    found = memory.archive.sql(**given) if agent is None else agent.sql(**given)
+    shown = found.slice(0, ROWS)
+    while shown.nbytes > ROW_BYTES:
+        shown = shown.slice(0, shown.num_rows // 2)
+    rows = zip(*(column.to_pylist() for column in shown.columns), strict=True)
+    return {
+        "columns": found.column_names,
+        "rows": [[json_value(one) for one in row] for row in rows],
+        "more": shown.num_rows < found.num_rows,
+    }

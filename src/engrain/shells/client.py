@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Self, get_args, get_origin, get_type_hint
 from urllib.parse import quote
 
 from engrain.agent import Agent, KeyValue
+from engrain.cold import ColdArchive
 from engrain.errors import NotFound, ServiceError
 from engrain.memory import Memory
 from engrain.model.decision import Advice, Outcome
 from engrain.model.event import Event
 from engrain.model.item import MemoryItem
 from engrain.model.scope import Scope
+from engrain.shells.calls import Rows
 from engrain.shells.connection import Connection
 from engrain.shells.verb import Verb
 from engrain.shells.verbs import verbs_of
@@ -28,8 +30,9 @@ if TYPE_CHECKING:  # to whoever reads types these are what they stand for; nothi
     _Agent = Agent
     _KeyValue = KeyValue
     _Memory = Memory
+    _ColdArchive = ColdArchive
 else:
-    _Agent = _KeyValue = _Memory = object
+    _Agent = _KeyValue = _Memory = _ColdArchive = object
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -43,6 +46,16 @@ class RemoteKeyValue(_KeyValue):
 
     def _ask(self, verb: Verb, body: dict[str, Any]) -> Any:
         return self._agent._ask(verb, {**body, "namespace": self._namespace})
+
+
+class RemoteArchive(_ColdArchive):
+    """The cold archive of a service."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def _ask(self, verb: Verb, body: dict[str, Any]) -> Any:
+        return self._client._ask(verb, body)
 
 
 class RemoteAgent(_Agent):
@@ -101,6 +114,11 @@ class Client(_Memory):
             found._ask(_COUNT, {}, **{"X-Engrain-Team": quote(team)})
         return found
 
+    @property
+    def archive(self) -> ColdArchive:
+        """The cold archive of the service."""
+        return RemoteArchive(self)
+
     def events(self, agent: str | None = None, after: str | None = None) -> Iterator[Event]:
         """What happens to memories from now on, of one agent or of all that the key is for. A connection that is lost
         is taken up again, and nothing is left out. ``after``: go on after the event of that id. Raises StoreUnavailable
@@ -138,6 +156,7 @@ _REMOTE: dict[str, tuple[type, type]] = {
     "Agent": (Agent, RemoteAgent),
     "KeyValue": (KeyValue, RemoteKeyValue),
     "Memory": (Memory, Client),
+    "ColdArchive": (ColdArchive, RemoteArchive),
 }
 _COUNT = next(verb for verb in verbs_of("rest") if verb.name == "count")
 
@@ -151,7 +170,7 @@ def _carry() -> None:
     for verb in verbs_of("rest"):
         owner, _, name = verb.method.partition(".")
         facade, remote = _REMOTE[owner]
-        if hasattr(facade, name):
+        if hasattr(facade, name) and verb.returns is not Rows:  # whose types JSON does not tell
             setattr(remote, name, _carried(verb, getattr(facade, name)))
 
 

@@ -1,23 +1,26 @@
-"""The commands that are not verbs on an open memory: init, restore-backup, mcp, serve, daemon run, demo, version."""
+"""The commands that are not verbs on an open memory, or are more than verbs: init, restore-backup, mcp, serve, daemon
+run and install, demo, version; sql and report, whose answers are files, too."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from engrain.errors import ConfigError
 from engrain.shells.fields import Field
 from engrain.shells.plain import printable
+from engrain.shells.verbs_archive import PARAMETERS, REPORT, STATEMENT
 
 # Verbs of two words, by their first.
 GROUPS = {
     "kv": "Values under keys, beside the memories.",
     "keys": "Who may call the REST service.",
-    "archive": "What was archived: ask it and search it.",
+    "archive": "The cold archive: SQL over it, search, and what is in it.",
     "daemon": "A process that does what is due in the background.",
 }
 
@@ -77,6 +80,22 @@ def _daemon_run(place: Place, given: dict[str, Any]) -> int:
     return run(place.home, say)
 
 
+def _daemon_install(place: Place, given: dict[str, Any]) -> int:
+    from engrain.shells.install import install
+
+    given["show"] = given.pop("print", False)
+    found = install(place.home, **given)
+    if place.json:
+        print(json.dumps(asdict(found)))
+        return 0
+    if given["show"]:
+        print(found.text, end="")
+        return 0
+    print(printable(f"{found.path} is {'written. To start it' if found.there else 'gone. To end what runs'}:"))
+    print(*(printable(f"  {line}") for line in found.commands), *map(printable, found.notes), sep="\n")
+    return 0
+
+
 def _init(place: Place, given: dict[str, Any]) -> int:
     from engrain.shells.init import init, undo
 
@@ -88,6 +107,18 @@ def _init(place: Place, given: dict[str, Any]) -> int:
     )
     print(json.dumps({"steps": steps}, ensure_ascii=False, indent=2) if place.json else "\n".join(steps))
     return 0
+
+
+def _sql(place: Place, given: dict[str, Any], whole: bool = False) -> int:
+    from engrain.shells.ask import sql
+
+    return sql(place, given, whole=whole)
+
+
+def _report(place: Place, given: dict[str, Any]) -> int:
+    from engrain.shells.ask import report
+
+    return report(place, given)
 
 
 def _restore_backup(place: Place, given: dict[str, Any]) -> int:
@@ -112,6 +143,11 @@ def _demo(place: Place, given: dict[str, Any]) -> int:
     return main(**given, json=place.json)
 
 
+_SAVED = (
+    Field("format", "choice", "How to write the rows.", None, ("table", "json", "csv", "parquet")),
+    Field("output", "text", "The file to write; one that is there is replaced.", None),
+)
+_SQL = (STATEMENT, PARAMETERS, *_SAVED)
 COMMANDS: tuple[Command, ...] = (
     Command(
         "init",
@@ -149,6 +185,16 @@ COMMANDS: tuple[Command, ...] = (
         _daemon_run,
     ),
     Command(
+        "daemon install",
+        "Write a file by which systemd or launchd runs the daemon, and tell how to start it.",
+        (
+            Field("print", "flag", "Only show the file.", False, option="--print"),
+            Field("system", "flag", "For the machine instead of the user.", False, option="--system/--user"),
+            Field("uninstall", "flag", "Take the file away again.", False, option="--uninstall"),
+        ),
+        _daemon_install,
+    ),
+    Command(
         "demo",
         "See it learn: an agent hunts for bugs in Python's standard library. Makes ./engrain-demo.",
         (
@@ -157,6 +203,21 @@ COMMANDS: tuple[Command, ...] = (
             Field("picture", "text", "Where to draw the learning curve; left out: in the home.", None),
         ),
         _demo,
+    ),
+    Command("sql", "Ask SQL of what the agent may see of the archive, and of what is live.", _SQL, _sql),
+    Command("archive sql", "Ask SQL of the whole archive, and of what is live.", _SQL, partial(_sql, whole=True)),
+    Command(
+        "report",
+        "Make a report; without a name, list them all.",
+        (
+            Field("name", "text", "Its name; health: how the home fared in the last week.", None, positional=True),
+            *REPORT,
+            *_SAVED,
+            Field("chart", "choice", "Draw it: here, or to a file.", None, ("terminal", "svg", "png")),
+            Field("last", "flag", "Of health: the latest weekly one that was kept.", False),
+            Field("html", "flag", "Of health: the page of HTML; send it to a file.", False, option="--html"),
+        ),
+        _report,
     ),
     Command("version", "The version of engrain.", (), _version),
 )

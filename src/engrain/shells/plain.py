@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from datetime import datetime
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 _CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
@@ -60,3 +62,20 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_m
 def _is_default(field: Field[Any], value: Any) -> bool:
     default = field.default_factory() if field.default_factory is not MISSING else field.default
     return default is not MISSING and bool(value == default)
+
+
+def json_value(value: Any) -> Any:
+    """A value of a result of SQL as JSON knows it; what it does not know is text."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if abs(value) < math.inf else str(value)
+    if isinstance(value, Mapping):
+        return {str(name): json_value(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_value(part) for part in value]
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return value.isoformat() if isinstance(value, date | time) else str(value)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LOCAL = frozenset({"cli"})  # what names a file of the machine, or works for long
 SERVED = frozenset({"cli", "rest"})
+_OWNERS = {("kv", False): "KeyValue", ("archive", True): "ColdArchive"}  # whose methods verbs of two words are
 BOTH = frozenset({"cli", "mcp", "rest"})
 
 
@@ -44,9 +45,10 @@ class Verb:
     @property
     def method(self) -> str:
         """The facade's method that it stands for."""
-        name = self.name.removeprefix("kv ")
-        owner = "KeyValue" if name != self.name else "Memory" if self.admin else "Agent"
-        return f"{owner}.{self.does or name.replace('-', '_').replace(' ', '_')}"
+        group, _, last = self.name.partition(" ")
+        owner = _OWNERS.get((group, self.admin)) if last else None
+        name = self.does or (last if owner else self.name).replace("-", "_").replace(" ", "_")
+        return f"{owner or ('Memory' if self.admin else 'Agent')}.{name}"
 
     @property
     def rights(self) -> str:
@@ -62,5 +64,8 @@ class Verb:
     def _run(self, memory: Memory, agent: Agent | None, arguments: dict[str, Any]) -> Any:
         if self.call is not None:
             return self.call(memory, agent, arguments)
-        value = getattr(memory if self.admin else agent, self.method.partition(".")[2])(**arguments)
+        owner, _, name = self.method.partition(".")
+        value = getattr(memory.archive if owner == "ColdArchive" else memory if self.admin else agent, name)(
+            **arguments
+        )
         return {self.part: value} if self.part else value

@@ -9,12 +9,13 @@ from __future__ import annotations
 from engrain.shells.verb import Verb
 from engrain.shells.verbs_admin import ADMIN
 from engrain.shells.verbs_agent import AGENT
+from engrain.shells.verbs_archive import ARCHIVE
 from engrain.shells.verbs_daemon import DAEMON
 from engrain.shells.verbs_exits import EXITS
 from engrain.shells.verbs_life import LIFE
 from engrain.shells.verbs_service import SERVICE
 
-VERBS: tuple[Verb, ...] = (*AGENT, *LIFE, *EXITS, *ADMIN, *DAEMON, *SERVICE)
+VERBS: tuple[Verb, ...] = (*AGENT, *LIFE, *ARCHIVE, *EXITS, *ADMIN, *DAEMON, *SERVICE)
 
 # Public methods that are no verb of their own, and why.
 NOT_VERBS = {

@@ -107,9 +107,9 @@ ADMIN: tuple[Verb, ...] = (
         "How the home fared in the last week, as Markdown or a page of HTML.",
         (Field("last", "flag", "The latest weekly one that was kept, instead of a new one.", False),),
         HealthReport,
+        shells=frozenset({"rest"}),
         admin=True,
         reads=True,
-        views=(Field("html", "flag", "The page of HTML; send it to a file.", False, option="--html"),),
     ),
     Verb(
         "alerts",

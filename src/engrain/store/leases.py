@@ -10,6 +10,7 @@ import os
 import platform
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from engrain.world import World
 
 TTL = 120_000_000  # µs that a holder may be silent before another takes over
 BEATS = 4  # in that time
+AGAIN = 0.05  # seconds between two attempts to take one
 ENDED, RESTARTED = "its process ended before it was through", "its machine was started anew before it was through"
 
 _log = logging.getLogger(__name__)
@@ -126,12 +128,20 @@ class Fenced:
 
 @contextmanager
 def holding(
-    store: Store, world: World, name: str, ttl: int = TTL, *, id_: str = "", until: int | None = None
+    store: Store,
+    world: World,
+    name: str,
+    ttl: int = TTL,
+    *,
+    id_: str = "",
+    until: int | None = None,
+    wait: float = 0.0,
 ) -> Iterator[Held | None]:
-    """Hold a lease for as long as the block takes, for a purpose with an id; None when another holds it. ``until`` is
-    as in Held. A lease whose holder's process is gone is free at once."""
-    holder = f"{process()}|{id_ or world.new_id()}"
-    lease = acquire(store, name, holder, world.now(), ttl) or _inherited(store, world, name, holder, ttl)
+    """Hold a lease for as long as the block takes, for a purpose with an id; None when another holds it, and still does
+    after so many seconds. ``until`` is as in Held. A lease whose holder's process is gone is free at once."""
+    holder, deadline = f"{process()}|{id_ or world.new_id()}", time.monotonic() + wait
+    while (lease := _taken(store, world, name, holder, ttl)) is None and time.monotonic() < deadline:
+        time.sleep(AGAIN)
     if lease is None:
         yield None
         return
@@ -142,12 +152,11 @@ def holding(
         release(store, lease)
 
 
-def _inherited(store: Store, world: World, name: str, holder: str, ttl: int) -> Lease | None:
-    """The lease of a process that is gone."""
+def _taken(store: Store, world: World, name: str, holder: str, ttl: int) -> Lease | None:
+    """The lease, also when a process has it that is gone."""
     rows = store.read("lease_find", {"name": name})
-    if not rows or gone(rows[0]["holder"]) is None:
-        return None
-    release(store, Lease(name, rows[0]["holder"], int(rows[0]["token"]), int(rows[0]["expires_at"])))
+    if rows and rows[0]["expires_at"] and gone(rows[0]["holder"]):
+        release(store, Lease(name, rows[0]["holder"], int(rows[0]["token"]), 0))
     return acquire(store, name, holder, world.now(), ttl)
 
 

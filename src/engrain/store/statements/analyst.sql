@@ -22,7 +22,7 @@ order by id limit :limit;
 
 -- name: live_transitions
 -- scope: admin
-select tenant, agent, memory_id, at, event, old_state, new_state, reason, actor, seq, place from transitions
+select tenant, agent, memory_id, at as happened_at, event, old_state, new_state, reason, actor, seq, place from transitions
 where (tenant, seq, place) > (:after_tenant, cast(:after_seq as bigint), cast(:after_place as integer))
   and (cast(:tenant as text) is null or tenant = :tenant) and (cast(:agent as text) is null or agent = :agent)
 order by tenant, seq, place limit :limit;
