@@ -40,6 +40,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
             "--until 2026-02-01T00:00:00Z --min-score 0.01",
             {"hits.0.item.content": "The build needs Python 3.12", "hits.0.item.session": "s1"},
         ),
+        ("'frozen build' --include-archived", {"hits.0.item.id": "{gone}"}),
         ("'which python?' --explain", {"hits.0.why.0.0": "words"}),
     ],
     "context": [("'which python?' --max-tokens 200", {})],
@@ -98,7 +99,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("deploy blue --failure --error 'no route' --reward -2", {"outcome.error": "no route", "reward": -2.0}),
     ],
     "observe-many": [(shlex.quote(STEPS), {"experiences.0.outcome.success": True, "experiences.1.reward": None})],
-    "experiences": [("--task-type build --limit 1", {"experiences.0.action": "fast"})],
+    "experiences": [("--task-type build --limit 1 --archived", {"experiences.0.action": "fast"})],
     "q-values": [("--task-type build", {"q_values.0.visits": 1})],
     "keys create": [
         (
@@ -123,6 +124,14 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "archived": [
         ("--reason expired --limit 1", {"items.0.id": "{gone}", "items.0.archived_reason": "expired"}),
         ("--after {gone}", {"items": []}),
+    ],
+    "archive search": [
+        (
+            "'what is frozen?' --limit 1 --kind event --tag cold --session s2 --since 2026-01-01 --until 2126-01-01 "
+            "--min-score 0.01",
+            {"hits.0.item.id": "{gone}", "hits.0.item.state": "archived"},
+        ),
+        ("'what is frozen?' --explain", {"hits.0.why.0.0": "words"}),
     ],
     "restore": [("{gone} --expires-in 60d --on-conflict overwrite", {"id": "{gone}", "state": "active"})],
     "promote": [("{item}", {"id": "{item}", "kind": "fact"})],
@@ -174,7 +183,9 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         agent.observe(other, Outcome(success=True, evidence="executed"), action="fast")
         agent.kv("ports").set("port", 8080)
         key = memory.keys_create("reader", "lab", rights="read")
-        gone = agent.remember("The build is frozen", "event", expires_in=timedelta(microseconds=1))
+        gone = agent.remember(
+            "The build is frozen", "event", tags=["cold"], session="s2", expires_in=timedelta(microseconds=1)
+        )
         memory.tick(["expire", "report"])
         Registration(memory.store, memory.world, os.getpid()).say_alive()  # a daemon that will not hear
     monkeypatch.setattr("engrain.administration.STOPPING", 0.0)

@@ -77,6 +77,7 @@ NOT_MCP = {
     "experiences": "advise shows the evidence",
     "q-values": "advise shows the value",
     "archived": "a person's question",
+    "archive search": "a person's question",
     "restore": "a person's decision",
     "restore-where": "a person's decision",
     "promote": "time and use do it",

@@ -356,10 +356,8 @@ def _found(value: Mapping[str, Any], now: datetime) -> None:
 _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "remember": _remembered,
     "remember-many": _remembered_many,
-    "recall": _hits,
-    "recall --explain": _explained,
-    "archive search": _hits,
-    "archive search --explain": _explained,
+    **dict.fromkeys(("recall", "archive search"), _hits),
+    **dict.fromkeys(("recall --explain", "archive search --explain"), _explained),
     "context": _plain_text,
     "get": _item,
     "lookup": _item,
