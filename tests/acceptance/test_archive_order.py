@@ -145,7 +145,8 @@ def test_nothing_is_lost_or_doubled_when_processes_die_at_any_moment(tmp_path: P
         cold(memory, "bob", ["kept"])
         for seed in range(6):
             some = [
-                children.spawn(COMMON + CHURN, {"home": str(home), "name": name, "seed": seed}) for name in ("ann", "bob")
+                children.spawn(COMMON + CHURN, {"home": str(home), "name": name, "seed": seed})
+                for name in ("ann", "bob")
             ]
             for one in some:
                 assert children.hear(one) == "up"
