@@ -69,7 +69,8 @@ def test_a_row_leaves_whole_and_comes_back_whole(memory: Memory, agent: Agent, w
     beside = {name: [tuple(row) for row in memory.store.read(name, {"ids": ids})] for name in BESIDE}
     assert all(beside.values())
     assert move(memory) == {"memories": len(ids)}
-    assert agent.list() == memory.store.read("cold_there_memories", {"ids": ids}) == []
+    assert agent.list() == []
+    assert memory.store.read("cold_there_memories", {"ids": ids}) == []
     assert {one.id for one in agent.archived()} == set(ids)
     assert not any(memory.store.read(name, {"ids": ids}) for name in BESIDE)
     rows = {row["id"]: row for row in cold(memory)}
@@ -155,7 +156,7 @@ def test_what_was_settled_leaves_with_its_decision(memory: Memory, agent: Agent,
 
 def test_what_was_changed_meanwhile_stays(place: Place, world: SimulatedWorld) -> None:
     """Between being read and leaving: one is restored, one forgotten, one found helpful after all."""
-    memory = place.open(world=world, busy_seconds=0.1)
+    memory = place.open(world=world)
     agent = memory.agent("ann", tenant="acme")
     back, gone, used, rest = (agent.remember(f"note {n}", expires_in="1d").id for n in range(4))
     world.advance(days=2)
@@ -164,8 +165,7 @@ def test_what_was_changed_meanwhile_stays(place: Place, world: SimulatedWorld) -
     def step(name: str) -> None:
         if name == "appended":
             agent.restore(back)
-            with pytest.raises(ArchiveUnavailable, match="hidden"):  # for its copy is about to be in a file
-                agent.forget(gone)
+            agent.forget(gone)  # whoever moves its copy erases it afterwards
             memory.signals.used("acme", used, helpful=True)
             memory.signals.flush()
 
