@@ -61,7 +61,8 @@ NETWORK = [
 CHANGES = [
     "attach '{home}/engrain.db' as x", "attach ':memory:' as x", "detach memory", "use memory", "checkpoint",
     "copy history to '{archive}/memories/x.parquet'", "copy (select 1) to '/dev/null'", "copy history from 'x.csv'",
-    "export database '{archive}'", "import database '{archive}'", "create table x as select 1", "create view x as select 1",
+    "export database '{archive}'", "import database '{archive}'", "create table x as select 1",
+    "create view x as select 1",
     "create temp table x(i int)", "create macro m() as 1", "create secret (type s3)", "create schema x",
     "create type t as enum ('a')", "create sequence s", "insert into history values (1)", "delete from history",
     "update history set content = ''", "drop view history", "alter view history rename to h", "truncate history",
@@ -87,8 +88,10 @@ MACHINE = [
 ]  # fmt: skip
 TRICKS = [
     "select 1; select 2", "select 1; drop view history", ";", ";;", "-- nothing", "/* nothing */", "select 1 /*", "",
-    "select 1;\n--\n;select 2", "/*! drop view history */ attach ''", "select 1 union all attach 'x'", "\0", "select '\0'; x",
-    "pivot history on kind using count(*)", "select * from (pivot history on kind using count(*))", "from", "𝒮elect 1",
+    "select 1;\n--\n;select 2", "/*! drop view history */ attach ''", "select 1 union all attach 'x'", "\0",
+    "select '\0'; x",
+    "pivot history on kind using count(*)", "select * from (pivot history on kind using count(*))", "from",
+    "𝒮elect 1",
     "select " + "(" * 50_000 + "1" + ")" * 50_000, "select " + "1+" * 40_000 + "1", "select '" + "x" * 200_000 + "'",
     "select " + "[" * 20_000 + "1" + "]" * 20_000, "values " + ",".join("(1)" for _ in range(60_000)),
 ]  # fmt: skip
