@@ -83,7 +83,8 @@ MACHINE = [
     "select * from duckdb_temporary_files()", "select * from pragma_database_size()", "select getvariable('x')",
     "select * from duckdb_logs", "select * from which_secret('s3://x', 's3')", "select * from pragma_platform()",
     "select * from duckdb_prepared_statements()", "select * from pandas_scan(1)", "select * from memory_secret",
-    "select * from environ", "select * from os", "select * from frames", "select * from standings", "select * from self",
+    "select * from environ", "select * from os", "select * from frames", "select * from standings",
+    "select * from self",
     "select system.main.current_setting('home_directory')", "select pg_sleep(10)", "select sleep_ms(1000)",
 ]  # fmt: skip
 TRICKS = [
