@@ -15,7 +15,18 @@ from engrain.shells import render_archive, render_exits, render_health
 from engrain.shells.plain import dumped, printable
 from engrain.shells.render_service import SERVICE
 from engrain.shells.screen import (
-    BAR, age, bar, body, columns, console, date, fits, hanging, line, put, table,
+    BAR,
+    age,
+    bar,
+    body,
+    columns,
+    console,
+    date,
+    fits,
+    hanging,
+    line,
+    put,
+    table,
 )  # fmt: skip
 from engrain.world import from_micros
 
