@@ -13,10 +13,10 @@ import pytest
 
 from engrain.daemon import process as daemons_process
 from engrain.daemon.health import score
-from engrain.daemon.process import Daemon, busy, why
+from engrain.daemon.process import Daemon, why
 from engrain.daemon.registry import ALIVE, Registration, ask_to_stop, daemons
 from engrain.daemon.roles import Done, Role, Work
-from engrain.daemon.supervisor import RETRY, Supervisor
+from engrain.daemon.supervisor import RETRY, WAITS, Supervisor, busy
 from engrain.errors import LeaseLost, StoreUnavailable
 from engrain.memory import Memory
 from engrain.model.fading import DAY
@@ -79,6 +79,17 @@ def test_load_is_told_by_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert busy()
     monkeypatch.setattr(os, "getloadavg", lambda: (7.9, 99.0, 99.0))
     assert not busy()
+    monkeypatch.delattr(os, "getloadavg")
+    assert not busy(), "where nobody counts them"
+
+
+def test_what_waits_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engrain.daemon.supervisor.busy", lambda: True)
+    assert [one.note for one in desk.supervisor.roles()] == [None, None]
+    desk.world.advance(days=1)
+    assert [one.note for one in desk.supervisor.roles()] == [WAITS, WAITS]
+    desk.world.advance(hours=6)
+    assert [one.note for one in desk.supervisor.roles()] == [None, None]
 
 
 def test_a_role_is_run_early_when_much_waits_but_not_over_and_over(desk: Desk) -> None:

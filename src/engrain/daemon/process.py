@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from engrain.daemon.registry import Registration
-from engrain.daemon.supervisor import Supervisor
+from engrain.daemon.supervisor import Supervisor, busy
 from engrain.store.port import Store
 from engrain.world import World
 
@@ -27,7 +27,6 @@ SLOW = 60.0  # seconds; a role that takes longer does not hold the next one up
 REST = 10.0  # seconds between two processes for one role
 GRACE = 3.0  # seconds between asking a process to end and ending it
 PAUSE = 30.0  # seconds between two attempts at most, while the store cannot be used
-LOAD = 2.0  # processes that wait for each core; beyond it only what is late is run
 STOPPED = "its daemon was stopped"
 ENDS = signal.SIGTERM
 KILL = getattr(signal, "SIGKILL", ENDS)
@@ -181,8 +180,3 @@ def why(code: int) -> str:
     with suppress(ValueError):
         return f"its process was killed by {signal.Signals(-code).name}"
     return f"its process was killed by signal {-code}"
-
-
-def busy() -> bool:
-    """Whether many processes wait for each core of the machine."""
-    return hasattr(os, "getloadavg") and os.getloadavg()[0] > LOAD * (os.cpu_count() or 1)
