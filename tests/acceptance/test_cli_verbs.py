@@ -40,6 +40,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
             "--until 2026-02-01T00:00:00Z --min-score 0.01",
             {"hits.0.item.content": "The build needs Python 3.12", "hits.0.item.session": "s1"},
         ),
+        ("'frozen build' --include-archived", {"hits.0.item.id": "{gone}"}),
         ("'which python?' --explain", {"hits.0.why.0.0": "words"}),
     ],
     "context": [("'which python?' --max-tokens 200", {})],
@@ -98,7 +99,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("deploy blue --failure --error 'no route' --reward -2", {"outcome.error": "no route", "reward": -2.0}),
     ],
     "observe-many": [(shlex.quote(STEPS), {"experiences.0.outcome.success": True, "experiences.1.reward": None})],
-    "experiences": [("--task-type build --limit 1", {"experiences.0.action": "fast"})],
+    "experiences": [("--task-type build --limit 1 --archived", {"experiences.0.action": "fast"})],
     "q-values": [("--task-type build", {"q_values.0.visits": 1})],
     "keys create": [
         (
@@ -124,6 +125,14 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("--reason expired --limit 1", {"items.0.id": "{gone}", "items.0.archived_reason": "expired"}),
         ("--after {gone}", {"items": []}),
     ],
+    "archive search": [
+        (
+            "'what is frozen?' --limit 1 --kind event --tag cold --session s2 --since 2026-01-01 --until 2126-01-01 "
+            "--min-score 0.01",
+            {"hits.0.item.id": "{gone}", "hits.0.item.state": "archived"},
+        ),
+        ("'what is frozen?' --explain", {"hits.0.why.0.0": "words"}),
+    ],
     "restore": [("{gone} --expires-in 60d --on-conflict overwrite", {"id": "{gone}", "state": "active"})],
     "promote": [("{item}", {"id": "{item}", "kind": "fact"})],
     "pin": [("{item}", {"pinned": True}), ("{item} --no-pinned", {"pinned": False})],
@@ -131,6 +140,8 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("{gone} --limit 1", {"events.0.event": "memory:expired", "events.0.memory_id": "{gone}"}),
         ("--after 1-0", {"events.0.event": "memory:archived"}),
     ],
+    "archive stats": [("", {"memories.rows": 0, "experiences.files": 0, "store.memories": 3, "store.waiting": 1})],
+    "archive tables": [("", {"tables.0.name": "history", "tables.0.columns.0.type": "text"})],
     "prune": [("--dry-run", {"pruned": 0}), ("", {"pruned": 0})],
     "tick": [
         ("--role decay --role metrics", {"ok": True, "runs.0.role": "decay", "runs.1.state": "done"}),
@@ -150,7 +161,6 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("--days 7", {"measured": None, "totals.memories": 1, "agents.0.agent": "builder"}),
         ("--tenant lab --agent nobody", {"agents": [], "totals.memories": 0}),
     ],
-    "report": [("--html", {"period": "no day is over yet"}), ("--last", {"period": "no day is over yet"})],
     "alerts": [("--settled", {"alerts": []})],
 }  # fmt: skip
 
@@ -173,7 +183,9 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         agent.observe(other, Outcome(success=True, evidence="executed"), action="fast")
         agent.kv("ports").set("port", 8080)
         key = memory.keys_create("reader", "lab", rights="read")
-        gone = agent.remember("The build is frozen", "event", expires_in=timedelta(microseconds=1))
+        gone = agent.remember(
+            "The build is frozen", "event", tags=["cold"], session="s2", expires_in=timedelta(microseconds=1)
+        )
         memory.tick(["expire", "report"])
         Registration(memory.store, memory.world, os.getpid()).say_alive()  # a daemon that will not hear
     monkeypatch.setattr("engrain.administration.STOPPING", 0.0)
@@ -223,7 +235,14 @@ def test_a_verb_has_a_screen_that_fits_eighty_columns(
     assert said.err == "" or verb == "keys create", "beside a key its note"
     assert said.out.strip()
     assert "\x1b" not in said.out, "colours where nobody sees them"
-    free = verb in ("context", "backup", "export", "stats", "report", "keys create")  # text of the user, paths, a page
+    free = verb in (
+        "context",
+        "backup",
+        "export",
+        "stats",
+        "archive stats",
+        "keys create",
+    )  # text of the user, and paths
     assert free or max(len(row) for row in said.out.splitlines()) <= 80
 
 

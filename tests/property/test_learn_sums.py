@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import engrain
 from engrain.config import Config
 from engrain.learn.credit import Sums, contribution
 from engrain.learn.learner import Learner
@@ -74,6 +75,38 @@ def test_sums_are_those_of_the_experiences(steps: list[tuple[int, Outcome, str |
         assert {scope: learner.q_values(scope) for scope in AGENTS} == before
         assert tenant_rows(store) == priors
         store.close()
+
+
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=STEPS, later=STEPS)
+def test_sums_are_the_same_when_experiences_leave_and_come_back(
+    steps: list[tuple[int, Outcome, str | None]], later: list[tuple[int, Outcome, str | None]]
+) -> None:
+    """Some leave for the archive, and late outcomes bring their decisions back."""
+    with tempfile.TemporaryDirectory() as folder:
+        world = SimulatedWorld()
+        with engrain.open(Path(folder), embedder="hash", world=world, synchronous="NORMAL") as memory:
+            learner = memory.learner
+            decisions = [
+                (scope, learner.advise(scope, "t", state={"x": number}, options=["a", "b", "c"]))
+                for scope in AGENTS
+                for number in (1, 2)
+            ]
+            for some in (steps, later):
+                for which, outcome, action in some:
+                    scope, advice = decisions[which]
+                    learner.observe(scope, advice, outcome, action=action)
+                world.advance(days=31)
+                before = ({scope: learner.q_values(scope) for scope in AGENTS}, tenant_rows(memory.store))
+                assert memory.archiver is not None
+                memory.archiver.run()
+                for tenant in ("one", "two"):
+                    used = learner.rebuild(tenant)
+                    scopes = [scope for scope in AGENTS if scope.tenant == tenant]
+                    known = [one for scope in scopes for one in learner.experiences(scope, archived=True)]
+                    assert used == sum(one.reward is not None for one in known)
+                    assert len({one.id for one in known}) == len(known)
+                assert ({scope: learner.q_values(scope) for scope in AGENTS}, tenant_rows(memory.store)) == before
 
 
 def tenant_rows(store: Any) -> list[tuple[Any, ...]]:

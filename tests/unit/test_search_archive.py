@@ -13,6 +13,7 @@ import engrain
 from engrain.errors import ArchiveUnavailable, UnknownItem
 from engrain.memory import Memory
 from engrain.recall import archived
+from engrain.recall.segment import Segment
 from engrain.testing import SimulatedWorld
 from tests import children
 from tests.life import START, sweep
@@ -146,6 +147,16 @@ def test_more_that_is_archived_joins_what_is_held(place: Place) -> None:
     loaded = segments.loaded
     assert {hit.item.id for hit in agent.search_archive(ASKED, min_score=0.0)} == {*first, *more}
     assert segments.loaded == loaded  # they lie elsewhere now, and are the same
+
+
+def test_a_segment_that_is_loaded_afresh_is_seen(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Segment, "wasteful", property(lambda self: True))
+    memory = place.open(world=SimulatedWorld(START))
+    agent = memory.agent("ann")
+    ids: list[str] = []
+    for row in TOLD[:3]:
+        ids += gone(memory, agent, [row], cold=False)
+        assert {hit.item.id for hit in agent.search_archive(ASKED, min_score=0.0)} == set(ids)
 
 
 @pytest.mark.parametrize("cold", [False, True], ids=["waiting", "cold"])

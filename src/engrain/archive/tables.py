@@ -225,22 +225,23 @@ class Tables:
     def vacuum(self, kind: Kind, table: DeltaTable, hours: int) -> int:
         """Delete the files that the table has not needed for so many hours; how many. Whoever read the table before
         and appends to it afterwards is refused, as files of an append that is under way would be deleted as well."""
+        found = self.stale(kind, table, hours)
+        if not found:
+            return 0
+        fence = CommitProperties(app_transactions=[Transaction(self._name(kind), self.number(kind, table))])
         with _told(self.path(kind)):
-            if not table.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True):
-                return 0
-            fence = CommitProperties(app_transactions=[Transaction(self._name(kind), self.number(kind, table))])
-            done = table.vacuum(
-                hours, dry_run=False, enforce_retention_duration=False, full=True, commit_properties=fence
-            )
+            table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True, commit_properties=fence)
             table = DeltaTable(self.path(kind), storage_options=self._options)
             table.create_checkpoint()
             table.cleanup_metadata()
-            return len(done)
+        return len(found)
 
-    def stale(self, kind: Kind, table: DeltaTable) -> list[str]:
-        """The files, relative to the table, that are there without being part of it."""
+    def stale(self, kind: Kind, table: DeltaTable, hours: int = 0) -> list[str]:
+        """The files, relative to the table, that it has not needed for so many hours, or never had."""
         with _told(self.path(kind)):
-            return table.vacuum(0, dry_run=True, enforce_retention_duration=False, full=True)
+            named = table.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
+            told = self.dataset(kind, table).filesystem.get_file_info(named)  # those that were deleted before, too
+        return [one.path for one in told if one.is_file]
 
     def _name(self, kind: Kind) -> str:
         return f"engrain/{self.owner}/{kind}"

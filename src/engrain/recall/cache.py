@@ -70,6 +70,7 @@ class Segments:
         with held.lock:
             if held.archived is None or held.archived.segment.wasteful:
                 held.archived = Archived(embedder)
+                held.views.clear()
             try:
                 read = held.archived.catch_up(shelf, scope)
             except BaseException:  # as in _caught_up
