@@ -176,6 +176,23 @@ def test_47_runs_that_were_left_stuck_are_closed_at_the_next_start(place: Place,
     assert daemon.end()[0] == 0
 
 
+@pytest.mark.slow
+def test_of_several_daemons_one_runs_each_role(place: Place, running: Start) -> None:
+    memory = aged(place, pause=False)
+    started = [running("work") for _ in range(3)]
+    names = [*(one.name for one in memory.roles()), "odd:work"]
+    ended(memory, *names)
+    status = memory.daemon_status()
+    assert sorted(one.pid for one in status.daemons) == sorted(one.process.pid for one in started)
+    assert (status.score, status.alerts) == (100, ())
+    time.sleep(6)  # for whoever would do it again
+    runs = memory.supervisor.runs(None, 99)
+    assert sorted(run.role for run in runs) == sorted(names)
+    assert {run.state for run in runs} == {"done"}
+    assert [one.state for one in memory.daemon_stop()] == ["stopped"] * 3
+    assert [one.left()[0] for one in started] == [0, 0, 0]
+
+
 def test_a_service_does_what_is_due_and_goes_on_when_that_is_stopped(place: Place) -> None:
     memory = aged(place)
     memory.resume("metrics")

@@ -22,7 +22,7 @@ from engrain.world import World
 LOOK = 5.0  # seconds between two looks at most; at least half of it, so that many daemons do not look in step
 BEAT = 20.0  # seconds between two signs of life
 POLL = 1.0  # seconds between two looks at whether to stop ...
-BRISK = 0.1  # ... and at what a role's process is doing
+BRISK = 0.1  # ... also while a role runs that may be over soon
 SLOW = 60.0  # seconds; a role that takes longer does not hold the next one up
 REST = 10.0  # seconds between two processes for one role
 GRACE = 3.0  # seconds between asking a process to end and ending it
@@ -115,7 +115,7 @@ class Daemon:
                 if not failed:
                     _log.warning("background work waits until the store can be used again: %s", error, exc_info=True)
                 failed += 1
-            pause = min(PAUSE, POLL * 2.0**failed) if failed else BRISK if self._running else POLL
+            pause = min(PAUSE, POLL * 2.0**failed) if failed else BRISK if self._is_quick() else POLL
             self._ending.wait(pause)
         self._end_all()
         try:
@@ -127,12 +127,16 @@ class Daemon:
         """Start what is due, one role after the other, but past those that take long."""
         self._supervisor.close_lost()
         for name in self._supervisor.due(patient=busy()):
-            if any(child.seconds < SLOW for child in self._running.values()):
+            if self._is_quick():
                 return
             rested = time.monotonic() - self._launched.get(name, -REST) >= REST
             if name not in self._running and rested:
                 self._launched[name] = time.monotonic()
                 self._running[name] = Child(self._launch(name))
+
+    def _is_quick(self) -> bool:
+        """Whether something runs that may be over soon."""
+        return any(child.seconds < SLOW for child in self._running.values())
 
     def _reaped(self) -> bool:
         """Look at the roles' processes: whether one has ended."""

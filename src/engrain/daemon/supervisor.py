@@ -314,9 +314,15 @@ class Supervisor:
 
     def status(self) -> DaemonStatus:
         """How it all fares, and who is there to do it."""
-        now, states = self._world.now(), self.roles()
+        states = self.roles()
+        now = self._world.now()
         alive, open_ = daemons(self._store, now), alerts(self._store, now)
         return DaemonStatus(bool(alive), *score(states, open_, now), tuple(alive), tuple(states), tuple(open_))
+
+    def score(self) -> int | None:
+        """How the roles fare that were needed yet, from 0 to 100; None while none may run."""
+        now = self._world.now()
+        return score(self._fare(), alerts(self._store, now), now)[0]
 
     def runs(self, role: str | None, limit: int, since: int = 0) -> list[Run]:
         """The latest first."""
