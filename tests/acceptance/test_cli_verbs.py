@@ -140,6 +140,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("{gone} --limit 1", {"events.0.event": "memory:expired", "events.0.memory_id": "{gone}"}),
         ("--after 1-0", {"events.0.event": "memory:archived"}),
     ],
+    "archive compact": [("--dry-run", {}), ("", {})],
     "archive stats": [("", {"memories.rows": 0, "experiences.files": 0, "store.memories": 3, "store.waiting": 1})],
     "archive tables": [("", {"tables.0.name": "history", "tables.0.columns.0.type": "text"})],
     "prune": [("--dry-run", {"pruned": 0}), ("", {"pruned": 0})],

@@ -72,7 +72,7 @@ def test_names_are_unique_and_scopes_are_known() -> None:
 NOT_AS_REMEMBERED = {
     "the archive, and what sweeps look for": (
         "life_read life_lock life_expired life_pending life_useful life_fading life_replaced archived_many archived_list "
-        "archived_ids archived_passages archived_standing archived_old role_waiting memory_rival memory_current"
+        "archived_ids archived_passages archived_standing archived_old memory_rival memory_current"
     ),
     "active items by their state, whose end the reader knows": "segment_changes segment_shared_changes segment_ids "
     "segment_shared_ids memory_get_many",

@@ -50,4 +50,12 @@ def _tables(value: Mapping[str, Any], now: datetime) -> None:
         table([(f"  {column.name}", column.type, column.about) for column in one.columns])
 
 
-SCREENS: dict[str, Callable[[Any, datetime], None]] = {"archive stats": _stats, "archive tables": _tables}
+def _compacted(value: Mapping[str, int], now: datetime) -> None:
+    line((", ".join(f"{name} {n:,}" for name, n in value.items()) or "There is nothing to do.", ""))
+
+
+SCREENS: dict[str, Callable[[Any, datetime], None]] = {
+    "archive compact": _compacted,
+    "archive stats": _stats,
+    "archive tables": _tables,
+}
