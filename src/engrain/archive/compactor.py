@@ -27,7 +27,7 @@ from engrain.errors import ArchiveCorrupt, ArchiveUnavailable
 from engrain.store.port import Store
 from engrain.world import World
 
-ROWS, BYTES = 250_000, 64 << 20  # a file that is made has at most so many (bytes before it is read, as compressed)
+ROWS, BYTES = 50_000, 32 << 20  # a file that is made has at most so many (bytes before it is read, as compressed)
 FEW = 4  # neighbours that are small are put together when there are so many
 _HIDDEN = "What was forgotten is hidden already, and the role compact will erase it from the files."
 _AT_ONCE = 500  # places in one statement
@@ -176,15 +176,17 @@ class Compactor:
         marked = self._marked(kind, urgent=False)
         places = [place for one in group for place in _between(marked, one)]
         rows = before.read(group, ~_among(places)).sort_by(_ORDER)
+        count, told = int(rows.num_rows), digest(rows)
         low, high = min(one.low for one in group), max(one.high for one in group)
         where = f"year = {group[0].year} and month = {group[0].month} and batch >= {low} and batch <= {high}"
         self._tables.replace(kind, before.table, rows, where)
+        del rows, before  # there is memory for one of them
         self._step("replaced")
         if (after := self._snapshot(kind)) is None:
             raise ArchiveUnavailable(f"{self._tables.path(kind)} is there no more.")
-        if digest(after.read([one for one in after.files if _within(one, group)]).sort_by(_ORDER)) != digest(rows):
+        if digest(after.read([one for one in after.files if _within(one, group)])) != told:
             raise ArchiveCorrupt(f"{self._tables.path(kind)}: what was rewritten reads back as something else.")
-        return sum(one.rows for one in group) - int(rows.num_rows)
+        return sum(one.rows for one in group) - count
 
     # -- deleting -----------------------------------------------------------------------------------------------------
 
