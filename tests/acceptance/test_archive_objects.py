@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 import engrain
@@ -206,3 +208,26 @@ def test_some_requests_fail(home: Home, proxy: Proxy, how: str) -> None:
 @pytest.mark.parametrize("how", ["refused", "cut", "lost"])
 def test_each_request_fails(home: Home, proxy: Proxy, how: str) -> None:
     assert _each(home, proxy, how, range(1, 500)) >= (0 if how == "lost" else 5)
+
+
+def test_what_is_forgotten_is_in_no_object(home: Home, objects: Objects) -> None:
+    def words() -> str:
+        client, found = objects.client(), ""
+        for name in (one for one in objects.names() if one.startswith(home.place.removeprefix(f"s3://{BUCKET}/"))):
+            body = client.get_object(Bucket=BUCKET, Key=name)["Body"].read()
+            found += str(pq.read_table(io.BytesIO(body)).to_pylist()) if name.endswith(".parquet") else body.decode()
+        return found
+
+    for _ in range(5):
+        home.tell(2)
+        assert home.move() == 2
+    agent = home.memory.agent("ann")
+    first = next(one.id for one in agent.archived() if one.content == "note 0")
+    assert "note 0" in words()
+    assert agent.forget(first)
+    assert "note 0" not in words()
+    assert len(agent.archived()) == 9
+    assert home.memory.archive.compact() == {}
+    assert agent.restore(agent.archived()[0].id).content == "note 9"
+    (check,) = [one for one in home.memory.doctor().checks if one.name == "archive"]
+    assert check.ok, check.detail

@@ -123,19 +123,12 @@ def test_a_forget_that_is_killed_at_any_step_hides_and_is_finished(tmp_path: Pat
             if told.returncode == 0:
                 break
             steps.append(json.loads(out.splitlines()[-1]))
-            time.sleep(0.01)
-            (run,) = _compacted(memory)
+            (run,) = memory.tick(["compact"])
             assert run.state == "done", run.error
             assert files_with(home, "quokka") == []
         assert set(steps) == {"replaced", "rewritten", "vacuumed", "dropped", "recounted"}
         assert files_with(home, "quokka") == []
         assert memory.doctor().ok
-
-
-def _compacted(memory: Memory) -> list[Any]:
-    """The lease of the dead is given back first: nobody can wait for that here."""
-    memory.store.write([("lease_drop", {"name": "archive"})])
-    return list(memory.tick(["compact"]))
 
 
 @pytest.mark.slow
@@ -145,14 +138,14 @@ def test_nothing_is_lost_or_doubled_when_processes_die_at_any_moment(tmp_path: P
         cold(memory, "bob", ["kept"])
         for seed in range(6):
             some = [
-                children.spawn(COMMON + CHURN, {"home": str(home), "name": name, "seed": seed}) for name in ("ann", "bob")
+                children.spawn(COMMON + CHURN, {"home": str(home), "name": name, "seed": seed})
+                for name in ("ann", "bob")
             ]
             for one in some:
                 assert children.hear(one) == "up"
             time.sleep(rng.uniform(0.3, 1.5))
             for one in some:
                 children.kill(one)
-            memory.store.write([("lease_drop", {"name": "archive"})])
         assert memory.archiver is not None
         memory.sweeps.run("expire")
         while not memory.archiver.run().whole:

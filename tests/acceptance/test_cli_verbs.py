@@ -140,6 +140,9 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("{gone} --limit 1", {"events.0.event": "memory:expired", "events.0.memory_id": "{gone}"}),
         ("--after 1-0", {"events.0.event": "memory:archived"}),
     ],
+    "archive compact": [("--dry-run", {}), ("", {})],
+    "archive stats": [("", {"memories.rows": 0, "experiences.files": 0, "store.memories": 3, "store.waiting": 1})],
+    "archive tables": [("", {"tables.0.name": "history", "tables.0.columns.0.type": "text"})],
     "prune": [("--dry-run", {"pruned": 0}), ("", {"pruned": 0})],
     "tick": [
         ("--role decay --role metrics", {"ok": True, "runs.0.role": "decay", "runs.1.state": "done"}),
@@ -159,7 +162,6 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("--days 7", {"measured": None, "totals.memories": 1, "agents.0.agent": "builder"}),
         ("--tenant lab --agent nobody", {"agents": [], "totals.memories": 0}),
     ],
-    "report": [("--html", {"period": "no day is over yet"}), ("--last", {"period": "no day is over yet"})],
     "alerts": [("--settled", {"alerts": []})],
 }  # fmt: skip
 
@@ -234,7 +236,14 @@ def test_a_verb_has_a_screen_that_fits_eighty_columns(
     assert said.err == "" or verb == "keys create", "beside a key its note"
     assert said.out.strip()
     assert "\x1b" not in said.out, "colours where nobody sees them"
-    free = verb in ("context", "backup", "export", "stats", "report", "keys create")  # text of the user, paths, a page
+    free = verb in (
+        "context",
+        "backup",
+        "export",
+        "stats",
+        "archive stats",
+        "keys create",
+    )  # text of the user, and paths
     assert free or max(len(row) for row in said.out.splitlines()) <= 80
 
 

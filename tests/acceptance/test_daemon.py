@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import sqlite3
 import time
@@ -175,6 +176,23 @@ def test_47_runs_that_were_left_stuck_are_closed_at_the_next_start(place: Place,
     assert daemon.end()[0] == 0
 
 
+@pytest.mark.slow
+def test_of_several_daemons_one_runs_each_role(place: Place, running: Start) -> None:
+    memory = aged(place, pause=False)
+    started = [running("work") for _ in range(3)]
+    names = [*(one.name for one in memory.roles()), "odd:work"]
+    ended(memory, *names)
+    status = memory.daemon_status()
+    assert sorted(one.pid for one in status.daemons) == sorted(one.process.pid for one in started)
+    assert (status.score, status.alerts) == (100, ())
+    time.sleep(6)  # for whoever would do it again
+    runs = memory.supervisor.runs(None, 99)
+    assert sorted(run.role for run in runs) == sorted(names)
+    assert {run.state for run in runs} == {"done"}
+    assert [one.state for one in memory.daemon_stop()] == ["stopped"] * 3
+    assert [one.left()[0] for one in started] == [0, 0, 0]
+
+
 def test_a_service_does_what_is_due_and_goes_on_when_that_is_stopped(place: Place) -> None:
     memory = aged(place)
     memory.resume("metrics")
@@ -220,6 +238,38 @@ def test_it_waits_for_a_store_that_cannot_be_used_and_goes_on(
     assert code == 0
     assert "background work waits until the store can be used again" in err
     assert "background work goes on" in err
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the system cannot limit another process")
+def test_it_goes_on_when_the_disk_has_room_again(place: Place, running: Start) -> None:
+    if place.url:
+        pytest.skip("the server's disk is not the daemon's")
+    memory = aged(place)
+    daemon = running("work")
+    ended(memory, "odd:work")
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    memory.resume("metrics")
+    time.sleep(6)
+    assert daemon.process.poll() is None
+    assert not [run for run in memory.runs("metrics") if run.state == "done"]
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    again = ("role_end", {"name": "metrics", "due_at": 0, "checkpoint": None, "failures": 0})  # it has failed
+    until(lambda: memory.store.write([again]) and any(run.state == "done" for run in memory.runs("metrics")))
+    code, err = daemon.end()
+    assert (code, "no room left" in err) == (0, True)
+
+
+def test_it_stops_in_time_although_the_store_does_not_answer(place: Place, running: Start) -> None:
+    memory = aged(place)
+    daemon = running("work")
+    ended(memory, "odd:work")
+    with memory.store.transaction("*") as tx:  # of the registry, and of a folder everything
+        tx.run("daemon_stop", {"ids": [one.id for one in memory.daemon_status().daemons], "now": None})
+        tx.run("daemon_seen", {"id": "x", "host": "h", "pid": 1, "version": "", "started_at": 0, "now": 0})
+        began = time.monotonic()
+        assert daemon.end()[0] == 0
+        assert time.monotonic() - began < 5.5
+    assert memory.daemon_status().daemons == (), "the next that looks knows that its process is gone"
 
 
 def test_a_holder_that_slept_past_its_lease_changes_nothing_any_more(place: Place) -> None:

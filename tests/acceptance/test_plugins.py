@@ -229,12 +229,13 @@ def workers(memory):
 
 def test_no_plug_in_ends_the_daemon_and_its_own_runs_are_told_of(place: Place, site: Path) -> None:
     """One ends every process that imports it, one at its run; the daemon and all other roles go on."""
-    past = SimulatedWorld(from_micros(RealWorld().now()) - timedelta(days=8))
+    past = SimulatedWorld(from_micros(RealWorld().now()) - timedelta(hours=1))
     memory = place.open(world=past)
     memory.close()
     install(site, "fatal", "import os; os._exit(3)")
     install(site, "worst", WORST.format(plugin="worst"))
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([children.PATH, str(site)])}
+    environ["ENGRAIN_EVERY_BACKUP"] = "15m"
     if place.url:
         environ |= {"ENGRAIN_HOME": place.url}
     line = [sys.executable, "-m", "engrain", "daemon", "run", *([] if place.url else ["--home", place.location])]

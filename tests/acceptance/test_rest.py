@@ -193,6 +193,7 @@ def test_health_and_figures(service: Service) -> None:
         assert re.fullmatch(r'# (HELP|TYPE) \w+ .+|\w+(\{(\w+="[^"]*",?)*\})? -?[0-9.e+-]+', line), line
     assert re.search(r'requests_total\{method="POST",route="/v1/agents/\{agent\}/remember",status="200"\} \d+', text)
     assert re.search(r'engrain_memories\{state="active"\} [1-9]', text)
+    assert "engrain_background_score 100" in text
 
 
 def test_a_store_that_cannot_be_read_is_told_without_its_place(place: Place) -> None:

@@ -131,7 +131,7 @@ def test_a_command_line_that_is_run_by_cron_does_what_is_due(tmp_path: Path) -> 
     assert list(states) == [one["name"] for one in json.loads(command(home, "roles", "--json").stdout)["roles"]]
     assert command(home, "tick").stdout == "Nothing is due.\n"
     assert json.loads(command(home, "metrics", "--json").stdout)["totals"]["memories"] == 1
-    assert "How the memory fared" in command(home, "report", "--last", "--html").stdout
+    assert "How the memory fared" in command(home, "report", "health", "--last", "--html").stdout
     assert "1 memory" in command(home, "metrics").stdout
     assert "expired 1" in command(home, "runs").stdout
     assert command(home, "pause", "decay").returncode == 0

@@ -72,7 +72,7 @@ def test_names_are_unique_and_scopes_are_known() -> None:
 NOT_AS_REMEMBERED = {
     "the archive, and what sweeps look for": (
         "life_read life_lock life_expired life_pending life_useful life_fading life_replaced archived_many archived_list "
-        "archived_ids archived_passages archived_standing archived_old role_waiting memory_rival memory_current"
+        "archived_ids archived_passages archived_standing archived_old memory_rival memory_current"
     ),
     "active items by their state, whose end the reader knows": "segment_changes segment_shared_changes segment_ids "
     "segment_shared_ids memory_get_many",
@@ -84,6 +84,7 @@ NOT_AS_REMEMBERED = {
     "everything of an agent leaves, comes back or goes, whatever its state": (
         "exchange_known exchange_all exchange_changes exchange_count erase_ids"
     ),
+    "what SQL sees of what is not in the cold archive, with its state": "live_memories",
     "daily figures: the kind of what was archived, and the bytes and uses of all that is kept": (
         "metric_measure transition_kinds"
     ),

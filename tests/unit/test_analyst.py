@@ -168,7 +168,8 @@ def test_there_is_no_way_around_what_an_agent_may_see(memory: Memory, statement:
 def test_filters_of_a_query_do_not_widen_what_is_seen(memory: Memory) -> None:
     agent = memory.agent("a")
     for condition in ("tenant = 'rival'", "agent = 'other'", "true or tenant = 'rival'", "visibility = 'private'",
-                      "not (agent = 'a')", "id is not null", "tenant <> 'default'", "agent in ('mate', 'spy')"):  # fmt: skip
+                      "not (agent = 'a')", "id is not null", "tenant <> 'default'",
+                      "agent in ('mate', 'spy')"):  # fmt: skip
         found = agent.sql(f"select tenant, agent, visibility from history where {condition}").to_pylist()
         assert all(row["tenant"] == "default" for row in found)
         assert all(row["agent"] == "a" or row["visibility"] != "private" for row in found)

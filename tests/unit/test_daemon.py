@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -13,10 +15,10 @@ import pytest
 
 from engrain.daemon import process as daemons_process
 from engrain.daemon.health import score
-from engrain.daemon.process import Daemon, busy, why
+from engrain.daemon.process import Daemon, why
 from engrain.daemon.registry import ALIVE, Registration, ask_to_stop, daemons
 from engrain.daemon.roles import Done, Role, Work
-from engrain.daemon.supervisor import RETRY, Supervisor
+from engrain.daemon.supervisor import RETRY, WAITS, Supervisor, busy
 from engrain.errors import LeaseLost, StoreUnavailable
 from engrain.memory import Memory
 from engrain.model.fading import DAY
@@ -25,6 +27,7 @@ from engrain.store import leases
 from engrain.store.leases import Held, acquire, gone, holding, machine, process
 from engrain.testing import SimulatedWorld
 from engrain.world import from_micros
+from tests.daemons import until
 from tests.postgres import Place
 
 NOW = from_micros(1_800_000_000_000_000)
@@ -79,6 +82,17 @@ def test_load_is_told_by_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert busy()
     monkeypatch.setattr(os, "getloadavg", lambda: (7.9, 99.0, 99.0))
     assert not busy()
+    monkeypatch.delattr(os, "getloadavg")
+    assert not busy(), "where nobody counts them"
+
+
+def test_what_waits_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engrain.daemon.supervisor.busy", lambda: True)
+    assert [one.note for one in desk.supervisor.roles()] == [None, None]
+    desk.world.advance(days=1)
+    assert [one.note for one in desk.supervisor.roles()] == [WAITS, WAITS]
+    desk.world.advance(hours=6)
+    assert [one.note for one in desk.supervisor.roles()] == [None, None]
 
 
 def test_a_role_is_run_early_when_much_waits_but_not_over_and_over(desk: Desk) -> None:
@@ -311,3 +325,25 @@ def test_a_role_whose_process_cannot_be_started_holds_nothing_up(
     assert daemon.stop()
     assert "no more processes" in caplog.text
     assert desk.store.read("daemon_list") == []
+
+
+def test_a_role_that_takes_long_does_not_hold_the_next_one_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemons_process, "POLL", 0.02)
+    monkeypatch.setattr(daemons_process, "LOOK", 0.02)
+    monkeypatch.setattr(daemons_process, "SLOW", 0.4)
+    begun: dict[str, float] = {}
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def launch(role: str) -> subprocess.Popen[bytes]:
+        begun[role] = time.monotonic()
+        processes.append(subprocess.Popen(["sleep", "60"], stdin=subprocess.PIPE, start_new_session=True))
+        return processes[-1]
+
+    desk.world.advance(days=2)
+    daemon = Daemon(desk.store, desk.world, desk.supervisor, launch, 60)
+    daemon.start()
+    until(lambda: len(begun) == 2)
+    assert begun["archive"] - begun["decay"] >= 0.4
+    assert daemon.stop()
+    assert [process.returncode for process in processes] == [-signal.SIGTERM] * 2
+    assert desk.supervisor.runs(None, 9) == [], "they had not begun, and were asked to end"

@@ -228,7 +228,8 @@ def test_a_role_gets_over_a_place_that_is_damaged(place: Place, memory: Memory, 
 
 def test_a_run_that_is_damaged_is_an_error_of_the_tree(memory: Memory, world: SimulatedWorld) -> None:
     (run,) = memory.tick(["decay"])
-    row = {"id": "damaged", "role": "decay", "dry": 0, "holder": "x", "token": 99, "now": world.now()}
+    row = {"id": "damaged", "role": "decay", "dry": 0, "holder": "x", "token": 99}
+    row |= {"started_at": world.now(), "ends_by": world.now()}
     end = {"id": "damaged", "token": 99, "state": "done", "now": world.now(), "findings": "{", "error": None}
     memory.store.write([("run_begin", row), ("run_end", end)])
     with pytest.raises(StoreCorrupt, match="damaged"):

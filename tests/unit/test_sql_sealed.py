@@ -61,7 +61,8 @@ NETWORK = [
 CHANGES = [
     "attach '{home}/engrain.db' as x", "attach ':memory:' as x", "detach memory", "use memory", "checkpoint",
     "copy history to '{archive}/memories/x.parquet'", "copy (select 1) to '/dev/null'", "copy history from 'x.csv'",
-    "export database '{archive}'", "import database '{archive}'", "create table x as select 1", "create view x as select 1",
+    "export database '{archive}'", "import database '{archive}'", "create table x as select 1",
+    "create view x as select 1",
     "create temp table x(i int)", "create macro m() as 1", "create secret (type s3)", "create schema x",
     "create type t as enum ('a')", "create sequence s", "insert into history values (1)", "delete from history",
     "update history set content = ''", "drop view history", "alter view history rename to h", "truncate history",
@@ -82,13 +83,16 @@ MACHINE = [
     "select * from duckdb_temporary_files()", "select * from pragma_database_size()", "select getvariable('x')",
     "select * from duckdb_logs", "select * from which_secret('s3://x', 's3')", "select * from pragma_platform()",
     "select * from duckdb_prepared_statements()", "select * from pandas_scan(1)", "select * from memory_secret",
-    "select * from environ", "select * from os", "select * from frames", "select * from standings", "select * from self",
+    "select * from environ", "select * from os", "select * from frames", "select * from standings",
+    "select * from self",
     "select system.main.current_setting('home_directory')", "select pg_sleep(10)", "select sleep_ms(1000)",
 ]  # fmt: skip
 TRICKS = [
     "select 1; select 2", "select 1; drop view history", ";", ";;", "-- nothing", "/* nothing */", "select 1 /*", "",
-    "select 1;\n--\n;select 2", "/*! drop view history */ attach ''", "select 1 union all attach 'x'", "\0", "select '\0'; x",
-    "pivot history on kind using count(*)", "select * from (pivot history on kind using count(*))", "from", "𝒮elect 1",
+    "select 1;\n--\n;select 2", "/*! drop view history */ attach ''", "select 1 union all attach 'x'", "\0",
+    "select '\0'; x",
+    "pivot history on kind using count(*)", "select * from (pivot history on kind using count(*))", "from",
+    "𝒮elect 1",
     "select " + "(" * 50_000 + "1" + ")" * 50_000, "select " + "1+" * 40_000 + "1", "select '" + "x" * 200_000 + "'",
     "select " + "[" * 20_000 + "1" + "]" * 20_000, "values " + ",".join("(1)" for _ in range(60_000)),
 ]  # fmt: skip

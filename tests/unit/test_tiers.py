@@ -404,3 +404,22 @@ def test_files_that_are_older_than_the_store_are_told_of(
     assert memory.compactor is not None
     with pytest.raises(ArchiveUnavailable, match="older than the store"):
         memory.compactor.compact()
+
+
+def test_what_is_forgotten_on_its_way_is_erased_by_whoever_moves_it(
+    memory: Memory, agent: Agent, world: SimulatedWorld
+) -> None:
+    ids = told(agent, memory, world, "quokka one", "wombat two")
+
+    def forgets(name: str) -> None:
+        if name == "appended":
+            assert words_in_files(memory, "quokka")
+            assert agent.forget(ids[0])
+
+    assert memory.archiver is not None
+    memory.archiver._step = forgets
+    (run,) = memory.tick(["archive"])
+    assert (run.state, run.findings["moved"]) == ("done", 1)
+    assert [one.id for one in agent.archived()] == ids[1:]
+    assert words_in_files(memory, "quokka") == []
+    assert counted(memory) == (1, 1, 0)

@@ -22,6 +22,7 @@ from typer.main import get_command
 
 import engrain
 from engrain.agent import Agent
+from engrain.cold import ColdArchive
 from engrain.errors import InvalidField
 from engrain.intake.kv import KeyValue
 from engrain.intake.validate import FIELDS
@@ -37,14 +38,17 @@ from engrain.shells.plain import plain
 from engrain.shells.verb import Verb
 from engrain.shells.verbs import NOT_VERBS, VERBS, verbs_of
 
-OWNERS: dict[str, type] = {"Agent": Agent, "Memory": Memory, "KeyValue": KeyValue}
+OWNERS: dict[str, type] = {"Agent": Agent, "Memory": Memory, "KeyValue": KeyValue, "ColdArchive": ColdArchive}
 OUTCOME = {one.name: one.default for one in members(Outcome)}
+LIMITS = ("seconds", "megabytes")
 # Parameters of a method that its verb does not have, and why.
 NO_FIELD = {
     ("Memory.rebuild", "progress"): "the shell shows it",
     ("KeyValue.get", "default"): "a key that is not set is the answer no",
     ("Agent.export_to", "progress"): "the shell shows it",
     ("Agent.import_from", "progress"): "the shell shows it",
+    ("ColdArchive.sql", "progress"): "the shell shows it",
+    **{(owner + ".sql", name): "a setting says it" for owner in ("Agent", "ColdArchive") for name in LIMITS},
 }
 # What REST does not carry: whoever calls over HTTP names no file of the server, and waits for no hours of work.
 NOT_REST = {
@@ -79,6 +83,7 @@ NOT_MCP = {
     "promote": "time and use do it",
     "pin": "update does it",
     "transitions": "a person's question",
+    "sql": "a person's question",
     "kv get": "a model has remember and recall",
     "kv set": "as kv get",
     "kv has": "as kv get",

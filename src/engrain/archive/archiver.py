@@ -18,6 +18,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -35,7 +36,7 @@ from engrain.store.port import Row, Store, Transaction
 from engrain.store.rows import to_json
 from engrain.world import World
 
-AT_ONCE = 40_000  # rows of one append: what memory is needed for
+AT_ONCE = 20_000  # rows of one append; memory is needed for two
 BYTES = 128 << 20  # of them, about
 PAGE = 1_000  # rows that are read at once
 AIM = 0.02  # seconds that a transaction should hold the write lock: below 0.05 even when the disk is slow at times
@@ -88,7 +89,7 @@ class Archiver:
         self._step(f"{kind} begun")
         if not self._finished(kind, hold, stop, counts, fresh=False):
             return False
-        for some in self._waiting(kind):
+        for some in _ahead(self._waiting(kind)):
             if stop():
                 return False
             table = self._tables.writable(kind)
@@ -240,6 +241,15 @@ class Archiver:
             self._size = max(LEAST, self._size // 2)
         elif held < AIM:
             self._size = min(LARGEST, self._size * 5 // 4)
+
+
+def _ahead(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The next is read and made while the last is on its way: the one waits for the disk, and the other does not."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = reader.submit(next, parts, None)
+            yield part
 
 
 def _batch(kind: Kind, number: int, rows: pa.Table, members: Sequence[Any], now: int) -> dict[str, Any]:

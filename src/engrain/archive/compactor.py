@@ -29,8 +29,13 @@ from engrain.world import World
 
 ROWS, BYTES = 250_000, 64 << 20  # a file that is made has at most so many (bytes before it is read, as compressed)
 FEW = 4  # neighbours that are small are put together when there are so many
+_HIDDEN = "What was forgotten is hidden already, and the role compact will erase it from the files."
 _AT_ONCE = 500  # places in one statement
 _ORDER = [(name, "ascending") for name in ("tenant", "agent", "place")]
+
+
+class _Taken(ArchiveUnavailable):
+    """The archive cannot be reached."""
 
 
 class File(NamedTuple):
@@ -101,22 +106,25 @@ class Compactor:
         ``left`` groups when it was stopped."""
         if dry:
             return dict(sum((self._would(kind) for kind in KINDS), Counter[str]()))
-        return self._run(stop, tidy=True)
+        return self._run(stop, tidy=True, seconds=self._seconds)
 
-    def erase(self) -> dict[str, int]:
+    def erase(self, *, wait: bool = True) -> dict[str, int]:
         """Delete what was forgotten or pruned from every file, at once. Raises ArchiveUnavailable when the archive is
-        not free for so long, or cannot be reached."""
+        not free for so long, or cannot be reached; without ``wait`` nothing is done while it is not free."""
         try:
-            return self._run(lambda: False, tidy=False)
+            return self._run(lambda: False, tidy=False, seconds=self._seconds if wait else 0.0)
+        except _Taken as taken:
+            if not wait:
+                return {}
+            raise ArchiveUnavailable(f"{taken.detail} {_HIDDEN}") from taken
         except ArchiveUnavailable as error:
-            told = "What was forgotten is hidden already, and the role compact will erase it from the files."
-            raise ArchiveUnavailable(f"{error.detail} {told}") from error
+            raise ArchiveUnavailable(f"{error.detail} {_HIDDEN}") from error
 
-    def _run(self, stop: Callable[[], bool], *, tidy: bool) -> dict[str, int]:
+    def _run(self, stop: Callable[[], bool], *, tidy: bool, seconds: float) -> dict[str, int]:
         done: Counter[str] = Counter()
-        with held(self._store, self._world, self._seconds) as hold:
+        with held(self._store, self._world, seconds) as hold:
             if hold is None:
-                raise ArchiveUnavailable(f"Another process worked on the archive for {self._seconds:g} s.")
+                raise _Taken(f"Another process worked on the archive for {seconds:g} s.")
             self._finish(hold)
             for kind in KINDS:
                 done.update(self._rewritten(kind, hold, stop, tidy=tidy))

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 MOST = 100_000  # characters of a statement
 _NODES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
-_OWN = ("duckdb_", "pg_", "pragma_", "sqlite_")  # how its tables begin
+_ASK = "select json_serialize_sql(?), (select list(view_name) from duckdb_views() where internal "
+_ASK += "and schema_name <> 'information_schema')"  # those have to be named with their schema
 _TABLE_FUNCTIONS = {"range", "generate_series", "unnest", "json_each", "json_tree"}
 # Functions that tell of the machine, wait, or keep something.
 _REFUSED = {
@@ -46,7 +47,8 @@ def check(connection: DuckDBPyConnection, statement: str, tables: Collection[str
         raise QueryRefused(f"Only SELECT may be run here, not {kind}.")
     asked = connection.cursor()
     try:
-        tree = json.loads(asked.execute("select json_serialize_sql(?)", [statement]).fetchall()[0][0])
+        text, own = asked.execute(_ASK, [statement]).fetchall()[0]
+        tree = json.loads(text)
     except (duckdb.Error, ValueError, RecursionError) as error:
         raise QueryRefused(told(error)) from error
     finally:
@@ -55,7 +57,7 @@ def check(connection: DuckDBPyConnection, statement: str, tables: Collection[str
         raise QueryRefused(str(tree.get("error_message")))
     nodes = list(_walk(tree))
     # A name of WITH holds only inside it; elsewhere it could stand for a table of the database itself.
-    if odd := next((one for node in nodes for one in _named(node) if one.lower().startswith(_OWN)), None):
+    if odd := next((one for node in nodes for one in _named(node) if one.lower() in own), None):
         raise QueryRefused(f"Give {odd!r} another name.")
     known = {one.lower() for one in tables} | {key.lower() for node in nodes for key in _named(node)}
     for node in nodes:

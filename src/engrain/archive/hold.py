@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,30 +13,36 @@ from engrain.store.port import Store, Transaction
 from engrain.world import World
 
 TTL = 300_000_000  # µs without a word, after which another process may have it
-_LOST = "Another process has taken over the work on the archive."
+_WAIT = 0.05  # seconds between two attempts
+_TAKEN = "Another process has taken over the work on the archive."
 
 
 class Hold:
     """The lease while work goes on under it."""
 
-    def __init__(self, held: Held) -> None:
-        self._held = held
+    def __init__(self, lease: Held) -> None:
+        self._lease = lease
 
     def keep(self) -> None:
-        """To be called often. Raises ArchiveConflict when another process has it."""
-        if self._held.lost():
-            raise ArchiveConflict(_LOST)
+        """Renew it in time: to be called often. Raises ArchiveConflict when another process has it."""
+        if self._lease.lost():
+            raise ArchiveConflict(_TAKEN)
 
     def guard(self, tx: Transaction) -> None:
         """Raises ArchiveConflict, so that the transaction is undone, when another process has it."""
         try:
-            self._held.guard(tx)
-        except LeaseLost as error:
-            raise ArchiveConflict(_LOST) from error
+            self._lease.guard(tx)
+        except LeaseLost as lost:
+            raise ArchiveConflict(_TAKEN) from lost
 
 
 @contextmanager
 def held(store: Store, world: World, seconds: float = 0.0) -> Iterator[Hold | None]:
     """Hold it, or None when another process does and has not let go after ``seconds``."""
-    with holding(store, world, LEASE, TTL, wait=seconds) as found:
-        yield None if found is None else Hold(found)
+    until = time.monotonic() + seconds
+    while True:
+        with holding(store, world, LEASE, TTL) as lease:
+            if lease is not None or time.monotonic() >= until:
+                yield None if lease is None else Hold(lease)
+                return
+        time.sleep(_WAIT)

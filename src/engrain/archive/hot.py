@@ -67,6 +67,11 @@ def cold(store: Store) -> bool:
     return any(store.read("batch_any"))
 
 
+def urgent(store: Store) -> bool:
+    """Whether files have words that were forgotten or pruned."""
+    return any(row["reason"] != "restored" for row in store.read("gone_count"))
+
+
 def whose(scope: Scope) -> dict[str, str]:
     return {"tenant": scope.tenant, "agent": scope.agent}
 

@@ -23,7 +23,7 @@ def inventory(tables: Tables | None, ask: Callable[[str], Sequence[Mapping[str, 
         if table is not None:
             import pyarrow as pa
 
-            for one in pa.record_batch(table.get_add_actions(flatten=True)).to_pylist():
+            for one in pa.table(table.get_add_actions(flatten=True)).to_pylist():
                 files, size = files + 1, size + one["size_bytes"]
                 months[f"{one['partition.year']}-{int(one['partition.month']):02d}"] += one["size_bytes"]
         filed = ask(f"select year, month, count(*) as n from {name} group by all order by all")  # noqa: S608 (of ours)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from engrain.model.life import Old
 from engrain.model.scope import Scope
@@ -25,6 +25,10 @@ class Asked(NamedTuple):
     until: int | None = None
     kinds: tuple[str, ...] | None = None
     before: tuple[int, str] | None = None
+
+
+Left = Literal["nothing", "moving", "words"]
+"""What files have of what was forgotten: perhaps soon, as rows are on their way into them, or words already."""
 
 
 class Cold(Row, Protocol):
@@ -94,14 +98,13 @@ class Archive(Protocol):
 
     def forget(
         self, tx: Transaction, scope: Scope, ids: Sequence[str], sought: Sought, now: int
-    ) -> tuple[builtins.list[str], bool]:
-        """Cold copies of these count no more: the ids of those that did until now, and whether files have something
-        of them that is to be erased."""
+    ) -> tuple[builtins.list[str], Left]:
+        """Cold copies of these count no more: the ids of those that did until now, and what files have of them."""
         ...
 
-    def forget_all(self, scope: Scope, now: int) -> tuple[int, bool]:
+    def forget_all(self, scope: Scope, now: int) -> tuple[int, Left]:
         """Everything of an agent, its experiences too, in transactions of its own: how many rows counted until now, and
-        whether files have something that is to be erased."""
+        what files have of it."""
         ...
 
     def number(self) -> int:
@@ -116,7 +119,7 @@ class Archive(Protocol):
         """An agent's cold rows of batches after a number, in pieces, for an export."""
         ...
 
-    def erase(self) -> None:
+    def erase(self, left: Left) -> None:
         """Delete from the files what counts no more. Raises an ArchiveError when that cannot be done now; it is hidden
-        already, and the role ``compact`` erases it later."""
+        already, and the role ``compact`` erases it later. What is ``moving`` is erased by whoever moves it."""
         ...

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from engrain.archive.hot import HotTier, pieces, whose
-from engrain.archive.port import Asked, Sought
+from engrain.archive.port import Asked, Left, Sought
 from engrain.errors import ArchiveUnavailable, InvalidField
 from engrain.model.life import Old
 from engrain.model.scope import Scope
@@ -172,7 +172,7 @@ class Tiers(HotTier):
 
     def forget(
         self, tx: Transaction, scope: Scope, ids: Sequence[str], sought: Sought, now: int
-    ) -> tuple[builtins.list[str], bool]:
+    ) -> tuple[builtins.list[str], Left]:
         cold = {id_: sought.rows[id_]["place"] for id_ in ids if id_ in sought.rows}
         gone = self.gone(tx, scope.tenant, sorted(cold.values()))
         went = [id_ for id_, place in cold.items() if place not in gone]
@@ -182,17 +182,21 @@ class Tiers(HotTier):
         for some in pieces(ids):
             left |= tx.run("gone_forget", {**whose(scope), **MEMORIES, "ids": some}) > 0
             tx.run("link_drop", {**whose(scope), "ids": some})
-        moving = [row["members"] for row in tx.read("batch_list", MEMORIES)]
-        return went, left or any(f'"{id_}"' in members for members in moving for id_ in ids)
+        if left:
+            return went, "words"
+        members = [row["members"] for row in tx.read("batch_list", MEMORIES)]
+        return went, "moving" if any(f'"{id_}"' in some for some in members for id_ in ids) else "nothing"
 
-    def forget_all(self, scope: Scope, now: int) -> tuple[int, bool]:
+    def forget_all(self, scope: Scope, now: int) -> tuple[int, Left]:
         went = sum(self._forget_kind(scope, kind, now) for kind in KINDS)
         with self._store.transaction(scope.tenant) as tx:
             bump(tx, scope.tenant, agent_scope(scope.agent))
             tx.run("gone_forget_all", whose(scope))
             tx.run("link_erase", whose(scope))
+        if self._store.read("gone_of", whose(scope)):
+            return went, "words"
         moving = any(self._store.read("batch_list", {"kind": kind}) for kind in KINDS)
-        return went, moving or bool(self._store.read("gone_of", whose(scope)))
+        return went, "moving" if moving else "nothing"
 
     def _forget_kind(self, scope: Scope, kind: Kind, now: int) -> int:
         """Until nothing has come to the tables meanwhile."""
@@ -231,8 +235,10 @@ class Tiers(HotTier):
         for some in pieces([place for place, _ in places(tables, "memories", scope) if batch_of(place) > after]):
             yield self._rows(scope, places=some)
 
-    def erase(self) -> None:
+    def erase(self, left: Left) -> None:
+        if left == "nothing":
+            return
         compactor = self._compactor()
         if compactor is None:
             raise ArchiveUnavailable(ELSEWHERE)
-        compactor.erase()
+        compactor.erase(wait=left == "words")

@@ -15,19 +15,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from engrain.daemon.registry import Registration
-from engrain.daemon.supervisor import Supervisor
+from engrain.daemon.supervisor import Supervisor, busy
 from engrain.store.port import Store
 from engrain.world import World
 
 LOOK = 5.0  # seconds between two looks at most; at least half of it, so that many daemons do not look in step
 BEAT = 20.0  # seconds between two signs of life
 POLL = 1.0  # seconds between two looks at whether to stop ...
-BRISK = 0.1  # ... and at what a role's process is doing
+BRISK = 0.1  # ... also while a role runs that may be over soon
 SLOW = 60.0  # seconds; a role that takes longer does not hold the next one up
 REST = 10.0  # seconds between two processes for one role
 GRACE = 3.0  # seconds between asking a process to end and ending it
 PAUSE = 30.0  # seconds between two attempts at most, while the store cannot be used
-LOAD = 2.0  # processes that wait for each core; beyond it only what is late is run
 STOPPED = "its daemon was stopped"
 ENDS = signal.SIGTERM
 KILL = getattr(signal, "SIGKILL", ENDS)
@@ -116,7 +115,7 @@ class Daemon:
                 if not failed:
                     _log.warning("background work waits until the store can be used again: %s", error, exc_info=True)
                 failed += 1
-            pause = min(PAUSE, POLL * 2.0**failed) if failed else BRISK if self._running else POLL
+            pause = min(PAUSE, POLL * 2.0**failed) if failed else BRISK if self._is_quick() else POLL
             self._ending.wait(pause)
         self._end_all()
         try:
@@ -128,12 +127,16 @@ class Daemon:
         """Start what is due, one role after the other, but past those that take long."""
         self._supervisor.close_lost()
         for name in self._supervisor.due(patient=busy()):
-            if any(child.seconds < SLOW for child in self._running.values()):
+            if self._is_quick():
                 return
             rested = time.monotonic() - self._launched.get(name, -REST) >= REST
             if name not in self._running and rested:
                 self._launched[name] = time.monotonic()
                 self._running[name] = Child(self._launch(name))
+
+    def _is_quick(self) -> bool:
+        """Whether something runs that may be over soon."""
+        return any(child.seconds < SLOW for child in self._running.values())
 
     def _reaped(self) -> bool:
         """Look at the roles' processes: whether one has ended."""
@@ -181,8 +184,3 @@ def why(code: int) -> str:
     with suppress(ValueError):
         return f"its process was killed by {signal.Signals(-code).name}"
     return f"its process was killed by signal {-code}"
-
-
-def busy() -> bool:
-    """Whether many processes wait for each core of the machine."""
-    return hasattr(os, "getloadavg") and os.getloadavg()[0] > LOAD * (os.cpu_count() or 1)

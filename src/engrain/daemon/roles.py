@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engrain.archive.hot import cold, waiting
+from engrain.archive.hot import cold, urgent, waiting
 from engrain.daemon.backups import copying
 from engrain.daemon.health import keep_report
 from engrain.lifecycle.metrics import measure
@@ -90,8 +90,11 @@ def sweeping(sweeps: Sweeps, name: str) -> Callable[[Work], Done]:
     return run
 
 
-def archiving(sweeps: Sweeps, archiver: Callable[[], Archiver | None], days: float) -> Callable[[Work], Done]:
-    """The sweep, then what was archived leaves the store: ``moved`` memories, ``moved_experiences``."""
+def archiving(
+    sweeps: Sweeps, archiver: Callable[[], Archiver | None], compactor: Callable[[], Compactor | None], days: float
+) -> Callable[[Work], Done]:
+    """The sweep, then what was archived leaves the store: ``moved`` memories, ``moved_experiences``. What was forgotten
+    on its way is erased at once."""
     sweep = sweeping(sweeps, "archive")
 
     def run(work: Work) -> Done:
@@ -103,6 +106,8 @@ def archiving(sweeps: Sweeps, archiver: Callable[[], Archiver | None], days: flo
         if work.dry:
             return {**found, "moved": waits["memories"], "moved_experiences": waits["experiences"]}, None
         moved = mover.run(work.stop)
+        if urgent(work.store) and (keeper := compactor()) is not None:
+            keeper.erase(wait=False)
         longest = max(found.get("held_ms", 0.0), round(moved.longest * 1000, 1))
         counts = {_MOVED[name]: n for name, n in moved.counts.items()}
         return {**found, **counts, "held_ms": longest}, None if moved.whole else _MOVE
@@ -140,7 +145,7 @@ def roles(
     def full(store: Store, now: int) -> bool:
         return max(waiting(store, now - days, MANY).values()) >= MANY
 
-    runs = {"archive": archiving(sweeps, archiver, config.experience_days)}
+    runs = {"archive": archiving(sweeps, archiver, compactor, config.experience_days)}
     early = {"archive": full} if ready else {}
     sweep = {
         name: Role(name, every(name), runs.get(name) or sweeping(sweeps, name), backlog=early.get(name))

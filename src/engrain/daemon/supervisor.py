@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from engrain.daemon.health import MUCH, overdue, score
@@ -26,6 +28,8 @@ RETRY = 15 * MINUTE  # after which a role that failed is due again, if it is not
 FAILURES = 3  # in a row, then an alert is raised
 EARLY = 24  # what is run early because much waits is not begun again before this part of its interval is over
 LATE = 4  # what can wait is not late yet by this part of its interval
+LOAD = 2.0  # processes that wait for each core; beyond it a daemon runs only what cannot wait
+WAITS = "the machine is busy: a daemon runs it once it is late by a quarter"
 MOST = 4000  # characters of an error that are kept
 PAUSED, OFF = "it is paused", "the lifecycle of this home is off"
 ELSEWHERE = "another process runs it, or has just done so"
@@ -196,8 +200,7 @@ class Supervisor:
             state = self._states().get(name) or self._claimed(role)
             if state["paused"] or (role.ages and not on) or not self._is_due(role, state):
                 continue
-            early = now - state["due_at"] < role.every // LATE
-            if not (patient and early) and not self._held(name):
+            if not (patient and now - state["due_at"] < role.every // LATE) and not self._held(name):
                 found.append(name)
         return found
 
@@ -283,13 +286,19 @@ class Supervisor:
             due = state["due_at"] if state else self._next(role, self._born())
             now = "paused" if state and state["paused"] else "off" if role.ages and not on else "on"
             failures = state["failures"] if state else 0
-            note = MUCH if now == "on" and self._much_waits(role, state) else None
-            if now == "on" and state and state["checkpoint"]:
-                note = "goes on from where it stopped"
+            note = self._note(role, state, due) if now == "on" else None
             if role.broken:
                 now, note = "broken", role.broken
             found.append(RoleState(name, now, role.every / 1e6, from_micros(due), failures, last.get(name), note))
         return found
+
+    def _note(self, role: Role, state: Row | None, due: int) -> str | None:
+        late = self._world.now() - due
+        if self._much_waits(role, state):
+            return MUCH
+        if state and state["checkpoint"]:
+            return "goes on from where it stopped"
+        return WAITS if 0 <= late < role.every // LATE and busy() else None
 
     def check(self) -> Check:
         """For the doctor: are there alerts, and does anybody do what is due? Not known while it is all paused."""
@@ -305,9 +314,15 @@ class Supervisor:
 
     def status(self) -> DaemonStatus:
         """How it all fares, and who is there to do it."""
-        now, states = self._world.now(), self.roles()
+        states = self.roles()
+        now = self._world.now()
         alive, open_ = daemons(self._store, now), alerts(self._store, now)
         return DaemonStatus(bool(alive), *score(states, open_, now), tuple(alive), tuple(states), tuple(open_))
+
+    def score(self) -> int | None:
+        """How the roles fare that were needed yet, from 0 to 100; None while none may run."""
+        now = self._world.now()
+        return score(self._fare(), alerts(self._store, now), now)[0]
 
     def runs(self, role: str | None, limit: int, since: int = 0) -> list[Run]:
         """The latest first."""
@@ -318,6 +333,13 @@ def _named(failure: BaseException) -> str:
     """What failed, as a text that every store takes."""
     told = f"{type(failure).__name__}: {failure}"[:MOST].encode("utf-8", "backslashreplace").decode("utf-8")
     return told.replace("\0", "\\0")
+
+
+def busy() -> bool:
+    """Whether many processes wait for each core of the machine; not where nobody counts them."""
+    with suppress(AttributeError, OSError):
+        return os.getloadavg()[0] > LOAD * (os.cpu_count() or 1)
+    return False
 
 
 def told(row: Row) -> Run:

@@ -43,8 +43,7 @@ def forget_everything(
     with store.transaction(scope.tenant) as tx:
         _unname(tx, scope, learned)
     store.scrub()
-    if left:
-        archive.erase()
+    archive.erase(left)
     return gone + cold
 
 

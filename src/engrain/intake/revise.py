@@ -18,7 +18,7 @@ from engrain.store.transitions import Transition, log
 from engrain.world import World
 
 if TYPE_CHECKING:
-    from engrain.archive.port import Archive, Sought
+    from engrain.archive.port import Archive, Left, Sought
 
 FEEDBACK, ADAPT = "feedback", "adapt"  # the scopes of adaptive recall: who writes it, and what it has learned
 
@@ -168,8 +168,8 @@ class Reviser:
             break
         if gone:
             self._store.scrub()
-        if left and erase:
-            self._archive.erase()
+        if erase:
+            self._archive.erase(left)
         return gone
 
     def _with_companions(
@@ -190,11 +190,11 @@ class Reviser:
 
     def _delete(
         self, tx: Transaction, scope: Scope, ids: Sequence[str], rows: Sequence[Row], now: int, sought: Sought
-    ) -> tuple[int, bool]:
+    ) -> tuple[int, Left]:
         """Every writer locks in this order, so that nobody waits in a circle: the agent's scope, feedback, rows by id
         (others' signals hold rows too), the shared scope. All but the last are locked. What recall has noted goes in
         the same transaction: questions that may name an item, and an adapter that learned from one. How many went, and
-        whether files have something of them."""
+        what files have of them."""
         base = {"tenant": scope.tenant, "agent": scope.agent}
         if rows or sought.rows:
             tx.run("forget_questions", {"tenant": scope.tenant})

@@ -261,7 +261,7 @@ def prune(sweep: _Sweep) -> None:
     if sweep.counts["pruned"] and not sweep.dry:
         sweep.store.scrub()
         if sweep.counts["cold"]:
-            sweep.archive.erase()
+            sweep.archive.erase("words")
 
 
 def _trim(sweep: _Sweep, name: str, before: int) -> None:

@@ -76,7 +76,7 @@ def _report(place: Place, given: Mapping[str, Any], made: ReportRows) -> int:
             file.write(draw(made, drawn))
         return 0
     if drawn == "terminal":
-        _bars(made)
+        bars(made)
         return 0
     how = given.get("format")
     if how in ("csv", "parquet") or output:
@@ -92,7 +92,7 @@ def _report(place: Place, given: Mapping[str, Any], made: ReportRows) -> int:
 # -- on the screen ----------------------------------------------------------------------------------------------------
 
 
-def _bars(made: ReportRows) -> None:
+def bars(made: ReportRows) -> None:
     """A chart of a report, as lines of blocks: a part of a bar for each value, and a sign for one below nothing."""
     from rich.text import Text
 

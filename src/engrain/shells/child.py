@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import engrain
-from engrain.errors import EngrainError
+from engrain.errors import ConfigError, EngrainError
 
 if TYPE_CHECKING:
     from engrain.daemon.process import Daemon
@@ -120,6 +120,8 @@ def run(home: str | None, say: Callable[[str], None]) -> int:
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: asked.set())
     memory = engrain.open(home)
+    if not hasattr(memory, "supervisor"):
+        raise ConfigError("A service does what is due by itself; name the folder or the database that it serves.")
     work = daemon(memory, home)
     work.start()
     say(str(memory.home))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from engrain.errors import ConfigError
 from engrain.model.report import ReportRows
+from engrain.shells.plain import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,14 +32,16 @@ def draw(made: ReportRows, format: str) -> bytes:
     figure = Figure(figsize=(9, height), dpi=144, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.set_title(info.about, loc="left", fontsize=12, color=INK, fontweight="bold", pad=26)
-    axes.text(0, 1.02, made.of, transform=axes.transAxes, fontsize=9, color=DIM, va="bottom")
+    title = info.name.replace("-", " ").capitalize()
+    axes.set_title(title, loc="left", fontsize=12, color=INK, fontweight="bold", pad=24)
+    axes.annotate(f"{info.about}; {made.of}", (0, 1), (0, 8), "axes fraction", "offset points", fontsize=8, color=DIM)
     {"bars": _bars, "columns": _columns, "lines": _lines}[info.chart](axes, made)
-    _dress(axes, info.chart)
+    _dress(axes, made)
     if not rows or not any(row[name] for row in rows for name in info.values):
         axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", va="center", color=DIM)
     out = io.BytesIO()
-    figure.savefig(out, format=format, metadata={"Date": None} if format == "svg" else None)
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # of letters that the font does not have
+        figure.savefig(out, format=format, metadata={"Date": None} if format == "svg" else None)
     return out.getvalue()
 
 
@@ -96,23 +100,27 @@ def _dates(axes: Axes, days: Sequence[date]) -> None:
     axes.set_xlabel("day (UTC)")
 
 
-def _dress(axes: Axes, chart: str) -> None:
+def _dress(axes: Axes, made: ReportRows) -> None:
     """What all charts have in common: little ink, and a legend where there is more than one thing."""
-    for side in ("top", "right", *(["bottom"] if chart == "bars" else ["left"])):
+    from matplotlib.ticker import MaxNLocator
+
+    flat = made.report.chart == "bars"
+    for side in ("top", "right", "bottom" if flat else "left"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(GRID)
     axes.tick_params(colors=DIM, labelsize=9, length=0)
     axes.xaxis.label.set_color(DIM)
     axes.yaxis.label.set_color(DIM)
-    axes.grid(axis="x" if chart == "bars" else "y", color=GRID, linewidth=0.8)
+    axes.grid(axis="x" if flat else "y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
-    numbers: Any = axes.xaxis if chart == "bars" else axes.yaxis
+    numbers: Any = axes.xaxis if flat else axes.yaxis
+    numbers.set_major_locator(MaxNLocator(nbins=6, integer=made.report.chart != "lines"))
     numbers.set_major_formatter(lambda value, _: f"{value:,.6g}")
     handles, labels = axes.get_legend_handles_labels()
-    if len(labels) > 1:
-        axes.legend(handles, labels, ncols=len(labels), loc="lower right", bbox_to_anchor=(1, 1), frameon=False,
-                    fontsize=9, labelcolor=INK, handlelength=1, columnspacing=1.2)  # fmt: skip
+    if len(labels) > 1 and axes.figure is not None:
+        axes.figure.legend(handles, labels, ncols=len(labels), loc="outside lower center", frameon=False,
+                           fontsize=9, labelcolor=INK, handlelength=1, columnspacing=1.6)  # fmt: skip
 
 
 def _words(name: str) -> str:
@@ -120,4 +128,6 @@ def _words(name: str) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 32 else text[:31] + "…"
+    """A label of one short line, in which nothing is taken for a formula."""
+    told = printable(" ".join(text.split()))
+    return (told if len(told) <= 32 else told[:31] + "…").replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""Screens of background work: roles, runs, alerts, figures, reports."""
+"""Screens of background work: roles, runs, alerts, figures."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from engrain.model.report import counted
-from engrain.shells.plain import printable
 from engrain.shells.screen import age, bar, console, date, hanging, line, table
 
 if TYPE_CHECKING:
-    from engrain.model.run import Alert, DaemonStatus, HealthReport, RoleState, Run
+    from engrain.model.run import Alert, DaemonStatus, RoleState, Run
 
 STYLES = {"done": "green", "failed": "bold red", "interrupted": "yellow", "running": "cyan", "skipped": "dim"}
 DAYS, AGENTS = 14, 10  # lines of a screen
@@ -141,14 +140,6 @@ def _told(number: int | None) -> str:
     return "?" if number is None else f"{number:,}"
 
 
-def _report(value: HealthReport, now: datetime) -> None:
-    print(printable(value.markdown), end="")
-
-
-def _page(value: HealthReport, now: datetime) -> None:
-    print(value.html, end="")
-
-
 SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "tick": _ticked,
     "roles": _roles,
@@ -162,7 +153,5 @@ SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "resume": _roles,
     "lifecycle": _switch,
     "metrics": _metrics,
-    "report": _report,
-    "report --html": _page,
     "alerts": _alerts,
 }

@@ -22,6 +22,7 @@ NOT_VERBS = {
     "Agent.export_data": "export, as a stream",
     "Agent.import_data": "import, from a stream",
     "Agent.kv": "the door to the kv verbs",
+    "ColdArchive.search": "archive search of an agent, as the owner",
     "Memory.agent": "the scope is fixed when a shell starts",
     "Memory.close": "a shell closes what it opened",
     "Memory.note_agent": "part of what a writing verb does",

@@ -56,6 +56,14 @@ ARCHIVE: tuple[Verb, ...] = (
         reads=True,
     ),
     Verb(
+        "archive compact",
+        "Put the archive's files in order now: few and large, without what counts no more.",
+        (Field("dry_run", "flag", "Only tell what would be done.", False),),
+        dict[str, int],
+        admin=True,
+        repeats=True,
+    ),
+    Verb(
         "reports",
         "The reports that there are.",
         (),

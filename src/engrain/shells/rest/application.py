@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from engrain.memory import Memory
 
 THREADS = 8  # for reads, and as many for writes, which may wait for each other and for other processes
-COMPUTE, TURNS = ("recall", "context", "archive search"), 2  # they compute more than they wait: more would only fight
+# These compute more than they wait: more at once would only fight for a core. SQL of a home is answered one by one.
+TURNS = {("recall", "context", "archive search"): 2, ("sql", "archive sql", "archive stats", "run-report"): 1}
 HEALTHY_SECONDS = 3.0  # in which the store must answer to be called reached
 BODY_SECONDS = 30.0  # in which a request must have come in
 HEARTBEAT = 5.0  # seconds between two signs of life of this server among those that share the store
@@ -50,7 +51,7 @@ class Application:
         self.service = Service(memory, open=open)
         self._memory = memory
         self._threads = {kind: ThreadPoolExecutor(THREADS, f"engrain-{kind}") for kind in ("read", "write")}
-        self._turns = asyncio.Semaphore(TURNS)
+        self._turns = {name: turn for names, n in TURNS.items() for turn in [asyncio.Semaphore(n)] for name in names}
         self.metrics = Metrics(memory, tallies, number)
         self._mcp = Mcp(self)
         self.routes = FastAPI(
@@ -97,7 +98,7 @@ class Application:
                 asked = replace(asked, body=await _body(request))
             except EngrainError as error:
                 return response(problem(error))
-        async with self._turns if verb.name in COMPUTE else nullcontext():
+        async with self._turns.get(verb.name) or nullcontext():
             return response(await self.run(verb.reads, partial(self.service.answer, verb, asked, caller)))
 
     def asked(self, request: Request) -> Asked:

@@ -78,6 +78,10 @@ class Metrics:
         yield from _head("engrain_role_runs_total", "counter", "Runs of background roles by how they ended.")
         for row in store.read("service_runs"):
             yield f"engrain_role_runs_total{_labels(role=row['role'], state=row['state'])} {row['n']}"
+        score = self._memory.supervisor.score()
+        if score is not None:
+            yield from _head("engrain_background_score", "gauge", "How background work fares, 0 to 100.")
+            yield f"engrain_background_score {score}"
 
 
 def _head(name: str, kind: str, told: str) -> tuple[str, str]:

@@ -54,7 +54,7 @@ select place, tenant, agent, id, reason, at from archive_gone where kind = :kind
 
 -- name: gone_count
 -- scope: admin
-select reason, count(*) as n from archive_gone where kind = :kind group by reason;
+select kind, reason, count(*) as n from archive_gone group by kind, reason;
 
 -- name: gone_some
 -- scope: tenant
