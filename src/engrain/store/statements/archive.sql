@@ -22,6 +22,11 @@ where kind = :kind and number = :number and state = 'open';
 -- scope: admin
 delete from archive_batches where kind = :kind and number = :number and state = 'open';
 
+-- Locks the lease of whoever archives: who closes a batch waits for its turn.
+-- name: archive_hold
+-- scope: admin
+update leases set token = token where name = 'archive';
+
 -- Batches count in the archive up to this one: they are closed in their order.
 -- name: batch_closed
 -- scope: admin
