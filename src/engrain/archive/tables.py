@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from engrain.archive.layout import SCHEMAS, STATISTICS, Kind, batch_of
@@ -213,7 +213,13 @@ class Tables:
 
     def dataset(self, kind: Kind, table: DeltaTable) -> pads.Dataset:
         """All rows of the table's live files, those that do not count among them, with every column of the layout."""
-        return table.to_pyarrow_dataset(schema=SCHEMAS[kind])
+        with _told(self.path(kind)):
+            return table.to_pyarrow_dataset(schema=SCHEMAS[kind])
+
+    def files(self, kind: Kind, table: DeltaTable) -> list[dict[str, Any]]:
+        """What the table's log says of each live file."""
+        with _told(self.path(kind)):
+            return list(pa.table(table.get_add_actions(flatten=True)).to_pylist())
 
     def replace(self, kind: Kind, table: DeltaTable, rows: pa.Table, where: str) -> None:
         """Put rows in place of those that ``where`` (SQL over batches of one month) chooses, in one commit. Raises
