@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engrain.memory import Memory
     from engrain.model.item import Hit
 
+STATEMENT = 100_000  # characters
 SECONDS, MEGABYTES = (0.1, 86_400.0), (64, 1 << 20)
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 
@@ -63,12 +64,12 @@ class ColdArchive:
         limit = validate.whole("limit", limit, 1, 1000)
         return self._memory.recaller.recall(scope, asked, limit=limit, archived="only")
 
-    def tables(self) -> tuple[TableInfo, ...]:
+    def tables(self) -> list[TableInfo]:
         """The tables that SQL sees, with their columns."""
         from engrain.archive.views import views
 
         self._memory._check_open()
-        return views()
+        return list(views())
 
     def stats(self) -> dict[str, Any]:
         """What is in the archive, as plain JSON values: of ``memories`` and ``experiences`` the rows that count, the
@@ -96,8 +97,7 @@ def asked(
     progress: Progress | None = None,
 ) -> pa.Table:
     """What SQL says of everything, or of what one agent (tenant, agent) may see."""
-    if not isinstance(statement, str) or not statement.strip():
-        raise InvalidField("statement must be SQL, as text.")
+    validate.text("statement", statement, STATEMENT)
     limits = {}
     for name, given, (least, most) in (
         ("seconds", seconds, SECONDS),

@@ -224,7 +224,8 @@ class Sealed:
         lowered = text.lower()
         what = "fault"
         if isinstance(error, MemoryError | duckdb.OutOfMemoryException | pa.ArrowMemoryError) or any(
-            one in lowered for one in ("out of memory", "bad allocation", "bad_alloc", "allocation failure")
+            one in lowered
+            for one in ("out of memory", "bad allocation", "bad_alloc", "allocation failure", "memoryerror")
         ):
             what = "limit"
         elif "maximum execution time" in lowered or "interrupt error" in lowered:
@@ -234,7 +235,7 @@ class Sealed:
             self._known = {}
         elif isinstance(error, EngrainError):
             what, text = f"!{type(error).__name__}", error.detail
-        elif isinstance(error, duckdb.Error):
+        elif isinstance(error, duckdb.Error | UnicodeError):
             what = "refused"
         elif isinstance(error, OSError | pa.ArrowException):
             what = "refused" if " Error: " in text else "unreachable"
