@@ -80,9 +80,9 @@ class ColdArchive:
         self._memory._check_open()
         tables, found = self._memory.tables, self._memory.stats()
         held = found["memories"]
-        rows = held["active"] + held["superseded"] + held["archived"]
-        size = found["store"]["bytes"]
-        store = {"memories": rows, "waiting": held["archived"], "bytes": size}
+        waiting = held["archived"] - found["archive"]["memories"]  # of all that is archived, what is still in the store
+        rows = held["active"] + held["superseded"] + waiting
+        store = {"memories": rows, "waiting": waiting, "bytes": found["store"]["bytes"]}
         parts = inventory(tables, lambda text: self.sql(text).to_pylist())
         return {"location": tables.location if tables else None, **parts, "store": store}
 
