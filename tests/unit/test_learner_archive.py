@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 
 import engrain
 from engrain import Outcome
-from engrain.errors import ActionNotOffered, ArchiveUnavailable, StoreBusy, UnknownDecision
+from engrain.errors import ActionNotOffered, ArchiveConflict, ArchiveUnavailable, EngrainError, UnknownDecision
 from engrain.learn import recorder
 from engrain.memory import Memory
 from engrain.store.port import Store, Transaction
@@ -224,7 +226,7 @@ def test_who_never_comes_to_an_end_is_told_so(place: Place, monkeypatch: pytest.
     settle(memory)
     sums = learned(memory)
     monkeypatch.setattr(recorder, "TRIES", 0)
-    with pytest.raises(StoreBusy):
+    with pytest.raises(ArchiveConflict):
         memory.learner.rebuild("default")
     assert learned(memory) == sums
 
@@ -334,3 +336,47 @@ def test_who_is_forgotten_is_replayed_no_more(place: Place) -> None:
     assert ann.q_values() == []
     assert memory.learner.rebuild("default") == 6
     assert json.dumps([str(value) for value in bob.q_values()]) == kept
+
+
+@pytest.mark.slow
+def test_observers_rebuilds_and_the_archiver_at_once(place: Place) -> None:
+    """Everything is settled at once, so that decisions leave and come back all the time."""
+    homes = [place.open(experience_days=0) for _ in range(3)]
+    ids = experience(homes[0].agent("ann"), 30)
+    dice, until = random.Random(1), time.monotonic() + 6
+    failed: list[Any] = []
+    used: set[int] = set()
+    done = {"observe": 0, "rebuild": 0, "archive": 0}
+
+    def observe() -> None:
+        outcome = Outcome(success=dice.random() < 0.5, evidence="executed", quality=dice.random())
+        homes[1].agent("ann").observe(dice.choice(ids), outcome)
+
+    def rebuild() -> None:
+        used.add(homes[2].learner.rebuild("default"))
+        used.add(len(homes[2].agent("ann").experiences(archived=True, limit=1000)))
+
+    def archive() -> None:
+        assert homes[0].archiver is not None
+        done["archive"] += homes[0].archiver.run().counts.get("experiences", 0)
+
+    def over(name: str, act: Callable[[], None]) -> None:
+        while time.monotonic() < until and not failed:
+            try:
+                act()
+                done[name] += 1
+            except EngrainError as error:  # told below
+                failed.append((name, error))
+
+    acts = [("observe", observe), ("observe", observe), ("rebuild", rebuild), ("archive", archive)]
+    threads = [threading.Thread(target=over, args=one) for one in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert used == {60}
+    assert min(done.values()) > 2
+    sums = learned(homes[0])
+    assert homes[0].learner.rebuild("default") == 60
+    assert learned(homes[0]) == sums

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -265,3 +266,24 @@ def test_expired_long_ago_is_found_and_questions_ask_by_time(place: Place) -> No
     since = datetime(2025, 5, 1, tzinfo=UTC)
     hits = agent.search_archive("upload", since=since, until=since + timedelta(days=30))
     assert [hit.item.id for hit in hits] == ids[:1]
+
+
+def test_what_is_on_its_way_is_found_all_the_time(place: Place) -> None:
+    """One process takes items to the tables, a few at a time; another one, which starts afresh each time, and a third,
+    which goes on, find all of them whenever they ask."""
+    memory, held, afresh = (place.open(world=SimulatedWorld(START, seed=n)) for n in range(3))
+    rows = [{"content": f"the upload of page {n} is {'blue' if n % 2 else 'red'}"} for n in range(120)]
+    ids = set(gone(memory, memory.agent("ann"), rows, cold=False))
+    archiver = memory.archiver
+    found: list[set[str]] = []
+    assert archiver is not None
+    archiver._size = 6
+    mover = threading.Thread(target=archiver.run)
+    mover.start()
+    while mover.is_alive() or len(found) < 4:
+        afresh.recaller.forget()
+        for one in (held, afresh):
+            found.append({hit.item.id for hit in one.agent("ann").search_archive("page", limit=200, min_score=0.0)})
+    mover.join()
+    assert memory.stats()["archive"]["memories"] == len(ids)
+    assert [one for one in found if one != ids] == []

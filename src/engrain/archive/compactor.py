@@ -55,10 +55,10 @@ class File(NamedTuple):
 class _Snapshot:
     """A table as it was at one moment: its live files in the order of their batches, month by month."""
 
-    def __init__(self, kind: Kind, table: DeltaTable, dataset: pads.Dataset) -> None:
-        self.table, self._schema, self._dataset = table, SCHEMAS[kind], dataset
-        self._parts = {part.path: part for part in dataset.get_fragments()}
-        self.files = sorted(map(_file, pa.table(table.get_add_actions(flatten=True)).to_pylist()))
+    def __init__(self, tables: Tables, kind: Kind, table: DeltaTable) -> None:
+        self.table, self._schema, self._dataset = table, SCHEMAS[kind], tables.dataset(kind, table)
+        self._parts = {part.path: part for part in self._dataset.get_fragments()}
+        self.files = sorted(map(_file, tables.files(kind, table)))
 
     def read(
         self, files: Sequence[File], where: pc.Expression | None = None, columns: Sequence[str] | None = None
@@ -167,7 +167,7 @@ class Compactor:
 
     def _snapshot(self, kind: Kind) -> _Snapshot | None:
         table = self._tables.table(kind)
-        return None if table is None else _Snapshot(kind, table, self._tables.dataset(kind, table))
+        return None if table is None else _Snapshot(self._tables, kind, table)
 
     def _replace(self, kind: Kind, group: Sequence[File]) -> int:
         """The rows that went."""

@@ -37,6 +37,9 @@ class ColdExperiences:
     def standing(self, at: Store | Transaction, tenant: str) -> tuple[int, ...]:
         return tuple(at.read("experience_standing", {"tenant": tenant})[0])
 
+    def hold(self, tx: Transaction) -> None:
+        tx.run("archive_hold")
+
     def replay(self, tenant: str) -> Iterator[dict[str, Any]]:
         return self._rows(_REPLAYED, {"tenant": tenant})
 

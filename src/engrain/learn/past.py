@@ -20,6 +20,10 @@ class Past(Protocol):
         """What is another one when experiences came here or left."""
         ...
 
+    def hold(self, tx: Transaction) -> None:
+        """Nothing leaves the store until the transaction ends."""
+        ...
+
     def replay(self, tenant: str) -> Iterable[Mapping[str, Any]]:
         """agent, task_type, state_key, state, action, reward and weight of every experience, in no order."""
         ...

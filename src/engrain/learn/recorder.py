@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 
 from engrain.errors import (
     ActionNotOffered,
+    ArchiveConflict,
     EngrainError,
     InvalidField,
     InvalidInput,
     NotFound,
-    StoreBusy,
     UnknownDecision,
 )
 from engrain.learn.credit import TENANT, Ledger, contribution, scope_name
@@ -53,6 +53,16 @@ class _Archived:
 
     standing: tuple[int, ...]
     row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Replayed:
+    """What was archived, added up: by whom and of which task types; ``standing``: that of the archive before."""
+
+    standing: tuple[int, ...]
+    ledger: Ledger
+    scopes: set[tuple[str, str]]
+    used: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +120,18 @@ class Recorder:
         return _unmoved(lambda: self._rebuild(tenant))
 
     def _rebuild(self, tenant: str) -> int:
-        ledger, past, used = Ledger(), self._past, 0
-        standing = past.standing(self._store, tenant) if past else ()
-        cold = set()
-        for old in past.replay(tenant) if past else ():
-            _replay(ledger, old)
-            cold.add((old["agent"], old["task_type"]))
-            used += 1
+        past, cold = self._past, self._replayed(tenant)
         with self._store.transaction(tenant) as tx:
-            task_types = {task_type for _, task_type in _scopes(tx, tenant) | cold}
+            task_types = {task_type for _, task_type in _scopes(tx, tenant) | cold.scopes}
             seqs = bump(tx, tenant, ((TENANT, task_type) for task_type in task_types), purges=1)
-            found = _scopes(tx, tenant) | cold | {(TENANT, task_type) for _, task_type in cold}
+            found = _scopes(tx, tenant) | cold.scopes | {(TENANT, task_type) for _, task_type in cold.scopes}
             scopes = {pair for pair in found if pair[1] in task_types}  # nobody can add to these any more
             seqs |= bump(tx, tenant, (pair for pair in scopes if pair[0] != TENANT), purges=1)
-            after = ""
+            if past is not None:
+                past.hold(tx)
+                if cold.standing != past.standing(tx, tenant):
+                    cold = self._replayed(tenant)
+            ledger, used, after = cold.ledger, cold.used, ""
             while rows := tx.read("experience_all", {"tenant": tenant, "after": after, "limit": BATCH}):
                 after = rows[-1]["id"]
                 for row in rows:
@@ -131,12 +139,21 @@ class Recorder:
                         continue  # a task type that began after the locks were taken: its observers keep its sums
                     _replay(ledger, row)
                     used += 1
-            if past and past.standing(tx, tenant) != standing:
+            if past is not None and past.standing(tx, tenant) != cold.standing:
                 raise _Moved
             for agent, task_type in sorted(scopes):
                 tx.run("q_forget", {"tenant": tenant, "agent": agent, "task_type": task_type})
             tx.run_many("q_add", list(ledger.params(tenant, seqs)))
         return used
+
+    def _replayed(self, tenant: str) -> _Replayed:
+        past, ledger, scopes, used = self._past, Ledger(), set(), 0
+        standing = past.standing(self._store, tenant) if past else ()
+        for row in past.replay(tenant) if past else ():
+            _replay(ledger, row)
+            scopes.add((row["agent"], row["task_type"]))
+            used += 1
+        return _Replayed(standing, ledger, scopes, used)
 
     # -- checking ------------------------------------------------------------------------------------------------------
 
@@ -293,7 +310,7 @@ def _unmoved(attempt: Callable[[], T]) -> T:
     for _ in range(TRIES):
         with suppress(_Moved):
             return attempt()
-    raise StoreBusy("Experiences are being archived.")
+    raise ArchiveConflict("Experiences are being archived.")
 
 
 def _replay(ledger: Ledger, row: Record) -> None:

@@ -259,7 +259,7 @@ def _adaptation(value: Mapping[str, Any], now: datetime) -> None:
 
 def _stats(value: Mapping[str, Any], now: datetime) -> None:
     memories, decisions, experiences = value["memories"], value["decisions"], value["experiences"]
-    store, archive = value["store"], value["archive"]
+    store, old = value["store"], value["archive"]
     about = f"{store['engine']}, {store['bytes']:,} bytes, schema {value['schema']}, embedder {value['embedder']}"
     table(
         [
@@ -272,8 +272,7 @@ def _stats(value: Mapping[str, Any], now: datetime) -> None:
             ("decisions", f"{decisions['total']:,}: " + _pairs({k: n for k, n in decisions.items() if k != "total"})),
             ("experiences", f"{experiences['total']:,}: {experiences['total'] - experiences['unknown']:,} with a known "
                             f"outcome, {experiences['unknown']:,} unknown yet"),
-            ("archive", f"{archive['memories']:,} memories and {archive['experiences']:,} experiences that left the "
-                        f"store, {archive['bytes']:,} bytes uncompressed"),
+            ("archive", f"{old['memories']:,} memories, {old['experiences']:,} experiences, {old['bytes']:,} bytes"),
             ("evidence", _pairs({tier: experiences[tier] for tier in ("claimed", "executed", "verified")})),
             *((("adapted" if not place else ""), _adapted(*one)) for place, one in enumerate(value["adapted"].items())),
         ]
@@ -307,13 +306,6 @@ def _agents(value: Mapping[str, Any], now: datetime) -> None:
         for one in value["agents"]
     ]
     table(rows, ("tenant", "agent", "team", "since", ">memories", ">experiences"))
-
-
-def _doctor(value: Mapping[str, Any], now: datetime) -> None:
-    for check in value["checks"]:
-        mark, style = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("?", "yellow")}[check.ok]
-        hanging(4, (f"{mark} ", style), (check.name, "bold"), (f"  {check.detail}", "" if check.ok is False else "dim"))
-    line(("All is well.", "green") if value["ok"] else ("Not all is well.", "bold red"))
 
 
 def _rebuilt(value: Mapping[str, Any], now: datetime) -> None:
@@ -384,7 +376,6 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "kv delete": _told("deleted: {deleted}"),
     "stats": _stats,
     "agents": _agents,
-    "doctor": _doctor,
     "rebuild": _rebuilt,
     "backup": _told("copied to {path}"),
     **dict.fromkeys(("archived", "restore-where"), _items),

@@ -22,6 +22,11 @@ where kind = :kind and number = :number and state = 'open';
 -- scope: admin
 delete from archive_batches where kind = :kind and number = :number and state = 'open';
 
+-- Locks the lease of whoever archives: who closes a batch waits for its turn.
+-- name: archive_hold
+-- scope: admin
+update leases set token = token where name = 'archive';
+
 -- Batches count in the archive up to this one: they are closed in their order.
 -- name: batch_closed
 -- scope: admin
@@ -88,16 +93,15 @@ delete from archive_links where tenant = :tenant and agent = :agent and (goes_wi
 -- What tells whether the archived items of an agent are others than before: those that wait in the store, the batches that
 -- count, and what counts no more. Sums of remainders, so that they stay numbers.
 -- name: archived_standing
-select count(*) as waiting, coalesce(max(archived_at), 0) as latest,
-    cast(coalesce(sum(archived_at % 1000000007), 0) as bigint) as whens,
-    (select coalesce(max(number), 0) from archive_batches where kind = 'memories' and state = 'closed') as closed,
-    (select cast(coalesce(sum(n), 0) as bigint) from archive_batches
-     where kind = 'memories' and state = 'closed') as rows,
-    (select count(*) from archive_gone
-     where tenant = :tenant and agent = :agent and kind = 'memories') as gone,
-    (select cast(coalesce(sum(place % 1000000007), 0) as bigint) from archive_gone
-     where tenant = :tenant and agent = :agent and kind = 'memories') as places
-from memories where tenant = :tenant and agent = :agent and state = 'archived';
+select w.waiting, w.latest, w.whens, b.closed, b.rows, g.gone, g.places
+from (select count(*) as waiting, coalesce(max(archived_at), 0) as latest,
+          cast(coalesce(sum(archived_at % 1000000007), 0) as bigint) as whens
+      from memories where tenant = :tenant and agent = :agent and state = 'archived' and archived_at >= 0) w
+    cross join (select coalesce(max(number), 0) as closed, cast(coalesce(sum(n), 0) as bigint) as rows
+      from archive_batches where kind = 'memories' and state = 'closed') b
+    cross join (select count(case when kind = 'memories' then 1 end) as gone,
+          cast(coalesce(sum(case when kind = 'memories' then place % 1000000007 end), 0) as bigint) as places
+      from archive_gone where tenant = :tenant and agent = :agent) g;
 
 -- The same for the archived experiences of a tenant.
 -- name: experience_standing
@@ -109,7 +113,8 @@ select (select coalesce(max(number), 0) from archive_batches where kind = 'exper
 from archive_gone where tenant = :tenant and kind = 'experiences';
 
 -- name: archived_ids
-select id, archived_at from memories where tenant = :tenant and agent = :agent and state = 'archived';
+select id, archived_at from memories
+where tenant = :tenant and agent = :agent and state = 'archived' and archived_at >= 0;
 
 -- name: link_heads
 select distinct goes_with from archive_links where tenant = :tenant and agent = :agent and goes_with in (:ids);
