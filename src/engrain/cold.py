@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engrain.memory import Memory
     from engrain.model.item import Hit
 
+STATEMENT = 100_000  # characters
 SECONDS, MEGABYTES = (0.1, 86_400.0), (64, 1 << 20)
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 
@@ -63,12 +64,12 @@ class ColdArchive:
         limit = validate.whole("limit", limit, 1, 1000)
         return self._memory.recaller.recall(scope, asked, limit=limit, archived="only")
 
-    def tables(self) -> tuple[TableInfo, ...]:
+    def tables(self) -> list[TableInfo]:
         """The tables that SQL sees, with their columns."""
         from engrain.archive.views import views
 
         self._memory._check_open()
-        return views()
+        return list(views())
 
     def stats(self) -> dict[str, Any]:
         """What is in the archive, as plain JSON values: of ``memories`` and ``experiences`` the rows that count, the
@@ -79,9 +80,9 @@ class ColdArchive:
         self._memory._check_open()
         tables, found = self._memory.tables, self._memory.stats()
         held = found["memories"]
-        rows = held["active"] + held["superseded"] + held["archived"]
-        size = found["store"]["bytes"]
-        store = {"memories": rows, "waiting": held["archived"], "bytes": size}
+        waiting = held["archived"] - found["archive"]["memories"]  # of all that is archived, what is still in the store
+        rows = held["active"] + held["superseded"] + waiting
+        store = {"memories": rows, "waiting": waiting, "bytes": found["store"]["bytes"]}
         parts = inventory(tables, lambda text: self.sql(text).to_pylist())
         return {"location": tables.location if tables else None, **parts, "store": store}
 
@@ -96,8 +97,7 @@ def asked(
     progress: Progress | None = None,
 ) -> pa.Table:
     """What SQL says of everything, or of what one agent (tenant, agent) may see."""
-    if not isinstance(statement, str) or not statement.strip():
-        raise InvalidField("statement must be SQL, as text.")
+    validate.text("statement", statement, STATEMENT)
     limits = {}
     for name, given, (least, most) in (
         ("seconds", seconds, SECONDS),

@@ -14,7 +14,7 @@ import engrain
 from engrain import Memory
 from engrain.archive.layout import SCHEMAS
 from engrain.archive.views import ALIASES, COLD, columns_of
-from engrain.errors import ArchiveUnavailable, InvalidField, QueryLimit, QueryRefused
+from engrain.errors import ArchiveCorrupt, ArchiveUnavailable, InvalidField, QueryLimit, QueryRefused
 from tests import children
 from tests.cold import freeze, gone
 
@@ -196,12 +196,38 @@ def test_wrong_arguments(memory: Memory) -> None:
 def test_a_table_that_should_be_there_is_missed(tmp_path: Path) -> None:
     with engrain.open(tmp_path, embedder="hash") as memory:
         freeze(memory, [{}])
+        assert rows(memory, "select count(*) as n from history") == [(1,)]
         (tmp_path / "archive").rename(tmp_path / "moved")
         with pytest.raises(ArchiveUnavailable, match="there is no table"):
             memory.archive.sql("select count(*) from history")
         assert rows(memory, "select count(*) as n from experiences") == [(0,)]
         (tmp_path / "moved").rename(tmp_path / "archive")
         assert rows(memory, "select count(*) as n from history") == [(1,)]
+
+
+def test_what_others_change_is_seen_at_once(tmp_path: Path) -> None:
+    """Rows that are added, files that are put together and vacuumed away between two questions of one process."""
+    with engrain.open(tmp_path, embedder="hash") as memory:
+        for number in range(1, 4):
+            freeze(memory, [{"id": f"r{number}"}])
+            assert rows(memory, "select count(*) as n from history") == [(number,)]
+        assert memory.tables is not None
+        table = memory.tables.table("memories")
+        assert table is not None
+        table.optimize.compact()
+        table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+        assert rows(memory, "select id from history order by id") == [("r1",), ("r2",), ("r3",)]
+        gone(memory, 2, 0, "r2", "forgotten")
+        assert rows(memory, "select id from history order by id") == [("r1",), ("r3",)]
+
+
+def test_a_file_that_is_missing_is_said(tmp_path: Path) -> None:
+    with engrain.open(tmp_path, embedder="hash") as memory:
+        freeze(memory, [{}])
+        (file,) = (tmp_path / "archive" / "memories").rglob("*.parquet")
+        file.unlink()
+        with pytest.raises(ArchiveCorrupt, match="missing"):
+            memory.archive.sql("select content from history")
 
 
 def test_another_process_asks_the_same(memory: Memory) -> None:

@@ -9,7 +9,6 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from engrain import Agent
@@ -19,39 +18,7 @@ from engrain.testing import SimulatedWorld
 from engrain.world import from_micros
 from tests.life import events, freeze, sweep
 from tests.postgres import Place
-
-
-def told(agent: Agent, memory: Memory, world: SimulatedWorld, *contents: str, **more: object) -> list[str]:
-    """Remembered, expired and archived, one a day; their ids."""
-    ids = []
-    for content in contents:
-        ids.append(agent.remember(content, expires_in="1d", **more).id)  # type: ignore[arg-type]
-        world.advance(days=1)
-        sweep(memory, "expire")
-    return ids
-
-
-def files(memory: Memory) -> list[Path]:
-    return [path for path in (memory.home / "archive").rglob("*") if path.is_file()]
-
-
-def words_in_files(memory: Memory, word: str) -> list[str]:
-    """The files of the archive that have a word: in their bytes, or in a value of a table when it is decoded."""
-
-    def has(path: Path) -> bool:
-        decoded = json.dumps(pq.read_table(path).to_pylist(), default=str) if path.suffix == ".parquet" else ""
-        return word.encode() in path.read_bytes() or word in decoded
-
-    return [str(path) for path in files(memory) if has(path)]
-
-
-def counted(memory: Memory) -> tuple[int, int, int]:
-    """Rows that the table has, those that it has by the bookkeeping, and places that are gone."""
-    assert memory.tables is not None
-    table = memory.tables.table("memories")
-    there = 0 if table is None else memory.tables.dataset("memories", table).count_rows()
-    standing = memory.tables.standing("memories")
-    return there, standing.rows + len(standing.gone), len(standing.gone)
+from tests.tiers import counted, told, words_in_files
 
 
 def test_both_tiers_are_listed_as_one_page_by_page(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
@@ -174,122 +141,6 @@ def test_a_dry_run_leaves_out_what_would_stay(memory: Memory, agent: Agent, worl
     assert [one.content for one in agent.restore_where(kinds=["fact"], on_conflict="overwrite")] == ["the port is 80"]
 
 
-# -- forgetting -------------------------------------------------------------------------------------------------------
-
-
-def test_what_is_forgotten_is_in_no_file(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
-    ids = told(agent, memory, world, "quokka one", "wombat two", metadata={"file_path": "quokka.py"})
-    freeze(memory)
-    assert words_in_files(memory, "quokka")
-    assert agent.forget(ids[0])
-    assert words_in_files(memory, "quokka one") == []
-    assert words_in_files(memory, "wombat two")
-    assert [one.id for one in agent.archived()] == ids[1:]
-    assert counted(memory) == (1, 1, 0)
-    assert events(agent, ids[0])[-1] == "forgotten"
-    assert not agent.forget(ids[0])
-    assert agent.forget_where(before=from_micros(world.now())) == 1
-    assert words_in_files(memory, "quokka") == []
-    assert agent.archived() == []
-
-
-def test_the_old_copy_of_what_was_restored_goes_with_it(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
-    (id_,) = told(agent, memory, world, "quokka")
-    freeze(memory)
-    agent.restore(id_)
-    assert words_in_files(memory, "quokka")
-    assert agent.forget(id_)
-    assert words_in_files(memory, "quokka") == []
-    assert counted(memory) == (0, 0, 0)
-
-
-def test_older_versions_and_what_promotion_made_go_along(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
-    for n in range(3):
-        agent.remember(f"quokka version {n}", kind="fact", key="k", expires_in="200d" if n == 2 else None)
-        world.advance(days=1)
-    world.advance(days=95)
-    sweep(memory, "archive")
-    assert freeze(memory) == {"memories": 2}
-    current = agent.lookup("fact", "k")
-    assert current is not None
-    copy = agent.promote(current.id)
-    world.advance(days=150)
-    sweep(memory, "expire")
-    freeze(memory)
-    assert len(agent.archived()) == 3
-    knowledge = agent.list(kind="knowledge")
-    assert [one.source for one in knowledge] == [f"promoted:{copy.id}"]
-    assert agent.forget(current.id)
-    assert (agent.archived(), agent.list()) == ([], [])
-    assert words_in_files(memory, "quokka") == []
-
-
-def test_a_copy_that_is_cold_goes_with_what_it_was_made_of(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
-    item = agent.remember("quokka fact", kind="learning", pinned=True)
-    agent.promote(item.id)
-    (copy,) = agent.list(kind="knowledge")
-    agent.update(copy.id, expires_in="1d")
-    world.advance(days=2)
-    sweep(memory, "expire")
-    freeze(memory)
-    assert [one.id for one in agent.archived()] == [copy.id]
-    assert agent.forget(item.id)
-    assert agent.archived() == []
-    assert words_in_files(memory, "quokka") == []
-
-
-def test_everything_of_an_agent_goes_from_the_files(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
-    from engrain import Outcome
-
-    bob = memory.agent("bob", tenant="acme")
-    told(agent, memory, world, *(f"quokka {n}" for n in range(5)))
-    kept = told(bob, memory, world, "wombat")
-    for one in (agent, bob):
-        word = "quokka" if one is agent else "wombat"
-        one.observe_step(f"{word}-task", {f"{word}_state": 1.0}, f"{word}-action", Outcome(success=True))
-    freeze(memory)
-    agent.restore(agent.archived()[0].id)
-    world.advance(days=31)
-    assert freeze(memory)["experiences"] == 2
-    assert agent.forget(everything=True)
-    assert words_in_files(memory, "quokka") == []
-    assert [one.id for one in bob.archived()] == kept
-    assert memory.tables is not None
-    assert memory.tables.read("experiences", ["agent"])["agent"].to_pylist() == ["bob"]
-    assert memory.tables.standing("experiences").gone == ()
-
-
-def test_the_files_are_out_of_reach(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
-    ids = told(agent, memory, world, "quokka one", "quokka two")
-    freeze(memory)
-    away = memory.home / "elsewhere"
-    (memory.home / "archive").rename(away)
-    for act in (agent.archived, lambda: agent.restore(ids[0]), lambda: agent.forget(ids[0])):
-        with pytest.raises(ArchiveUnavailable):
-            act()
-    assert agent.recall("quokka") == []
-    agent.remember("goes on")
-    away.rename(memory.home / "archive")
-    assert len(agent.archived()) == 2
-
-
-def test_forgetting_while_somebody_works_on_the_archive_hides_at_once(place: Place, world: SimulatedWorld) -> None:
-    from engrain.archive.hold import held
-
-    memory = place.open(world=world, busy_seconds=0.2)
-    agent = memory.agent("ann")
-    ids = told(agent, memory, world, "quokka one", "wombat two")
-    freeze(memory)
-    with held(memory.store, world), pytest.raises(ArchiveUnavailable, match="hidden already"):
-        agent.forget(ids[0])
-    assert [one.id for one in agent.archived()] == ids[1:]
-    assert words_in_files(memory, "quokka")
-    (run,) = memory.tick(["compact"])
-    assert (run.state, run.findings["erased"]) == ("done", 1)
-    assert words_in_files(memory, "quokka") == []
-    assert counted(memory) == (1, 1, 0)
-
-
 # -- pruning ----------------------------------------------------------------------------------------------------------
 
 
@@ -404,22 +255,3 @@ def test_files_that_are_older_than_the_store_are_told_of(
     assert memory.compactor is not None
     with pytest.raises(ArchiveUnavailable, match="older than the store"):
         memory.compactor.compact()
-
-
-def test_what_is_forgotten_on_its_way_is_erased_by_whoever_moves_it(
-    memory: Memory, agent: Agent, world: SimulatedWorld
-) -> None:
-    ids = told(agent, memory, world, "quokka one", "wombat two")
-
-    def forgets(name: str) -> None:
-        if name == "appended":
-            assert words_in_files(memory, "quokka")
-            assert agent.forget(ids[0])
-
-    assert memory.archiver is not None
-    memory.archiver._step = forgets
-    (run,) = memory.tick(["archive"])
-    assert (run.state, run.findings["moved"]) == ("done", 1)
-    assert [one.id for one in agent.archived()] == ids[1:]
-    assert words_in_files(memory, "quokka") == []
-    assert counted(memory) == (1, 1, 0)

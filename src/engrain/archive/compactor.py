@@ -27,7 +27,7 @@ from engrain.errors import ArchiveCorrupt, ArchiveUnavailable
 from engrain.store.port import Store
 from engrain.world import World
 
-ROWS, BYTES = 250_000, 64 << 20  # a file that is made has at most so many (bytes before it is read, as compressed)
+ROWS, BYTES = 50_000, 32 << 20  # a file that is made has at most so many (bytes before it is read, as compressed)
 FEW = 4  # neighbours that are small are put together when there are so many
 _HIDDEN = "What was forgotten is hidden already, and the role compact will erase it from the files."
 _AT_ONCE = 500  # places in one statement
@@ -55,10 +55,10 @@ class File(NamedTuple):
 class _Snapshot:
     """A table as it was at one moment: its live files in the order of their batches, month by month."""
 
-    def __init__(self, kind: Kind, table: DeltaTable, dataset: pads.Dataset) -> None:
-        self.table, self._schema, self._dataset = table, SCHEMAS[kind], dataset
-        self._parts = {part.path: part for part in dataset.get_fragments()}
-        self.files = sorted(map(_file, pa.table(table.get_add_actions(flatten=True)).to_pylist()))
+    def __init__(self, tables: Tables, kind: Kind, table: DeltaTable) -> None:
+        self.table, self._schema, self._dataset = table, SCHEMAS[kind], tables.dataset(kind, table)
+        self._parts = {part.path: part for part in self._dataset.get_fragments()}
+        self.files = sorted(map(_file, tables.files(kind, table)))
 
     def read(
         self, files: Sequence[File], where: pc.Expression | None = None, columns: Sequence[str] | None = None
@@ -167,7 +167,7 @@ class Compactor:
 
     def _snapshot(self, kind: Kind) -> _Snapshot | None:
         table = self._tables.table(kind)
-        return None if table is None else _Snapshot(kind, table, self._tables.dataset(kind, table))
+        return None if table is None else _Snapshot(self._tables, kind, table)
 
     def _replace(self, kind: Kind, group: Sequence[File]) -> int:
         """The rows that went."""
@@ -176,15 +176,17 @@ class Compactor:
         marked = self._marked(kind, urgent=False)
         places = [place for one in group for place in _between(marked, one)]
         rows = before.read(group, ~_among(places)).sort_by(_ORDER)
+        count, told = int(rows.num_rows), digest(rows)
         low, high = min(one.low for one in group), max(one.high for one in group)
         where = f"year = {group[0].year} and month = {group[0].month} and batch >= {low} and batch <= {high}"
         self._tables.replace(kind, before.table, rows, where)
+        del rows, before  # there is memory for one of them
         self._step("replaced")
         if (after := self._snapshot(kind)) is None:
             raise ArchiveUnavailable(f"{self._tables.path(kind)} is there no more.")
-        if digest(after.read([one for one in after.files if _within(one, group)]).sort_by(_ORDER)) != digest(rows):
+        if digest(after.read([one for one in after.files if _within(one, group)])) != told:
             raise ArchiveCorrupt(f"{self._tables.path(kind)}: what was rewritten reads back as something else.")
-        return sum(one.rows for one in group) - int(rows.num_rows)
+        return sum(one.rows for one in group) - count
 
     # -- deleting -----------------------------------------------------------------------------------------------------
 

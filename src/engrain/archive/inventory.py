@@ -20,10 +20,8 @@ def inventory(tables: Tables | None, ask: Callable[[str], Sequence[Mapping[str, 
     for name, kind in COLD.items():
         files, size, months = 0, 0, Counter[str]()
         table = tables.table(kind) if tables and tables.standing(kind).closed else None
-        if table is not None:
-            import pyarrow as pa
-
-            for one in pa.table(table.get_add_actions(flatten=True)).to_pylist():
+        if tables is not None and table is not None:
+            for one in tables.files(kind, table):
                 files, size = files + 1, size + one["size_bytes"]
                 months[f"{one['partition.year']}-{int(one['partition.month']):02d}"] += one["size_bytes"]
         filed = ask(f"select year, month, count(*) as n from {name} group by all order by all")  # noqa: S608 (of ours)

@@ -31,7 +31,7 @@ def report_named(name: Any) -> tuple[ReportInfo, str]:
     """A report and its SQL. Raises InvalidField."""
     found = reports().get(name) if isinstance(name, str) else None
     if found is None:
-        raise InvalidField(f"There is no report {name!r}; the reports are {', '.join(reports())}.")
+        raise InvalidField(f"There is no report {ascii(name)[:60]}; the reports are {', '.join(reports())}.")
     return found
 
 

@@ -16,12 +16,14 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from engrain.archive.frames import TIME, Closed, Frames, Late
 from engrain.archive.grammar import check, told
@@ -101,13 +103,24 @@ class _Watch:
             raise
 
 
+class _Known(NamedTuple):
+    """A table as it was last read, whose files keep what is known of them."""
+
+    path: str
+    table: DeltaTable
+    version: int
+    dataset: pads.Dataset
+    last: int
+
+
 class Sealed:
     """The process."""
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
         self._live: dict[str, pa.Table] = {}
-        self._known: dict[str, tuple[tuple[str, int], pads.Dataset, int]] = {}
+        self._known: dict[str, _Known] = {}
+        self._next = _sealed()  # made before it is asked for: that takes as long as a quick query
         self._used, self._held = _pages(5), _pages(1)
 
     def run(self) -> None:
@@ -128,6 +141,7 @@ class Sealed:
             self._live = {}
             if _pages(1) > self._held + HELD:
                 return
+            self._next = _sealed()
 
     def _answer(self, asked: Mapping[str, Any]) -> None:
         megabytes = int(asked["megabytes"])
@@ -135,7 +149,8 @@ class Sealed:
             _bound(self._used + (megabytes << 20) + ROOM)
         watch = _Watch(self._frames)
         try:
-            with contextlib.closing(self._database(asked, watch)) as database:
+            with contextlib.closing(self._next) as database:
+                self._prepare(database, asked, watch)
                 check(database, asked["statement"], columns_of())
                 self._send(database, asked, megabytes << 20)
         except duckdb.Error as error:
@@ -145,21 +160,10 @@ class Sealed:
         except OSError as error:  # how the reader of a result tells what the database said
             raise watch.failure or error from error
 
-    def _database(self, asked: Mapping[str, Any], watch: _Watch) -> duckdb.DuckDBPyConnection:
-        database = duckdb.connect(
-            ":memory:",
-            config={
-                "enable_external_access": False,
-                "autoload_known_extensions": False,
-                "autoinstall_known_extensions": False,
-                "python_enable_replacements": False,
-                "temp_directory": "",
-                "threads": min(4, os.cpu_count() or 1),
-                "memory_limit": f"{int(asked['megabytes'] * SHARE)}MB",
-                "max_execution_time": int(asked["seconds"] * 1000),
-            },
-        )
-        database.execute("set timezone = 'UTC'")
+    def _prepare(self, database: duckdb.DuckDBPyConnection, asked: Mapping[str, Any], watch: _Watch) -> None:
+        """Give it its limits and its tables, and lock it."""
+        database.execute(f"set memory_limit = '{int(asked['megabytes'] * SHARE)}MB'")
+        database.execute(f"set max_execution_time = {int(asked['seconds'] * 1000)}")
         for name, table in self._live.items():
             database.register(name, table)
         standings = {kind: Standing(*found) for kind, found in asked["standings"].items()}
@@ -168,7 +172,6 @@ class Sealed:
             if kind in standings:
                 self._register(database, name, kind, tables, asked["whose"], watch)
         database.execute("set lock_configuration = true")
-        return database
 
     def _register(
         self, database: duckdb.DuckDBPyConnection, name: str, kind: Kind, tables: _Told, whose: Any, watch: _Watch
@@ -186,15 +189,22 @@ class Sealed:
         database.execute(f"create temp view {name} as select {', '.join(parts)} from _{name}")  # noqa: S608 (names of ours)
 
     def _dataset(self, kind: Kind, tables: _Told) -> tuple[pads.Dataset, int]:
-        """The rows of a table, whose files keep what is known of them from one query to the next."""
-        table = tables.table(kind) if tables.standing(kind).closed else None
-        if table is None:
+        """The rows of a table, and the number of its last batch."""
+        if not tables.standing(kind).closed:
             return pads.dataset(SCHEMAS[kind].empty_table()), 0
-        version = (tables.path(kind), table.version())
-        known = self._known.get(kind)
-        if known is None or known[0] != version:
-            known = self._known[kind] = version, tables.dataset(kind, table), tables.number(kind, table)
-        return known[1], known[2]
+        path, known = tables.path(kind), self._known.pop(kind, None)
+        table = None
+        if known is not None and known.path == path:
+            with contextlib.suppress(DeltaError, OSError):  # then it is opened anew, which says what is wrong with it
+                known.table.update_incremental()
+                table = known.table
+        if known is None or table is None or table.version() != known.version:
+            table = tables.table(kind)
+            if table is None:
+                return pads.dataset(SCHEMAS[kind].empty_table()), 0
+            known = _Known(path, table, table.version(), tables.dataset(kind, table), tables.number(kind, table))
+        self._known[kind] = known
+        return known.dataset, known.last
 
     def _send(self, database: duckdb.DuckDBPyConnection, asked: Mapping[str, Any], most: int) -> None:
         found = database.sql(asked["statement"], params=asked["parameters"])
@@ -214,22 +224,41 @@ class Sealed:
         lowered = text.lower()
         what = "fault"
         if isinstance(error, MemoryError | duckdb.OutOfMemoryException | pa.ArrowMemoryError) or any(
-            one in lowered for one in ("out of memory", "bad allocation", "bad_alloc", "allocation failure")
+            one in lowered
+            for one in ("out of memory", "bad allocation", "bad_alloc", "allocation failure", "memoryerror")
         ):
             what = "limit"
         elif "maximum execution time" in lowered or "interrupt error" in lowered:
             what = "late"
         elif isinstance(error, FileNotFoundError):
             what = "stale"
+            self._known = {}
         elif isinstance(error, EngrainError):
             what, text = f"!{type(error).__name__}", error.detail
-        elif isinstance(error, duckdb.Error):
+        elif isinstance(error, duckdb.Error | UnicodeError):
             what = "refused"
         elif isinstance(error, OSError | pa.ArrowException):
             what = "refused" if " Error: " in text else "unreachable"
         if what == "fault":
             text = "".join(traceback.format_exception(error))[-4000:]
         self._frames.send("e", json.dumps([what, text]).encode())
+
+
+def _sealed() -> duckdb.DuckDBPyConnection:
+    """A database without a way out."""
+    database = duckdb.connect(
+        ":memory:",
+        config={
+            "enable_external_access": False,
+            "autoload_known_extensions": False,
+            "autoinstall_known_extensions": False,
+            "python_enable_replacements": False,
+            "temp_directory": "",
+            "threads": min(4, os.cpu_count() or 1),
+        },
+    )
+    database.execute("set timezone = 'UTC'")
+    return database
 
 
 def visible(kind: Kind, whose: Sequence[Any] | None) -> pc.Expression | None:

@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from engrain.archive.layout import SCHEMAS, STATISTICS, Kind, batch_of
@@ -81,20 +81,26 @@ class Tables:
     def table(self, kind: Kind) -> DeltaTable | None:
         """The table as it is now; None before anything was archived. Raises ArchiveUnavailable when it cannot be
         reached, is not there although rows were archived, or is of another home."""
-        with _told(self.path(kind)):
-            try:
-                table = DeltaTable(self.path(kind), storage_options=self._options)
-            except TableNotFoundError:
-                table = None
+        table, name = self._opened(kind)
+        if table is None and self.standing(kind).rows:
+            table, name = self._opened(kind)  # it may have been made just now
         if table is None:
             if count := self.standing(kind).rows:
                 raise ArchiveUnavailable(f"{count:,} rows were archived, but there is no table at {self.path(kind)}.")
             return None
-        found = table.metadata().name
-        if found != self._name(kind):
-            told = f"{self.path(kind)} is {found or 'a table of somebody else'}, not {self._name(kind)}"
+        if name != self._name(kind):
+            told = f"{self.path(kind)} is {name or 'a table of somebody else'}, not {self._name(kind)}"
             raise ArchiveUnavailable(f"{told}: give each home its own place.")
         return table
+
+    def _opened(self, kind: Kind) -> tuple[DeltaTable | None, str | None]:
+        """A table and its name."""
+        with _told(self.path(kind)):
+            try:
+                table = DeltaTable(self.path(kind), storage_options=self._options)
+                return table, table.metadata().name
+            except TableNotFoundError:
+                return None, None
 
     def writable(self, kind: Kind) -> DeltaTable | None:
         """The table, with every column of the layout. Raises ArchiveUnavailable when a newer engrain has added others:
@@ -114,11 +120,15 @@ class Tables:
 
     def number(self, kind: Kind, table: DeltaTable | None) -> int:
         """The number of the last batch that was appended; 0 when none was."""
-        return (table.transaction_version(self._name(kind)) if table else None) or 0
+        return self._transaction(kind, table, self._name(kind)) if table else 0
+
+    def _transaction(self, kind: Kind, table: DeltaTable, name: str) -> int:
+        with _told(self.path(kind)):  # it reads the log
+            return table.transaction_version(name) or 0
 
     def rewrites(self, kind: Kind, table: DeltaTable) -> int:
         """How often rows of the table were rewritten."""
-        return table.transaction_version(f"{self._name(kind)}/rewrites") or 0
+        return self._transaction(kind, table, f"{self._name(kind)}/rewrites")
 
     def append(self, kind: Kind, table: DeltaTable | None, rows: pa.Table, number: int) -> None:
         """Append whole batches, the last of them ``number``, in one commit to the table as it was read. Raises
@@ -203,7 +213,13 @@ class Tables:
 
     def dataset(self, kind: Kind, table: DeltaTable) -> pads.Dataset:
         """All rows of the table's live files, those that do not count among them, with every column of the layout."""
-        return table.to_pyarrow_dataset(schema=SCHEMAS[kind])
+        with _told(self.path(kind)):
+            return table.to_pyarrow_dataset(schema=SCHEMAS[kind])
+
+    def files(self, kind: Kind, table: DeltaTable) -> list[dict[str, Any]]:
+        """What the table's log says of each live file."""
+        with _told(self.path(kind)):
+            return list(pa.table(table.get_add_actions(flatten=True)).to_pylist())
 
     def replace(self, kind: Kind, table: DeltaTable, rows: pa.Table, where: str) -> None:
         """Put rows in place of those that ``where`` (SQL over batches of one month) chooses, in one commit. Raises

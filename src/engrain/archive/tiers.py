@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import builtins
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from engrain.archive.hot import HotTier, pieces, whose
@@ -117,18 +117,30 @@ class Tiers(HotTier):
 
     def drop(self, tx: Transaction, tenant: str, items: Sequence[Old], now: int) -> None:
         """What was an older version of what goes belongs to what replaced that."""
-        for life, cold in items:
-            scope = Scope(tenant, life.agent, None)
-            if cold is not None:
-                place, by = cold
-                self._mark(tx, scope, place, life.id, "pruned", now)
-                tx.run("exchange_chain", {**whose(scope), "id": life.id, "by": by})
-            else:
-                by = tx.read("archived_many", {**whose(scope), "ids": [life.id]})[0]["superseded_by"]
-            if by is not None:
-                tx.run("link_move", {**whose(scope), "id": life.id, "by": by})
-            tx.run("link_drop", {**whose(scope), "ids": [life.id]})
+        agents: dict[str, list[Old]] = defaultdict(list)
+        for one in items:
+            agents[one.life.agent].append(one)
+        for agent, some in agents.items():
+            scope = Scope(tenant, agent, None)
+            cold = {one.life.id: one.cold for one in some if one.cold is not None}
+            told = {**whose(scope), **MEMORIES, "reason": "pruned", "now": now}
+            tx.run_many("gone_put", [{**told, "id": id_, "place": place} for id_, (place, _) in cold.items()])
+            tx.run_many("exchange_chain", [{**whose(scope), "id": id_, "by": by} for id_, (_, by) in cold.items()])
+            for ids in pieces([one.life.id for one in some]):
+                for row in tx.read("link_heads", {**whose(scope), "ids": ids}):
+                    self._pass_on(tx, scope, row["goes_with"], cold)
+                tx.run("link_drop", {**whose(scope), "ids": ids})
         super().drop(tx, tenant, items, now)
+
+    @staticmethod
+    def _pass_on(tx: Transaction, scope: Scope, id_: str, cold: Mapping[str, tuple[int, str | None]]) -> None:
+        """Cold older versions of this one to what replaced it."""
+        if id_ in cold:
+            by = cold[id_][1]
+        else:
+            by = tx.read("archived_many", {**whose(scope), "ids": [id_]})[0]["superseded_by"]
+        if by is not None:
+            tx.run("link_move", {**whose(scope), "id": id_, "by": by})
 
     @staticmethod
     def _mark(

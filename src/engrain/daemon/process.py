@@ -99,6 +99,7 @@ class Daemon:
         look_at = beat_at = 0.0
         failed = 0
         while not self._ending.is_set():
+            self._end_late()
             try:
                 if time.monotonic() >= beat_at:
                     registration.say_alive()
@@ -138,20 +139,23 @@ class Daemon:
         """Whether something runs that may be over soon."""
         return any(child.seconds < SLOW for child in self._running.values())
 
-    def _reaped(self) -> bool:
-        """Look at the roles' processes: whether one has ended."""
-        ended = False
-        for name, child in list(self._running.items()):
-            code = child.process.poll()
-            if code is not None:
-                self._close(name, child, self._too_long if child.late else why(code))
-                ended = True
-            elif child.seconds > self._limit + GRACE:
+    def _end_late(self) -> None:
+        """End what has had its time, whether the store can be used or not."""
+        for child in self._running.values():
+            if child.seconds > self._limit + GRACE:
                 child.send(KILL)
-            elif child.seconds > self._limit and not child.late:
+            elif child.seconds > self._limit and not child.late and child.process.poll() is None:
                 child.late = True
                 child.send(ENDS)
-        return ended
+
+    def _reaped(self) -> bool:
+        """Close the runs of processes that have ended; whether there were any."""
+        over = [
+            (name, child, code) for name, child in self._running.items() if (code := child.process.poll()) is not None
+        ]
+        for name, child, code in over:
+            self._close(name, child, self._too_long if child.late else why(code))
+        return bool(over)
 
     def _close(self, name: str, child: Child, reason: str, asked: bool = False) -> None:
         self._supervisor.ended(child.process.pid, name, reason, failed=child.process.returncode != 0, asked=asked)

@@ -109,7 +109,7 @@ class Alerts(TypedDict):
 
 
 class Tables(TypedDict):
-    tables: Sequence[TableInfo]
+    tables: list[TableInfo]
 
 
 class Reports(TypedDict):

@@ -308,13 +308,6 @@ def _agents(value: Mapping[str, Any], now: datetime) -> None:
     table(rows, ("tenant", "agent", "team", "since", ">memories", ">experiences"))
 
 
-def _doctor(value: Mapping[str, Any], now: datetime) -> None:
-    for check in value["checks"]:
-        mark, style = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("?", "yellow")}[check.ok]
-        hanging(4, (f"{mark} ", style), (check.name, "bold"), (f"  {check.detail}", "" if check.ok is False else "dim"))
-    line(("All is well.", "green") if value["ok"] else ("Not all is well.", "bold red"))
-
-
 def _rebuilt(value: Mapping[str, Any], now: datetime) -> None:
     learned = f", what was learned in {counted(value['tenants'], 'tenant')}" if value["tenants"] else ""
     hanging(2, (f"made anew: {counted(value['memories'], 'memory', 'memories')}{learned}", "green"))
@@ -383,12 +376,10 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "kv delete": _told("deleted: {deleted}"),
     "stats": _stats,
     "agents": _agents,
-    "doctor": _doctor,
     "rebuild": _rebuilt,
     "backup": _told("copied to {path}"),
-    "archived": _items,
+    **dict.fromkeys(("archived", "restore-where"), _items),
     "restore": _item,
-    "restore-where": _items,
     "promote": _item,
     "pin": _item,
     "transitions": _events,

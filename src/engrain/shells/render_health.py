@@ -140,7 +140,15 @@ def _told(number: int | None) -> str:
     return "?" if number is None else f"{number:,}"
 
 
+def _doctor(value: Mapping[str, Any], now: datetime) -> None:
+    for check in value["checks"]:
+        mark, style = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("?", "yellow")}[check.ok]
+        hanging(4, (f"{mark} ", style), (check.name, "bold"), (f"  {check.detail}", "" if check.ok is False else "dim"))
+    line(("All is well.", "green") if value["ok"] else ("Not all is well.", "bold red"))
+
+
 SCREENS: dict[str, Callable[[Any, datetime], None]] = {
+    "doctor": _doctor,
     "tick": _ticked,
     "roles": _roles,
     "runs": _runs,

@@ -181,7 +181,7 @@ def process(pid: int | None = None) -> str:
 def gone(holder: str) -> str | None:
     """Why what a process began is not going on: it has certainly ended. None when it lives, or nobody here can tell."""
     there, here = holder.split("|"), machine().split("|")
-    if len(there) < 4 or there[0] != here[0] or not there[3].isdigit():
+    if len(there) < 4 or there[0] != here[0] or not there[3].isdecimal():
         return None
     if there[1] != here[1]:
         return RESTARTED
@@ -193,7 +193,7 @@ def _lives(pid: int) -> bool:
         return True
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # the latter: no process has such a number
         return False
     except PermissionError:
         return True

@@ -116,6 +116,9 @@ from archive_gone where tenant = :tenant and kind = 'experiences';
 select id, archived_at from memories
 where tenant = :tenant and agent = :agent and state = 'archived' and archived_at >= 0;
 
+-- name: link_heads
+select distinct goes_with from archive_links where tenant = :tenant and agent = :agent and goes_with in (:ids);
+
 -- What is in the store again has its own chain there.
 -- name: link_cut
 delete from archive_links where tenant = :tenant and agent = :agent and id in (:ids);
