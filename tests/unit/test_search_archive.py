@@ -247,6 +247,7 @@ def test_nothing_heavy_is_loaded_while_nothing_is_cold(place: Place) -> None:
         agent.recall(given[1])
         found = len(agent.search_archive(given[1], min_score=0.0))
         found += len(agent.recall(given[1], include_archived=True, min_score=0.0))
+        found += len(memory.shelf.many(agent.scope, ["what is nowhere"]))
     say([found, [name for name in given[2] if name in sys.modules]])
     """
     assert children.run(code, [place.arguments, ASKED, AWAY]) == [[2 * len(TOLD), []]]

@@ -64,6 +64,8 @@ class Shelf:
     def _items(self, scope: Scope, ids: list[str]) -> list[Row]:
         """Cold rows, from memory where they are kept: to read twenty takes nearly as long as to read all."""
         key, standing = (scope.tenant, scope.agent), self.stamp(scope)[3:]  # without what waits in the store
+        if not standing[0]:
+            return []
         from engrain.archive.frozen import ITEM, ColdRow, of_ids
 
         before, table = self._kept.get(key, ((), None))
