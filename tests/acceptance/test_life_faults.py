@@ -106,6 +106,22 @@ if ids:
         {"shared": "archived", "short": "gone"},
     ),
 }
+RESTORE = ACTS["restore"][2]
+FORGET = RESTORE.replace("agent.restore", "agent.forget")
+ACTS |= {  # what was archived on the second day has left the store
+    "restore from the cold tables": (3, "", RESTORE, {"short": "active", "shared": "archived"}),
+    "forget in the cold tables": (3, "", FORGET, {"short": "gone", "shared": "archived"}),
+    "prune the cold tables": (95, "", ACTS["prune"][2], {"shared": "archived", "short": "gone"}),
+}
+
+
+def cold(place: Place) -> None:
+    world = SimulatedWorld("2026-01-01T00:00:00Z", seed=1)
+    world.advance(days=2)
+    with place.open(world=world) as memory:
+        memory.sweeps.run("expire")
+        assert memory.archiver is not None
+        assert memory.archiver.run().counts == {"memories": 2}
 
 
 def told(place: Place) -> None:
@@ -128,6 +144,8 @@ def told(place: Place) -> None:
 def test_killed_at_every_step(place: Place, verb: str) -> None:
     days, before, act, expected = ACTS[verb]
     told(place)
+    if "cold" in verb:
+        cold(place)
     given = {"place": place.arguments, "days": days, "act": act}
     steps = children.run(COMMON + before + STEPS, given)
     assert steps[-1][1] == 0

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 GRACE = 2.0  # seconds beyond its time after which the process is killed
 START = 30.0  # seconds in which it must have started, or ended
-TRIES = 3  # of a query whose files were vacuumed away meanwhile
+TRIES = 3  # of a query whose files were vacuumed away, or whose rows were moved, meanwhile
 MORE = "Ask for less, or raise query_megabytes."
 LATE = "It took too long. Ask for less, or raise query_seconds."
 Progress = Callable[[int, int], Any]
@@ -57,9 +57,12 @@ class Analyst:
             raise QueryLimit("Other queries took all of its time.")
         try:
             self._start()  # while the libraries are loaded here
-            for _ in range(TRIES):
+            for left in reversed(range(TRIES)):
                 asked = self._asked(statement, parameters, whose, megabytes)
-                found = self._answer(asked, named_in(statement), seconds, progress)
+                tables = self._live(asked)
+                if left and tables and self._asked(statement, parameters, whose, megabytes) != asked:
+                    continue  # rows moved from the one to the other meanwhile, and would be told of nowhere
+                found = self._answer(asked, tables, seconds, progress)
                 if found is not None:
                     return found
             raise ArchiveCorrupt("a file of the table is missing.")
@@ -95,18 +98,21 @@ class Analyst:
             "standings": {kind: tables.standing(kind) if tables else (0, (), 0, 0) for kind in kinds},
         }
 
+    def _live(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """The tables of the hot store that the statement may speak of, as bytes."""
+        from engrain.archive.live import live, stream
+
+        names = [name for name in named_in(asked["statement"]) if name not in COLD]
+        return {name: stream(live(self._store, name, asked["whose"], asked["megabytes"] << 20)) for name in names}
+
     # -- the process --------------------------------------------------------------------------------------------------
 
     def _answer(
-        self, asked: dict[str, Any], names: Sequence[str], seconds: float, progress: Progress | None
+        self, asked: dict[str, Any], tables: Mapping[str, Any], seconds: float, progress: Progress | None
     ) -> pa.Table | None:
         """What the process says; None when a file was gone that it wanted to read."""
         import pyarrow as pa
 
-        from engrain.archive.live import live, stream
-
-        most, whose = asked["megabytes"] << 20, asked["whose"]
-        tables = {name: stream(live(self._store, name, whose, most)) for name in names if name not in COLD}
         for last in (False, True):
             heard = False
             try:
