@@ -45,8 +45,8 @@ class Shelf:
 
     def rows(self, scope: Scope, ids: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
         """Rows of ``archived_passages`` of these items, in pieces; the passages of one item follow each other."""
-        left = set(ids)
-        for some in pieces(ids):
+        left, waiting = set(ids), self.stamp(scope)[0]
+        for some in pieces(ids) if waiting else ():
             if rows := [tuple(row) for row in self._store.read("archived_passages", {**whose(scope), "ids": some})]:
                 left.difference_update(row[0] for row in rows)
                 yield rows
