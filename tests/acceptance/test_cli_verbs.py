@@ -134,6 +134,14 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("'what is frozen?' --explain", {"hits.0.why.0.0": "words"}),
     ],
     "restore": [("{gone} --expires-in 60d --on-conflict overwrite", {"id": "{gone}", "state": "active"})],
+    "restore-where": [
+        (
+            "--query 'what is frozen?' --since 2020-01-01 --until 2100-01-01 --reason expired --kind event --limit 5 "
+            "--expires-in 60d --on-conflict overwrite --dry-run",
+            {"items.0.id": "{gone}", "items.0.state": "archived"},
+        ),
+        ("--reason expired", {"items.0.id": "{gone}", "items.0.state": "active"}),
+    ],
     "promote": [("{item}", {"id": "{item}", "kind": "fact"})],
     "pin": [("{item}", {"pinned": True}), ("{item} --no-pinned", {"pinned": False})],
     "transitions": [
@@ -148,7 +156,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("--role decay --role metrics", {"ok": True, "runs.0.role": "decay", "runs.1.state": "done"}),
         ("--dry-run", {"runs": []}),
     ],
-    "roles": [("", {"roles.0.name": "expire", "roles.0.every_seconds": 900.0, "roles.6.name": "report"})],
+    "roles": [("", {"roles.0.name": "expire", "roles.0.every_seconds": 900.0, "roles.7.name": "report"})],
     "runs": [("--role decay --limit 5", {"runs": []}), ("--role expire", {"runs.0.state": "done"})],
     "pause": [("decay", {"roles.0.state": "on", "roles.1.state": "paused"}), ("", {"roles.6.state": "paused"})],
     "resume": [("decay", {"roles.1.state": "on"})],
