@@ -42,6 +42,7 @@ CALLS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {
             "query": "when do we ship?", "limit": 1, "kinds": ["fact"], "tags": ["ops"], "session": "s9",
             "since": "2026-01-01", "until": "2026-02-01T00:00:00Z", "min_score": 0.01,
+            "include_archived": True,
         },
         {},
     ),
