@@ -48,6 +48,10 @@ select number, n from archive_batches where kind = :kind and state = 'closed';
 -- scope: admin
 update archive_batches set n = :n where kind = :kind and number = :number and state = 'closed';
 
+-- name: batch_fewer
+-- scope: admin
+update archive_batches set n = n - :n where kind = :kind and number = :number and state = 'closed';
+
 -- name: gone_put
 insert into archive_gone (kind, place, tenant, agent, id, reason, at)
 values (:kind, :place, :tenant, :agent, :id, :reason, :now)
