@@ -74,6 +74,12 @@ select place from archive_gone where tenant = :tenant and kind = :kind and place
 update archive_gone set reason = 'forgotten'
 where tenant = :tenant and agent = :agent and kind = :kind and id in (:ids) and reason <> 'forgotten';
 
+-- Old copies of what replaced older versions that are forgotten now: they may say the same as those.
+-- name: gone_forget_newer
+update archive_gone set reason = 'forgotten'
+where tenant = :tenant and agent = :agent and kind = 'memories' and reason = 'restored' and id in (
+    select superseded_by from memories where tenant = :tenant and agent = :agent and id in (:ids));
+
 -- name: gone_of
 select 1 as one from archive_gone where tenant = :tenant and agent = :agent limit 1;
 
