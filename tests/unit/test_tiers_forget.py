@@ -141,3 +141,38 @@ def test_what_is_forgotten_on_its_way_is_erased_by_whoever_moves_it(
     assert [one.id for one in agent.archived()] == ids[1:]
     assert words_in_files(memory, "quokka") == []
     assert counted(memory) == (1, 1, 0)
+
+
+def test_an_older_version_goes_from_the_files_in_which_it_was_the_item_itself(
+    memory: Memory, agent: Agent, world: SimulatedWorld
+) -> None:
+    ids = told(agent, memory, world, "zebra one", "zebra two")
+    freeze(memory)
+    for id_, content in zip(ids, ("horse one", "horse two"), strict=True):
+        agent.restore(id_, expires_in="300d")
+        agent.update(id_, content=content)
+    assert words_in_files(memory, "zebra two")
+    query = {"tenant": "acme", "agent": "ann", "ids": ids}
+    older = [row["id"] for row in memory.store.read("memory_chain", query) if row["id"] not in ids]
+    assert agent.forget(older[0])  # it is in the store
+    world.advance(days=100)
+    sweep(memory, "archive")
+    freeze(memory)
+    assert agent.forget(older[1])  # it is cold
+    assert not words_in_files(memory, "zebra")
+    assert {one.content for one in agent.list()} == {"horse one", "horse two"}
+
+
+def test_what_the_store_has_is_forgotten_though_the_files_are_out_of_reach(
+    memory: Memory, agent: Agent, world: SimulatedWorld
+) -> None:
+    cold, *_ = told(agent, memory, world, "long gone")
+    freeze(memory)
+    item = agent.remember("still here")
+    (memory.home / "archive").rename(memory.home / "elsewhere")
+    assert agent.forget(item.id)
+    assert agent.list() == []
+    with pytest.raises(ArchiveUnavailable):
+        agent.forget(cold)
+    (memory.home / "elsewhere").rename(memory.home / "archive")
+    assert agent.forget(cold)

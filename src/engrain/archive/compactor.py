@@ -21,7 +21,7 @@ from deltalake import DeltaTable
 
 from engrain.archive.health import AGAIN
 from engrain.archive.hold import Hold, held
-from engrain.archive.layout import KINDS, SCHEMAS, Kind, digest
+from engrain.archive.layout import KINDS, SCHEMAS, Kind, batch_of, digest, in_batches
 from engrain.archive.tables import Tables
 from engrain.errors import ArchiveCorrupt, ArchiveUnavailable
 from engrain.store.port import Store
@@ -217,23 +217,26 @@ class Compactor:
             left.update(now.stale(path, places))
         gone = sorted(places - left)
         for start in range(0, len(gone), _AT_ONCE):
+            some = gone[start : start + _AT_ONCE]
+            fewer = Counter(map(batch_of, some))
             with self._store.transaction("*") as tx:
                 hold.guard(tx)
-                tx.run("gone_drop", {"kind": kind, "places": gone[start : start + _AT_ONCE]})
+                tx.run("gone_drop", {"kind": kind, "places": some})
+                tx.run_many("batch_fewer", [{"kind": kind, "number": one, "n": n} for one, n in fewer.items()])
             self._step("dropped")
 
     def _recounted(self, kind: Kind, now: _Snapshot, hold: Hold) -> None:
-        """The store is told how many rows of each batch are left, when rows were rewritten since it was last: by this
-        run, by one that was killed, or after the backup from which the store was restored."""
+        """The store is told how many rows of each batch are left (those that are listed as gone are among them), when
+        rows were rewritten since it was last: after the backup from which the store was restored, they are fewer."""
         name, rewrites = {"name": f"archive_rewrites_{kind}"}, self._tables.rewrites(kind, now.table)
         known = self._store.read("home_get", name)
         if rewrites == (int(known[0]["value"]) if known else 0):
             return
-        there = now.read(now.files, columns=["batch"])["batch"].value_counts().to_pylist()
-        counts = {one["values"]: one["counts"] for one in there}
+        listed = [row["place"] for row in self._store.read("gone_list", {"kind": kind})]
+        counts = in_batches(now.read(now.files, columns=["place"])["place"].to_numpy(), listed)
         told = {row["number"]: row["n"] for row in self._store.read("batch_rows", {"kind": kind})}
         wrong = [
-            {"kind": kind, "number": one, "n": counts.get(one, 0)} for one, n in told.items() if n != counts.get(one)
+            {"kind": kind, "number": one, "n": counts[one]} for one, n in told.items() if n != counts[one]
         ]
         with self._store.transaction("*") as tx:
             hold.guard(tx)

@@ -44,15 +44,17 @@ def check(store: Store, tables: Callable[[], Tables | None], now: int, days: flo
 
 def _problems(store: Store, tables: Tables, kind: Kind, now: int, kept: int) -> Iterator[str]:
     """What is wrong, and what to do."""
+    from engrain.archive.layout import in_batches
+
     table, standing = tables.table(kind), tables.standing(kind)
     if table is not None:
         if tables.number(kind, table) < standing.closed:
             yield f"the files of the {kind} are older than the store: {AGAIN}"
             return
-        rows = tables.batches(kind, table, 0, standing.closed, ["batch", "place", "id"])
-        there = {one["values"]: one["counts"] for one in rows["batch"].value_counts().to_pylist()}
+        rows = tables.batches(kind, table, 0, standing.closed, ["place", "id"])
+        there = in_batches(rows["place"].to_numpy(), standing.gone)
         told = [row for row in store.read("batch_rows", {"kind": kind}) if row["number"] <= standing.closed]
-        if wrong := sum(abs(int(row["n"]) - there.get(row["number"], 0)) for row in told):
+        if wrong := sum(abs(int(row["n"]) - there[row["number"]]) for row in told):
             again = f"run engrain tick --role compact; if that does not mend it, {AGAIN}"
             yield f"{wrong:,} of the {kind} are missing, or too many: {again}"
         gone = set(standing.gone)

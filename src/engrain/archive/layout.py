@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections import Counter
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -96,6 +98,13 @@ def places_of(batches: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]) ->
 def batch_of(place: int) -> int:
     """The batch in which a place is."""
     return place >> _WIDTH
+
+
+def in_batches(places: npt.NDArray[np.int64], gone: Sequence[int]) -> Counter[int]:
+    """How many rows each batch has, by the places in the table's files, and those that are gone: until no file has
+    them, old ones among them, they are counted too."""
+    numbers, counts = np.unique(np.union1d(places, np.array(gone, np.int64)) >> _WIDTH, return_counts=True)
+    return Counter(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
 
 
 def digest(table: pa.Table) -> str:

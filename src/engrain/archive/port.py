@@ -99,7 +99,8 @@ class Archive(Protocol):
     def forget(
         self, tx: Transaction, scope: Scope, ids: Sequence[str], sought: Sought, now: int
     ) -> tuple[builtins.list[str], Left]:
-        """Cold copies of these count no more: the ids of those that did until now, and what files have of them."""
+        """Cold copies of these count no more: the ids of those that did until now, and what files have of them. To be
+        called while the store still has them."""
         ...
 
     def forget_all(self, scope: Scope, now: int) -> tuple[int, Left]:

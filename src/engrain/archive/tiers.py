@@ -155,7 +155,11 @@ class Tiers(HotTier):
         number, asked, todo = self.number(), set(ids), set(ids)
         while todo := self._linked(self._store, scope, sorted(todo)) - asked:
             asked |= todo
-        found = self._rows(scope, ids=sorted(asked)) if asked else []
+        # What the store has lies nowhere else: to forget it, the tables need not be reached.
+        mine, there = whose(scope), set[str]()
+        for some in pieces(sorted(asked)):
+            there.update(row["id"] for row in self._store.read("memory_chain", {**mine, "ids": some}))
+        found = self._rows(scope, ids=sorted(asked - there)) if asked - there else []
         if also is not None:
             found += self._rows(scope, kind=also[0], before=also[1])
         return Sought(frozenset(asked), number, {row["id"]: row for row in found})
@@ -191,8 +195,11 @@ class Tiers(HotTier):
         for id_ in went:
             self._mark(tx, scope, cold[id_], id_, "forgotten", now)
         left = bool(went)
-        for some in pieces(ids):
+        newer = {sought.rows[id_]["superseded_by"] for id_ in cold} - {None}
+        for some in pieces(sorted({*ids, *newer})):
             left |= tx.run("gone_forget", {**whose(scope), **MEMORIES, "ids": some}) > 0
+        for some in pieces(ids):
+            left |= tx.run("gone_forget_newer", {**whose(scope), "ids": some}) > 0
             tx.run("link_drop", {**whose(scope), "ids": some})
         if left:
             return went, "words"

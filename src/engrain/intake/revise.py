@@ -206,8 +206,8 @@ class Reviser:
         for some in _chunks(ids):
             if tx.run("adapter_off", {"tenant": scope.tenant, "ids": some, "nothing": b""}):
                 bump(tx, scope.tenant, ADAPT)
-        gone = sum(tx.run("memory_forget", {**base, "ids": some}) for some in _chunks(ids))
         cold, left = self._archive.forget(tx, scope, ids, sought, now)
+        gone = sum(tx.run("memory_forget", {**base, "ids": some}) for some in _chunks(ids))
         for id_ in cold:
             steps.append(Transition(id_, scope.agent, "memory:forgotten", "archived", "purged", "asked", actor))
         if gone:

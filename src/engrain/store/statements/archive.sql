@@ -48,6 +48,10 @@ select number, n from archive_batches where kind = :kind and state = 'closed';
 -- scope: admin
 update archive_batches set n = :n where kind = :kind and number = :number and state = 'closed';
 
+-- name: batch_fewer
+-- scope: admin
+update archive_batches set n = n - :n where kind = :kind and number = :number and state = 'closed';
+
 -- name: gone_put
 insert into archive_gone (kind, place, tenant, agent, id, reason, at)
 values (:kind, :place, :tenant, :agent, :id, :reason, :now)
@@ -69,6 +73,12 @@ select place from archive_gone where tenant = :tenant and kind = :kind and place
 -- name: gone_forget
 update archive_gone set reason = 'forgotten'
 where tenant = :tenant and agent = :agent and kind = :kind and id in (:ids) and reason <> 'forgotten';
+
+-- Old copies of what replaced older versions that are forgotten now: they may say the same as those.
+-- name: gone_forget_newer
+update archive_gone set reason = 'forgotten'
+where tenant = :tenant and agent = :agent and kind = 'memories' and reason = 'restored' and id in (
+    select superseded_by from memories where tenant = :tenant and agent = :agent and id in (:ids));
 
 -- name: gone_of
 select 1 as one from archive_gone where tenant = :tenant and agent = :agent limit 1;
