@@ -135,7 +135,8 @@ def test_what_a_run_does_wrong_is_told_of_whatever_it_is(place: Place, site: Pat
     def cancelled(work): raise asyncio.CancelledError("off")
     runs = {
         "mute": mute, "cancelled": cancelled, "half": lambda work: {"a": "\\ud800"},
-        "long": lambda work: ({}, "x" * 200_000), "nul": lambda work: ({}, "a\\0"), "text": lambda work: ({}, "\\ud800"),
+        "long": lambda work: ({}, "x" * 200_000), "nul": lambda work: ({}, "a\\0"),
+        "text": lambda work: ({}, "\\ud800"),
         "raises": raising, "exits": lambda work: sys.exit(4), "number": lambda work: 5, "odd": lambda work: {"a": {1}},
         "endless": lambda work: {"a": "x" * 200_000}, "place": lambda work: ({}, 7), "nan": lambda work: {"a": 1e999},
         "none": lambda work: None,
