@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from tests.plugins import install
 from tests.postgres import Place
 
 WORKERS = """
-import os, re, resource, signal, sys, time
+import os, re, resource, signal, subprocess, sys, threading, time
 from pathlib import Path
 from engrain.workers import Worker
 
@@ -44,6 +44,17 @@ def die(work):
 def fail(work):
     raise ValueError("no luck")
 
+def leave_behind(work):  # a process that does not heed, and a thread that the interpreter would wait for
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+    other = subprocess.Popen([sys.executable, "-c", ignore], stdout=subprocess.PIPE)
+    other.stdout.readline()
+    return {"pid": other.pid}
+
+def nest(work):
+    work.memory.agent("odd").remember(str(leave_behind(work)["pid"]), key="nest")
+    time.sleep(600)
+
 def walk(work):
     for step in range(int(work.checkpoint or 0), 1000):
         if work.stop():
@@ -53,6 +64,7 @@ def walk(work):
 
 ALL = {
     "hang": hang, "spin": spin, "eat": eat, "die": die, "fail": fail, "walk": walk,
+    "behind": leave_behind, "nest": nest,
     "exit": lambda work: os._exit(3), "end": lambda work: os._exit(0), "leave": lambda work: sys.exit(3),
     "work": lambda work: {"pid": os.getpid()},
 }
@@ -61,9 +73,10 @@ workers = [Worker(f"odd:{name}", "1d", ALL[name]) for name in os.environ["ODD"].
 
 
 class Running:
-    """A daemon of a place that was made a month ago, so that everything is due."""
+    """A daemon of a place that was made a month ago, so that everything is due. ``before``: words before its own."""
 
-    def __init__(self, place: Place, site: Path, odd: str = "", **settings: Any) -> None:
+    def __init__(self, place: Place, site: Path, odd: str = "", before: Sequence[str] = (), **settings: Any) -> None:
+        self.before = before
         install(site, "odd", WORKERS)
         named = {f"ENGRAIN_{name.upper()}": str(value) for name, value in {"embedder": "hash", **settings}.items()}
         path = os.pathsep.join([str(site), children.PATH])
@@ -82,8 +95,8 @@ class Running:
 
     def _spawn(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "engrain", *words, *self._words], cwd=children.ROOT, env=self._environment,
-            text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [*self.before, sys.executable, "-m", "engrain", *words, *self._words], cwd=children.ROOT,
+            env=self._environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
     def command(self, *words: str) -> tuple[int, Any]:

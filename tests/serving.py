@@ -47,9 +47,9 @@ class Serving:
         self.process.kill()
         self.process.communicate(timeout=10)
 
-    def stop(self) -> str:
+    def stop(self, number: int = signal.SIGTERM) -> str:
         """Ask it to end, and give what it complained about."""
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(number)
         _, err = self.process.communicate(timeout=30)
         return err
 

@@ -41,6 +41,10 @@ BAD = {
     "absent": ("import nowhere_to_be_found", "ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
     "ends": ("import sys; sys.exit(3)", "SystemExit: 3"),
     "raises": ("def workers(memory): raise ValueError('no luck')", "ValueError: no luck"),
+    "mute": (
+        "class Mute(Exception):\n    def __str__(self): raise self\ndef workers(memory): raise Mute",
+        "Mute, which cannot be told",
+    ),
     "text": ("workers = 'weigh'", "it gives str, not an engrain.workers.Worker"),
     "nothing": ("def workers(memory): return None", "it gives NoneType"),
     "lacks": ("", "AttributeError"),
@@ -122,10 +126,17 @@ def test_what_a_run_does_wrong_is_told_of_whatever_it_is(place: Place, site: Pat
     """Its error is a text that every store takes, and what it returns is JSON and not endless."""
     place.open(world=SimulatedWorld("2026-01-01T00:00:00Z"))
     code = """
-    import sys
+    import asyncio, sys
     from engrain.workers import Worker
     def raising(work): raise ValueError("odd \\0 \\ud800" + "x" * 10_000)
+    class Mute(Exception):
+        def __str__(self): raise self
+    def mute(work): raise Mute
+    def cancelled(work): raise asyncio.CancelledError("off")
     runs = {
+        "mute": mute, "cancelled": cancelled, "half": lambda work: {"a": "\\ud800"},
+        "long": lambda work: ({}, "x" * 200_000), "nul": lambda work: ({}, "a\\0"),
+        "text": lambda work: ({}, "\\ud800"),
         "raises": raising, "exits": lambda work: sys.exit(4), "number": lambda work: 5, "odd": lambda work: {"a": {1}},
         "endless": lambda work: {"a": "x" * 200_000}, "place": lambda work: ({}, 7), "nan": lambda work: {"a": 1e999},
         "none": lambda work: None,
@@ -144,7 +155,11 @@ def test_what_a_run_does_wrong_is_told_of_whatever_it_is(place: Place, site: Pat
         assert "must return its findings" in told[name][1]
     assert "not JSON serializable" in told["odd"][1]
     assert "not JSON compliant" in told["nan"][1]
-    assert "more than 100,000 characters" in told["endless"][1]
+    assert "more than 100,000 bytes" in told["endless"][1]
+    assert told["mute"][1] == "Mute, which cannot be told"
+    assert told["cancelled"][1] == "CancelledError: off"
+    assert all("its checkpoint ha" in told[name][1] for name in ("long", "nul"))
+    assert all("UnicodeEncodeError" in told[name][1] for name in ("half", "text"))
     assert {name: roles[name][1] for name in roles if name.startswith("bad:")}["bad:none"] == 0
 
 

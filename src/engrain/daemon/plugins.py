@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engrain.daemon.roles import Done, Role
 from engrain.daemon.roles import Work as RoleWork
+from engrain.daemon.supervisor import named
 from engrain.errors import ConfigError
 from engrain.model.fading import DAY
 from engrain.store.rows import to_json
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}:[a-z0-9][a-z0-9_.-]{0,39}")
 _MINUTE = 60_000_000  # µs
 _TOLD = ("name", "every", "ages", "midnight", "broken")
-_MOST = 100_000  # characters of findings
+_MOST = 100_000  # bytes of findings, or of a checkpoint
 
 
 def plugins(memory: Memory, only: Collection[str] | None = None) -> list[Role]:
@@ -80,8 +81,10 @@ def _loaded(entry: EntryPoint, memory: Memory, taken: Collection[str]) -> list[R
         if twice := sorted({name for name in names if name in taken or names.count(name) > 1}):
             raise ConfigError(f"there is a second worker {twice[0]!r}")
         return roles
-    except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a plug-in does, the others are to work)
-        told = error.detail if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 (whatever a plug-in does, the others are to work)
+        told = error.detail if isinstance(error, ConfigError) else named(error)
         return [_broken(entry, told)]
 
 
@@ -102,8 +105,9 @@ def _role(given: Any, plugin: str, memory: Memory) -> Role:
         findings, checkpoint = found if isinstance(found, tuple) and len(found) == 2 else (found, None)
         if not isinstance(findings, Mapping | None) or not isinstance(checkpoint, str | None):
             raise TypeError("it must return its findings, a mapping, or those and a checkpoint, a text")
-        if len(to_json(dict(findings or {}))) > _MOST:
-            raise ValueError(f"its findings have more than {_MOST:,} characters")
+        for what, text in (("result", to_json(dict(findings or {}))), ("checkpoint", checkpoint or "")):
+            if len(text.encode()) > _MOST or "\0" in text:
+                raise ValueError(f"its {what} has a NUL, or more than {_MOST:,} bytes")
         return findings or {}, checkpoint
 
     return Role(name, every, run, ages=bool(given.ages), midnight=bool(given.midnight))

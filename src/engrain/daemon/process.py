@@ -47,11 +47,26 @@ class Child:
     def seconds(self) -> float:
         return time.monotonic() - self.begun
 
+    def code(self) -> int | None:
+        """Its exit code, once it has ended; then what it has started and left behind is ended, too."""
+        if self.process.returncode is None and self.process.poll() is not None:
+            self._signal(KILL)
+        return self.process.returncode
+
     def send(self, number: int) -> None:
         """Send a signal to it and to what it has started itself."""
-        if self.process.poll() is not None:
-            return
-        with suppress(ProcessLookupError):
+        if self.code() is None:
+            self._signal(number)
+
+    def end(self, seconds: float) -> None:
+        """Wait so long for its end, then end it and what it has started."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(max(0.0, seconds))
+        self._signal(KILL)
+        self.process.wait()
+
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
             if hasattr(os, "killpg"):
                 os.killpg(self.process.pid, number)
             else:
@@ -61,7 +76,7 @@ class Child:
 class Daemon:
     """Runs the roles of a home between ``start`` and ``stop``, or until the registry says that it is to stop.
     ``launch(role)`` starts a process, the leader of its own session, that runs the role if it is due, and ends when its
-    stdin does; it is ended after so many ``minutes``."""
+    stdin does; it is ended after so many ``minutes``. ``lost`` is true when it ended because its store is gone."""
 
     def __init__(self, store: Store, world: World, supervisor: Supervisor, launch: Launch, minutes: float) -> None:
         self._store, self._world, self._supervisor, self._launch = store, world, supervisor, launch
@@ -70,6 +85,7 @@ class Daemon:
         self._running: dict[str, Child] = {}
         self._launched: dict[str, float] = {}
         self._ending = threading.Event()
+        self.lost = False
         self._thread = threading.Thread(target=self._run, name="engrain-daemon", daemon=True)
 
     # -- from another thread ------------------------------------------------------------------------------------------
@@ -104,7 +120,10 @@ class Daemon:
                 if time.monotonic() >= beat_at:
                     registration.say_alive()
                     beat_at = time.monotonic() + BEAT
-                if registration.asked_to_stop():
+                self.lost = not self._store.in_place()
+                if self.lost:
+                    _log.error("the store was deleted, moved or replaced: what is done now would be lost")
+                if self.lost or registration.asked_to_stop():
                     break
                 if self._reaped() or time.monotonic() >= look_at:
                     self._look()
@@ -144,15 +163,13 @@ class Daemon:
         for child in self._running.values():
             if child.seconds > self._limit + GRACE:
                 child.send(KILL)
-            elif child.seconds > self._limit and not child.late and child.process.poll() is None:
+            elif child.seconds > self._limit and not child.late and child.code() is None:
                 child.late = True
                 child.send(ENDS)
 
     def _reaped(self) -> bool:
         """Close the runs of processes that have ended; whether there were any."""
-        over = [
-            (name, child, code) for name, child in self._running.items() if (code := child.process.poll()) is not None
-        ]
+        over = [(name, child, code) for name, child in self._running.items() if (code := child.code()) is not None]
         for name, child, code in over:
             self._close(name, child, self._too_long if child.late else why(code))
         return bool(over)
@@ -169,11 +186,8 @@ class Daemon:
         for child in self._running.values():
             child.send(ENDS)
         for child in self._running.values():
-            try:
-                child.process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                child.send(KILL)
-                child.process.wait()
+            if child.code() is None:
+                child.end(deadline - time.monotonic())
         for name, child in list(self._running.items()):
             try:
                 self._close(name, child, STOPPED, asked=True)

@@ -116,9 +116,11 @@ class Supervisor:
             findings, outcome = dict(found), "done" if checkpoint is None else "interrupted"
             if checkpoint is not None:
                 error = f"{SPENT if spent else ASKED}, and goes on from there"
-        except (Exception, SystemExit) as failure:  # noqa: BLE001 (whatever it is, it is told, and the others go on)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as failure:  # noqa: BLE001 (whatever it is, it is told, and the others go on)
             _log.warning("role %s failed: %s", role.name, failure, exc_info=True)
-            outcome, error = "failed", _named(failure)
+            outcome, error = "failed", named(failure)
         self._end(row, outcome, error, findings, checkpoint)
         started, ended = from_micros(begun), from_micros(self._world.now())
         return Run(id_, role.name, outcome, dry, started, ended, findings, error)
@@ -329,10 +331,13 @@ class Supervisor:
         return [told(row) for row in self._store.read("run_list", {"role": role, "since": since, "limit": limit})]
 
 
-def _named(failure: BaseException) -> str:
+def named(failure: BaseException) -> str:
     """What failed, as a text that every store takes."""
-    told = f"{type(failure).__name__}: {failure}"[:MOST].encode("utf-8", "backslashreplace").decode("utf-8")
-    return told.replace("\0", "\\0")
+    try:
+        told = f"{type(failure).__name__}: {failure}"
+    except Exception:  # noqa: BLE001 (it is somebody else's, and cannot tell)
+        told = f"{type(failure).__name__}, which cannot be told"
+    return told[:MOST].encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")
 
 
 def busy() -> bool:

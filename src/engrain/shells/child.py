@@ -31,6 +31,9 @@ ANSWER = 20.0  # seconds in which a plug-in has to say what it brings
 CHILD = [sys.executable, "-P", "-m", "engrain.shells.child"]
 UNDONE = 70  # exit code: it could not begin
 ORPHANED = 75
+LOST = 3  # exit code of a daemon whose store is gone
+_HUP = getattr(signal, "SIGHUP", signal.SIGTERM)  # the terminal was closed; nohup has it ignored
+ENDS = (signal.SIGTERM, signal.SIGINT, *([_HUP] if signal.getsignal(_HUP) == signal.SIG_DFL else []))
 
 
 def daemon(memory: Memory, home: str | None) -> Daemon:
@@ -109,6 +112,8 @@ def _watch(ending: threading.Event) -> None:
         pass
     ending.set()
     time.sleep(GRACE)
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():  # also what the role has started
+        os.killpg(0, signal.SIGKILL)
     os._exit(ORPHANED)
 
 
@@ -117,7 +122,7 @@ def run(home: str | None, say: Callable[[str], None]) -> int:
     home, once it has begun. Raises an EngrainError when the home cannot be opened."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="engrain daemon: %(levelname)s %(message)s")
     asked = threading.Event()
-    for one in (signal.SIGTERM, signal.SIGINT):
+    for one in ENDS:
         signal.signal(one, lambda *_: asked.set())
     memory = engrain.open(home)
     if not hasattr(memory, "supervisor"):
@@ -130,8 +135,15 @@ def run(home: str | None, say: Callable[[str], None]) -> int:
     if not work.stop():  # the store does not answer: nothing here needs to be written for the next one to go on
         os._exit(0)
     memory.close()
-    return 0
+    return LOST if work.lost else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = 1
+    try:
+        code = main()
+    finally:  # a thread that a plug-in has started, and that does not end, holds nothing up
+        last = threading.Timer(GRACE, os._exit, [code])
+        last.daemon = True
+        last.start()
+    sys.exit(code)

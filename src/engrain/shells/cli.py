@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     if sys.stderr is None:  # it was closed; print would take stdout for it
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (as long as the process)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        os.set_inheritable(2, True)  # a daemon's processes have one, too
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 (as long as the process)
     given = list(sys.argv[1:] if argv is None else argv)
     known = commands()
     words, name = _ordered(["version"] if given == ["--version"] else given, known)

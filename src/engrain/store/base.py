@@ -54,6 +54,9 @@ class BaseStore:
         with self.transaction(tenants.pop() if len(tenants) == 1 else "*") as tx:
             return [tx.run(name, params) for name, params in statements]
 
+    def in_place(self) -> bool:
+        return True
+
     def schema(self) -> tuple[int, int]:
         needed = migrations(self.engine)[-1].version
         if not self._has_schema():

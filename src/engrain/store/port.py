@@ -82,6 +82,10 @@ class Store(Protocol):
         """After a forget: leave no copy of deleted rows in the engine's own logs, as far as the engine can."""
         ...
 
+    def in_place(self) -> bool:
+        """Whether what was opened is still what is found at its location; a server's always is."""
+        ...
+
     def describe(self) -> Mapping[str, Any]:
         """Facts for people: engine, location, bytes."""
         ...

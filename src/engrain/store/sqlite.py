@@ -54,6 +54,7 @@ class SqliteStore(BaseStore):
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._lock, self._translated():
                 self._found_or_made()
+                self._identity = self._path.stat()
                 self._unscrubbed = (
                     self._log_is_filled()
                 )  # emptied after the first write: opening has no disk to wait for
@@ -353,6 +354,12 @@ class SqliteStore(BaseStore):
         try:
             return self._path.with_name(f"{FILE}-wal").stat().st_size > 0
         except FileNotFoundError:
+            return False
+
+    def in_place(self) -> bool:
+        try:
+            return os.path.samestat(self._identity, self._path.stat())
+        except (FileNotFoundError, NotADirectoryError):
             return False
 
     def describe(self) -> Mapping[str, Any]:

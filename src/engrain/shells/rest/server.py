@@ -22,14 +22,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import engrain
 from engrain.errors import ConfigError
-from engrain.shells.child import daemon
+from engrain.shells.child import ENDS, daemon
 from engrain.shells.rest.application import Application
 from engrain.shells.rest.metrics import Tally
 
 HEAD_SECONDS = 10.0  # between two looks at whether a connection is used
 GRACE = 10  # seconds that running requests have beyond what a write may wait for its turn
 _SHARES = getattr(socket, "SO_REUSEPORT", 0) if sys.platform == "linux" else 0  # elsewhere it deals nothing out
-ENDS = (signal.SIGTERM, signal.SIGINT)
 AT_ONCE = 5  # seconds; a worker that lives no longer would not live longer the next time
 _log = logging.getLogger(__name__)
 
