@@ -86,6 +86,18 @@ def test_rows_on_the_screen_in_json_csv_and_parquet(run: Any, tmp_path: Path) ->
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.csv", "rows.json", "rows.parquet"]
 
 
+def test_a_row_too_wide_for_the_screen_is_a_list_of_all_its_columns(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = run("archive", "sql", "select * from history order by id").splitlines()
+    assert max(map(len, shown)) <= 80
+    asked = json.loads(run("archive", "sql", "select * from history order by id limit 1", "--json"))[0]
+    assert [line.split()[0] for line in shown[: shown.index("")] if not line.startswith(" ")] == [*asked]
+    narrow = run("archive", "sql", "select id, repeat('lorem ipsum ', 9) as said, archived_at from history")
+    assert narrow.splitlines()[0].split() == ["id", "said", "archived_at"] and "…" not in narrow
+    many = run("archive", "sql", "select *, 1 as one from history, range(90)")
+    assert many.endswith("… and 520 more rows; --format csv or --output FILE has them all\n")
+
+
 def test_an_agent_asks_of_its_own(run: Any) -> None:
     assert json.loads(run("sql", "select count(*) as n from history", "--agent", "a", "--json")) == [{"n": 5}]
     assert json.loads(run("sql", "select count(*) as n from history", "--agent", "b", "--json")) == [{"n": 0}]
@@ -98,6 +110,7 @@ def test_what_is_refused_says_so_with_its_code(run: Any, tmp_path: Path) -> None
     assert "There is no report 'nope'; the reports are" in run("report", "nope", code=2)
     assert "needs a file" in run("report", "kind-distribution", "--chart", "svg", code=2)
     assert "--format says which" in run("archive", "sql", "select 1", "--format", "table", "--output", "x", code=2)
+    assert "--format says which" in run("archive", "sql", "select 1", "--output", str(tmp_path / "x.xls"), code=2)
     assert "cannot be written" in run("sql", "select 1", "--output", str(tmp_path / "no" / "x.csv"), code=2)
     run("archive", "sql", "select 1 as x", "--output", str(tmp_path / "kept.csv"))
     run("archive", "sql", "select nope", "--output", str(tmp_path / "kept.csv"), code=2)
@@ -117,6 +130,8 @@ def test_a_report_as_a_table_a_chart_a_file_and_a_picture(run: Any, tmp_path: Pa
     assert made["columns"][0] in run("report", "reward-trend")
     assert "█" in run("report", "reward-trend", "--days", "14", "--chart", "terminal")
     assert len(run("report", "reward-trend", "--days", "14", "--format", "csv").splitlines()) == len(made["rows"]) + 1
+    for line in run("report", "outcome-trend", "--chart", "terminal").splitlines()[3:]:
+        assert line[:4].isdigit()  # no bar goes on in a line of its own
     run("report", "reward-trend", "--agent", "builder", "--chart", "png", "--output", str(tmp_path / "x.png"))
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from engrain.shells.commands import Place
 
-SHOWN = 200  # rows on a screen
+SHOWN, TURNED = 200, 20  # rows on a screen, and of those that are too wide for it
+WORD, NAME = 32, 30  # characters of a word that is not broken, and of a column's name beside its value
 BLOCKS, STYLES = "█▓▒░▚", ("green", "red", "yellow", "cyan", "magenta")
 BATCH = 10_000  # rows that are written at once
 HEALTH = "health"
@@ -85,7 +86,7 @@ def _report(place: Place, given: Mapping[str, Any], made: ReportRows) -> int:
         print(dumped(plain(made), indent=2))
     else:
         line((made.report.about, "bold"), (f"  {made.of}", "dim"))
-        table([[_cell(one[name]) for name in made.columns] for one in made.rows], _heads(made.columns, made.rows))
+        _rows(made.columns, made.rows, _words)
     return 0
 
 
@@ -94,6 +95,7 @@ def _report(place: Place, given: Mapping[str, Any], made: ReportRows) -> int:
 
 def bars(made: ReportRows) -> None:
     """A chart of a report, as lines of blocks: a part of a bar for each value, and a sign for one below nothing."""
+    from rich.cells import cell_len
     from rich.text import Text
 
     from engrain.shells.screen import columns
@@ -102,19 +104,21 @@ def bars(made: ReportRows) -> None:
     line((info.about, "bold"), (f"  {made.of}", "dim"))
     stacked = info.chart != "lines"
     values = info.values if stacked else info.values[:1]
-    line(*((f"{BLOCKS[i]} {name.replace('_', ' ')}  ", STYLES[i]) for i, name in enumerate(values)))
+    line(*((f"{BLOCKS[i]} {_words(name)}  ", STYLES[i]) for i, name in enumerate(values)))
     sums = [sum(abs(one[name] or 0) for name in values) for one in made.rows]
     top = max((*sums, 1e-9))
-    room = max(10, min(60, console.width - 40))
-    grid = columns([info.label, "", *(name.replace("_", " ") for name in info.values)], shown=True)
+    labels = [printable(str(one[info.label])) for one in made.rows]
+    beside = [max(cell_len(text) for text in (info.label, *labels)), *(max(len(name), 9) for name in info.values)]
+    room = max(10, min(60, console.width - sum(beside) - 2 * len(beside)))
+    grid = columns([info.label, "", *map(_words, info.values)], shown=True)
     for column in grid.columns[2:]:
         column.justify = "right"
-    for one in made.rows:
+    for label, one in zip(labels, made.rows, strict=True):
         drawn = Text()
         for i, name in enumerate(values):
             number = one[name] or 0
             drawn.append(BLOCKS[i] * round(abs(number) / top * room), STYLES[i] if number >= 0 else "red")
-        grid.add_row(printable(str(one[info.label])), drawn, *(_cell(one[name]) for name in info.values))
+        grid.add_row(label, drawn, *(_cell(one[name]) for name in info.values))
     put(grid)
 
 
@@ -129,10 +133,33 @@ def _cell(value: Any) -> str:
     return f"{told:.6g}" if isinstance(told, float) else told if isinstance(told, str) else dumped(told)
 
 
-def _heads(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Headings, of which those above numbers are aligned as they are."""
-    first: Mapping[str, Any] = next(iter(rows), {})
-    return [(">" if isinstance(first.get(name), int | float) else "") + name for name in names]
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _rows(names: Sequence[str], rows: Sequence[Mapping[str, Any]], shown: Callable[[str], str] = str) -> int:
+    """Show rows and tell how many: in a table or, where the screen is too narrow for its words, each as a list."""
+    from rich.cells import cell_len
+
+    cells = [[_cell(row[name]) for name in names] for row in rows]
+    heads = [shown(name) for name in names]
+    words = [" ".join(column).split() for column in zip(heads, *cells, strict=True)]
+    least = [min(WORD, max(map(cell_len, column), default=0)) for column in words]
+    if sum(least) + 2 * len(least) - 2 <= console.width:
+        first: Mapping[str, Any] = next(iter(rows), {})
+        signs = (">" if isinstance(first.get(name), int | float) else "" for name in names)
+        table(cells, [sign + head for sign, head in zip(signs, heads, strict=True)], least)
+        return len(rows)
+    for number, row in enumerate(cells[:TURNED]):
+        if number:
+            console.print()
+        table(
+            [
+                (name if len(name) <= NAME else name[: NAME - 1] + "…", cell)
+                for name, cell in zip(heads, row, strict=True)
+            ]
+        )
+    return min(len(rows), TURNED)
 
 
 # -- to a file --------------------------------------------------------------------------------------------------------
@@ -147,7 +174,7 @@ def _table(made: ReportRows) -> pa.Table:
 def _write(found: pa.Table, how: str | None, output: str | None) -> None:
     """Write rows in a format, to a file when one is named; its suffix tells the format where none is given."""
     suffix = Path(output).suffix.lstrip(".") if output else ""
-    how = how or (suffix if suffix in ("json", "csv", "parquet") else "json" if output else "table")
+    how = how or (suffix if suffix in ("json", "csv", "parquet") else "table")
     if output:
         if how == "table":
             raise InvalidField("A file is json, csv or parquet: --format says which.")
@@ -165,9 +192,7 @@ def _write(found: pa.Table, how: str | None, output: str | None) -> None:
 
 def _screen(found: pa.Table) -> None:
     rows = found.slice(0, SHOWN).to_pylist() if found.num_columns else []
-    names = found.column_names
-    table([[_cell(one) for one in row.values()] for row in rows], _heads(names, rows))
-    if (left := found.num_rows - len(rows)) > 0:
+    if (left := found.num_rows - _rows(found.column_names, rows)) > 0:
         hanging(0, (f"… and {counted(left, 'more row')}; --format csv or --output FILE has them all", "dim"))
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -59,14 +60,20 @@ def body(text: str, indent: int, lines: int, style: str = "") -> None:
         console.print(Padding(one, (0, 0, 0, indent), expand=False))
 
 
-def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> None:
-    """Columns under headings (``>`` in front of one aligns right); without headings the first column is the name."""
+def table(rows: Sequence[Sequence[str]], head: Sequence[str] = (), least: Sequence[int] = ()) -> None:
+    """Columns under headings (``>`` in front of one aligns right), each at least as wide as ``least`` says; without
+    headings the first column is the name."""
     if not rows:
         line(("There is none.", "dim"))
         return
     grid = columns([name.removeprefix(">") for name in head or [""] * len(rows[0])], bool(head))
     for number, name in enumerate(head):
         grid.columns[number].justify = "right" if name[:1] == ">" else "left"
+    for column, width, *cells in zip(grid.columns, least, head, *rows, strict=False):
+        column.min_width, column.no_wrap = (
+            width,
+            not any(cell_len(str(cell).removeprefix(">")) > width for cell in cells),
+        )
     if not head:
         grid.columns[0].style, grid.columns[0].no_wrap = "dim", True
     for row in rows:
@@ -130,7 +137,7 @@ def progress(total: int, what: str) -> Iterator[Callable[..., None]]:
         yield _lines(total, what)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen) as bar:
+    with Progress(*columns, console=screen, transient=True) as bar:  # what it leaves behind is the answer
         task = bar.add_task(what, total=total, start=False)
 
         def advance(done: int, of: int = total) -> None:
