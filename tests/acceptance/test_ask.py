@@ -93,7 +93,7 @@ def test_a_row_too_wide_for_the_screen_is_a_list_of_all_its_columns(run: Any, mo
     asked = json.loads(run("archive", "sql", "select * from history order by id limit 1", "--json"))[0]
     assert [line.split()[0] for line in shown[: shown.index("")] if not line.startswith(" ")] == [*asked]
     narrow = run("archive", "sql", "select id, repeat('lorem ipsum ', 9) as said, archived_at from history")
-    assert narrow.splitlines()[0].split() == ["id", "said", "archived_at"] and "…" not in narrow
+    assert narrow.splitlines()[0].split() == ["id", "said", "archived_at"]
     many = run("archive", "sql", "select *, 1 as one from history, range(90)")
     assert many.endswith("… and 520 more rows; --format csv or --output FILE has them all\n")
 

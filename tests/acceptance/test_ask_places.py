@@ -96,7 +96,7 @@ def test_over_http(tmp_path: Path) -> None:
             assert client.archive.stats()["memories"]["rows"] == 51
             assert client.archive.tables()[0].columns[0].name == "id"
             assert client.run_report("kind-distribution").rows[0]["archived"] == 51
-            with pytest.raises(engrain.errors.ServiceError, match="not offered over HTTP"):
+            with pytest.raises(engrain.errors.ServiceError, match=r"is POST /v1/.*sql over HTTP"):
                 client.archive.sql("select 1")
 
 

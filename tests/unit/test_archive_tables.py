@@ -16,6 +16,7 @@ from engrain.errors import ArchiveUnavailable, ConfigError
 from engrain.memory import Memory
 from engrain.testing import SimulatedWorld
 from tests import children
+from tests.cold import freeze
 from tests.life import sweep
 from tests.postgres import Place
 
@@ -196,3 +197,28 @@ def test_without_the_libraries_it_is_said_what_to_install(place: Place, world: S
     assert "pip install 'engrain[archive]'" in second[1][1]
     assert left == 1
     assert ConfigError.__name__ in second[1][1]
+
+
+def test_without_the_libraries_whatever_asks_for_cold_rows_says_what_to_install(place: Place) -> None:
+    with place.open() as memory:
+        freeze(memory, [{"id": "old", "agent": "ann"}])
+        freeze(memory, [{"agent": "ann"}], "experiences")
+    code = """
+    import sys
+    sys.modules["pyarrow"] = sys.modules["deltalake"] = None
+    import engrain
+    with engrain.open(**given, embedder="hash") as memory:
+        agent = memory.agent("ann")
+        asks = [lambda: agent.recall("x", include_archived=True), lambda: agent.search_archive("x"), agent.archived,
+                lambda: agent.experiences(archived=True), memory.archive.stats, lambda: agent.forget("old")]
+        said = []
+        for ask in asks:
+            try:
+                said.append(repr(ask()))
+            except engrain.errors.ConfigError as error:
+                said.append(str(error))
+        say([said, agent.recall("x")])
+    """
+    said, found = children.run(code, place.arguments)[0]
+    assert all("pip install 'engrain[archive]'" in one for one in said), said
+    assert found == []

@@ -86,7 +86,10 @@ class Tables:
             table, name = self._opened(kind)  # it may have been made just now
         if table is None:
             if count := self.standing(kind).rows:
-                raise ArchiveUnavailable(f"{count:,} rows were archived, but there is no table at {self.path(kind)}.")
+                raise ArchiveUnavailable(
+                    f"{count:,} rows were archived, but there is no table at {self.path(kind)}. "
+                    "The setting archive must name one place wherever this store is used."
+                )
             return None
         if name != self._name(kind):
             told = f"{self.path(kind)} is {name or 'a table of somebody else'}, not {self._name(kind)}"

@@ -119,8 +119,8 @@ class Supervisor:
         except KeyboardInterrupt:
             raise
         except BaseException as failure:  # noqa: BLE001 (whatever it is, it is told, and the others go on)
-            told = isinstance(failure, EngrainError) and ":" not in role.name  # a plug-in's author needs the traceback
-            _log.warning("role %s failed: %s", role.name, failure, exc_info=not told)
+            clear = isinstance(failure, EngrainError) and ":" not in role.name  # a plug-in's author needs the traceback
+            _log.warning("role %s failed: %s", role.name, failure, exc_info=not clear)
             outcome, error = "failed", named(failure)
         self._end(row, outcome, error, findings, checkpoint)
         started, ended = from_micros(begun), from_micros(self._world.now())

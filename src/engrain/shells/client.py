@@ -170,14 +170,20 @@ def _carry() -> None:
     for verb in verbs_of("rest"):
         owner, _, name = verb.method.partition(".")
         facade, remote = _REMOTE[owner]
-        if hasattr(facade, name) and verb.returns is not Rows:  # whose types JSON does not tell
-            setattr(remote, name, _carried(verb, getattr(facade, name)))
+        if not hasattr(facade, name):
+            continue
+        original = getattr(facade, name)
+        if verb.returns is Rows:  # whose types JSON does not tell
+            path = ("" if verb.admin else "agents/AGENT/") + verb.name.replace(" ", "/")
+            setattr(remote, name, _refused(original, f"is POST /v1/{path} over HTTP, not of the client"))
+        else:
+            setattr(remote, name, _carried(verb, original))
 
 
-def _refused(original: Callable[..., Any]) -> Callable[..., Any]:
+def _refused(original: Callable[..., Any], why: str = "is not offered over HTTP") -> Callable[..., Any]:
     @wraps(original)
     def refuse(*_: Any, **__: Any) -> Any:
-        raise ServiceError(f"{original.__name__}() is not offered over HTTP; use it where the home is.")
+        raise ServiceError(f"{original.__name__}() {why}; use it where the home is.")
 
     return refuse
 
