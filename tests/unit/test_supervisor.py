@@ -147,6 +147,21 @@ def test_a_role_that_fails_is_told_of_tried_again_and_stops_nobody(diary: Diary)
     assert diary.due("decay") == datetime(2026, 1, 3, tzinfo=UTC), "what failed for a while has its old times again"
 
 
+def test_a_failure_that_explains_itself_is_told_without_a_traceback(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(work: Work) -> Done:
+        raise InvalidField("Say which.")
+
+    diary = Diary(place)
+    diary.acts["decay"], diary.fails = refuse, {"expire"}
+    assert states(diary.tick(only=["decay", "expire"])) == [("expire", "failed"), ("decay", "failed")]
+    broken, refused = (one for one in caplog.records if "failed" in one.message)
+    assert broken.exc_info
+    assert not refused.exc_info
+    assert "Say which." in refused.message
+
+
 def test_a_clock_that_was_put_back_holds_nothing_up(diary: Diary) -> None:
     diary.world.advance(days=400)
     diary.tick()

@@ -205,7 +205,12 @@ COMMANDS: tuple[Command, ...] = (
         _demo,
     ),
     Command("sql", "Ask SQL of what the agent may see of the archive, and of what is live.", _SQL, _sql),
-    Command("archive sql", "Ask SQL of the whole archive, and of what is live.", _SQL, partial(_sql, whole=True)),
+    Command(
+        "archive sql",
+        "Ask SQL of the whole archive, and of what is live, of all agents. For what one agent may see: engrain sql.",
+        _SQL,
+        partial(_sql, whole=True),
+    ),
     Command(
         "report",
         "Make a report; without a name, list them all.",
