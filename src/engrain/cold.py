@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engrain.errors import InvalidField
+from engrain.archive.hot import cold
+from engrain.archive.tiers import ELSEWHERE
+from engrain.errors import ArchiveUnavailable, InvalidField
 from engrain.intake import validate
 from engrain.model.report import TableInfo
 from engrain.model.scope import Scope
@@ -53,6 +55,8 @@ class ColdArchive:
         if dry_run not in (True, False):
             raise InvalidField(f"dry_run must be True or False, not {validate.shown(dry_run)}.")
         keeper = self._memory.compactor
+        if keeper is None and cold(self._memory.store):
+            raise ArchiveUnavailable(ELSEWHERE)
         return {} if keeper is None else keeper.compact(dry=dry_run)
 
     def search(self, query: str, agent: str, tenant: str = "default", limit: int = 10) -> list[Hit]:

@@ -271,3 +271,25 @@ def test_json_of_rows_is_text(memory: Memory) -> None:
         "select metadata->>'x' as x, json_extract('{\"a\": 1}', '$.a') as a from history limit 1"
     )
     assert json.dumps(found.to_pylist())
+
+
+def test_no_value_breaks_whoever_looks_at_it(memory: Memory) -> None:
+    for statement in ("select timestamp 'infinity' as at", "select [timestamp '290000-01-01'] as at",
+                      "select {'a': date '290000-01-01'} as at", "select union_value(a := 1) as at"):  # fmt: skip
+        with pytest.raises(QueryRefused, match="cast"):
+            memory.archive.sql(statement)
+    rows = memory.archive.sql("select 1 as a, 2 as a, 3 as a_2, timestamp_ns '2020-01-01 00:00:00.123456789' as at")
+    at = rows.to_pylist()[0].pop("at")
+    assert (rows.column_names, at.microsecond) == (["a", "a_2", "a_2_2", "at"], 123456)
+    assert memory.archive.sql("select interval 1 month as m, null as n, date '0001-01-01' as d").num_rows == 1
+
+
+def test_rows_are_missed_where_there_is_to_be_no_archive(tmp_path: Path) -> None:
+    with engrain.open(tmp_path, embedder="hash") as memory:
+        freeze(memory, [{"content": "left"}])
+    with engrain.open(tmp_path, embedder="hash", archive="none") as memory:
+        for asked in (lambda: memory.archive.sql("select count(*) from history"), memory.archive.stats,
+                      lambda: memory.agent("a").sql("from experiences"), memory.archive.compact):  # fmt: skip
+            with pytest.raises(ArchiveUnavailable, match='not to "none"'):
+                asked()
+        assert memory.archive.sql("select count(*) as n from live_memories").to_pylist() == [{"n": 0}]

@@ -12,6 +12,7 @@ from engrain.agent.base import Scoped
 from engrain.errors import InvalidField
 from engrain.intake.validate import shown
 from engrain.model.exchange import CONFLICTS, Exported, Imported
+from engrain.upkeep import outside
 
 if TYPE_CHECKING:
     from engrain.exchange.files import Found
@@ -34,9 +35,8 @@ class Exits(Scoped):
         from engrain.exchange.formats import export_format
 
         self._memory._check_open()
-        target = Path(path)
-        if str(target.resolve()).startswith(str(Path(self._memory.store.describe()["location"]).resolve())):
-            raise InvalidField(f"{target} is the store itself; choose another name for the export.")
+        memory = self._memory
+        target = outside(memory.store, memory.home, memory.config, path)
         return self._export().save(target, export_format(target, format), progress)
 
     def export_data(self, format: str = "jsonl") -> Iterator[bytes]:
