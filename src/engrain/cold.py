@@ -52,8 +52,7 @@ class ColdArchive:
         what counts no more is left out, what no reader needs (``vacuum_days``) is deleted. Counts: ``files`` that were
         rewritten, ``erased`` rows, ``vacuumed`` files. Raises an ArchiveError when it cannot be done now."""
         self._memory._check_open()
-        if dry_run not in (True, False):
-            raise InvalidField(f"dry_run must be True or False, not {validate.shown(dry_run)}.")
+        validate.flag("dry_run", dry_run)
         keeper = self._memory.compactor
         if keeper is None and cold(self._memory.store):
             raise ArchiveUnavailable(ELSEWHERE)
@@ -102,6 +101,9 @@ def asked(
 ) -> pa.Table:
     """What SQL says of everything, or of what one agent (tenant, agent) may see."""
     validate.text("statement", statement, STATEMENT)
+    named = isinstance(parameters, Mapping) and all(isinstance(name, str) for name in parameters)
+    if parameters is not None and not named and not isinstance(parameters, list | tuple):
+        raise InvalidField(f"parameters must be a list, or a dict of names, not {validate.shown(parameters)}.")
     limits = {}
     for name, given, (least, most) in (
         ("seconds", seconds, SECONDS),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engrain.agent.base import Scoped
 from engrain.errors import InvalidField
+from engrain.intake import validate
 from engrain.intake.validate import shown
 from engrain.model.exchange import CONFLICTS, Exported, Imported
 from engrain.upkeep import outside
@@ -101,8 +102,7 @@ class Exits(Scoped):
 
         if policy not in CONFLICTS:
             raise InvalidField(f"on_conflict must be one of {', '.join(CONFLICTS)}, not {shown(policy)}.")
-        if not isinstance(partial, bool):
-            raise InvalidField(f"partial must be True or False, not {shown(partial)}.")
+        validate.flag("partial", partial)
         parts = self._memory
         parts.signals.flush()
         work = Import(parts.store, parts.world, self.scope, parts.writer, parts.index, parts.kinds, parts.tiers)

@@ -228,11 +228,15 @@ def _leaves(array: pa.Array) -> Iterator[pa.Array]:
     """The plain values in lists and structures."""
     import pyarrow as pa
 
-    if pa.types.is_nested(array.type):
-        for one in array.flatten() if pa.types.is_struct(array.type) else [array.flatten()]:
-            yield from _leaves(one)
+    if pa.types.is_map(array.type):
+        parts = [array.keys, array.items]
+    elif pa.types.is_nested(array.type):
+        parts = array.flatten() if pa.types.is_struct(array.type) else [array.flatten()]
     else:
+        parts = []
         yield array
+    for one in parts:
+        yield from _leaves(one)
 
 
 def _known(array: pa.Array) -> bool:

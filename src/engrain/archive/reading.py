@@ -24,14 +24,14 @@ def counted(
     must have, or a list of them; None: any. Raises ArchiveUnavailable."""
     if not store.read("batch_closed", {"kind": kind})[0]["n"]:
         return None
+    found = tables()  # which says what to install when the libraries are missing
+    if found is None:
+        raise ArchiveUnavailable('This home has archived rows elsewhere: set "archive" to where they are.')
     import pyarrow as pa
     import pyarrow.compute as pc
 
     from engrain.archive.frozen import plain
 
-    found = tables()
-    if found is None:
-        raise ArchiveUnavailable('This home has archived rows elsewhere: set "archive" to where they are.')
     wanted = pc.scalar(True)
     for name, value in where.items():
         if value is not None:
