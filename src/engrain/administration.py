@@ -83,7 +83,7 @@ class Administration(Home):
         (``keep_importance``, at most ``keep_cap`` of an agent). Counts: pruned, kept, and capped, the agents that had
         more than that. A dry run only counts."""
         self._check_open()
-        counts = self.sweeps.run("prune", dry=dry_run).counts
+        counts = self.sweeps.run("prune", dry=validate.flag("dry_run", dry_run)).counts
         return {name: counts.get(name, 0) for name in ("pruned", "kept", "capped")}
 
     def backup(self, path: str | os.PathLike[str]) -> Path:

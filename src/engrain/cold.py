@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engrain.errors import InvalidField
+from engrain.archive.hot import cold
+from engrain.archive.tiers import ELSEWHERE
+from engrain.errors import ArchiveUnavailable, InvalidField
 from engrain.intake import validate
 from engrain.model.report import TableInfo
 from engrain.model.scope import Scope
@@ -50,9 +52,10 @@ class ColdArchive:
         what counts no more is left out, what no reader needs (``vacuum_days``) is deleted. Counts: ``files`` that were
         rewritten, ``erased`` rows, ``vacuumed`` files. Raises an ArchiveError when it cannot be done now."""
         self._memory._check_open()
-        if dry_run not in (True, False):
-            raise InvalidField(f"dry_run must be True or False, not {validate.shown(dry_run)}.")
+        validate.flag("dry_run", dry_run)
         keeper = self._memory.compactor
+        if keeper is None and cold(self._memory.store):
+            raise ArchiveUnavailable(ELSEWHERE)
         return {} if keeper is None else keeper.compact(dry=dry_run)
 
     def search(self, query: str, agent: str, tenant: str = "default", limit: int = 10) -> list[Hit]:
@@ -98,6 +101,9 @@ def asked(
 ) -> pa.Table:
     """What SQL says of everything, or of what one agent (tenant, agent) may see."""
     validate.text("statement", statement, STATEMENT)
+    named = isinstance(parameters, Mapping) and all(isinstance(name, str) for name in parameters)
+    if parameters is not None and not named and not isinstance(parameters, list | tuple):
+        raise InvalidField(f"parameters must be a list, or a dict of names, not {validate.shown(parameters)}.")
     limits = {}
     for name, given, (least, most) in (
         ("seconds", seconds, SECONDS),

@@ -105,13 +105,17 @@ def test_an_agent_asks_of_its_own(run: Any) -> None:
     assert json.loads(run("sql", text, "--parameters", '{"least": 0.5}', "--agent", "a", "--json")) == [{"n": 3}]
 
 
-def test_what_is_refused_says_so_with_its_code(run: Any, tmp_path: Path) -> None:
+def test_what_is_refused_says_so_with_its_code(home: Path, run: Any, tmp_path: Path) -> None:
     assert "Only SELECT may be run here" in run("archive", "sql", "drop view history", code=2)
     assert "There is no report 'nope'; the reports are" in run("report", "nope", code=2)
     assert "needs a file" in run("report", "kind-distribution", "--chart", "svg", code=2)
     assert "--format says which" in run("archive", "sql", "select 1", "--format", "table", "--output", "x", code=2)
     assert "--format says which" in run("archive", "sql", "select 1", "--output", str(tmp_path / "x.xls"), code=2)
     assert "cannot be written" in run("sql", "select 1", "--output", str(tmp_path / "no" / "x.csv"), code=2)
+    for part in ("engrain.db", "engrain.db-wal", "archive/memories/_delta_log/00000000000000000000.json"):
+        assert "choose another name" in run("archive", "sql", "select 1", "--output", str(home / part), code=2)
+    assert "choose another name" in run("report", NAMES[0], "--chart", "svg", "--output", str(home / part), code=2)
+    assert "\x1b" not in run("archive", "sql", "select e'\\x1b[31m' as \"a\x1b[31m\"")
     run("archive", "sql", "select 1 as x", "--output", str(tmp_path / "kept.csv"))
     run("archive", "sql", "select nope", "--output", str(tmp_path / "kept.csv"), code=2)
     assert (tmp_path / "kept.csv").read_text() == "x\n1\n"

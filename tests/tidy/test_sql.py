@@ -89,7 +89,7 @@ NOT_AS_REMEMBERED = {
         "metric_measure transition_kinds"
     ),
     "what leaves the store for the cold archive, and comes back": (
-        "cold_waiting cold_memories cold_lock_memories cold_there_memories signals_thaw"
+        "cold_waiting cold_memories cold_lock_memories cold_there_memories signals_thaw gone_forget_newer"
     ),
     "counts, examinations and rebuilding of a home": (
         "stale_count active_count owner_list stale_batch stat_memories stat_passages orphan_passages unindexed_memories "

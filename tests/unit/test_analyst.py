@@ -184,6 +184,9 @@ def test_progress_is_told(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_wrong_arguments(memory: Memory) -> None:
+    for given in (1, "x", b"x", {1: 2}, {"a"}, float("nan")):
+        with pytest.raises(InvalidField, match="parameters must be"):
+            memory.archive.sql("select 1", given)  # type: ignore[arg-type]
     for wrong in ("", "  ", None, 7):
         with pytest.raises(InvalidField):
             memory.archive.sql(wrong)  # type: ignore[arg-type]
@@ -271,3 +274,27 @@ def test_json_of_rows_is_text(memory: Memory) -> None:
         "select metadata->>'x' as x, json_extract('{\"a\": 1}', '$.a') as a from history limit 1"
     )
     assert json.dumps(found.to_pylist())
+
+
+def test_no_value_breaks_whoever_looks_at_it(memory: Memory) -> None:
+    for statement in ("select timestamp 'infinity' as at", "select [timestamp '290000-01-01'] as at",
+                      "select {'a': date '290000-01-01'} as at", "select union_value(a := 1) as at"):  # fmt: skip
+        with pytest.raises(QueryRefused, match="cast"):
+            memory.archive.sql(statement)
+    rows = memory.archive.sql("select 1 as a, 2 as a, 3 as a_2, timestamp_ns '2020-01-01 00:00:00.123456789' as at")
+    at = rows.to_pylist()[0].pop("at")
+    assert (rows.column_names, at.microsecond) == (["a", "a_2", "a_2_2", "at"], 123456)
+    assert (
+        memory.archive.sql("select interval 1 month as m, map {'a': now()} as n, date '0001-01-01' as d").num_rows == 1
+    )
+
+
+def test_rows_are_missed_where_there_is_to_be_no_archive(tmp_path: Path) -> None:
+    with engrain.open(tmp_path, embedder="hash") as memory:
+        freeze(memory, [{"content": "left"}])
+    with engrain.open(tmp_path, embedder="hash", archive="none") as memory:
+        for asked in (lambda: memory.archive.sql("select count(*) from history"), memory.archive.stats,
+                      lambda: memory.agent("a").sql("from experiences"), memory.archive.compact):  # fmt: skip
+            with pytest.raises(ArchiveUnavailable, match='not to "none"'):
+                asked()
+        assert memory.archive.sql("select count(*) as n from live_memories").to_pylist() == [{"n": 0}]

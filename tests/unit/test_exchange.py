@@ -330,8 +330,8 @@ def test_an_export_does_not_take_the_place_of_the_store(tmp_path: Path) -> None:
     with engrain.open(tmp_path / "home", embedder="hash") as memory:
         agent = memory.agent("a")
         agent.remember("kept")
-        for name in ("engrain.db", "engrain.db-wal"):
-            with pytest.raises(InvalidField, match="the store itself"):
+        for name in ("engrain.db", "engrain.db-wal", "archive", "archive/memories/x.jsonl"):
+            with pytest.raises(InvalidField, match="the memory itself"):
                 agent.export_to(tmp_path / "home" / name, format="json")
     with engrain.open(tmp_path / "home", embedder="hash") as memory:
         assert memory.agent("a").count() == 1

@@ -176,3 +176,22 @@ def test_what_the_store_has_is_forgotten_though_the_files_are_out_of_reach(
         agent.forget(cold)
     (memory.home / "elsewhere").rename(memory.home / "archive")
     assert agent.forget(cold)
+
+
+def test_what_promotion_made_stays_when_it_was_changed(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
+    ids = [agent.remember(f"a long lesson {n}", expires_in="30d").id for n in range(2)]
+    copies = []
+    for id_ in ids:
+        agent.promote(id_)
+        copies.append(next(one.id for one in agent.list() if one.source == f"promoted:{id_}"))
+    world.advance(days=31)
+    sweep(memory, "expire")
+    freeze(memory)
+    agent.update(copies[0], content="what I make of it")
+    agent.update(copies[1], content="and of that", expires_in="1d")
+    world.advance(days=2)
+    sweep(memory, "expire")
+    freeze(memory)
+    for id_ in ids:
+        assert agent.forget(id_)
+    assert [one.content for one in (*agent.list(), *agent.archived())] == ["what I make of it", "and of that"]

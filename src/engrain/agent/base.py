@@ -73,5 +73,5 @@ class Scoped:
 
     def _kinds(self, kinds: Sequence[str]) -> tuple[str, ...]:
         if isinstance(kinds, str) or not isinstance(kinds, Sequence | set | frozenset):
-            raise InvalidField(f"kinds must be a list of kinds, not {kinds!r}.")
+            raise InvalidField(f"kinds must be a list of kinds, not {validate.shown(kinds)}.")
         return tuple(validate.kind_name(kind, self._memory.kinds) for kind in kinds)

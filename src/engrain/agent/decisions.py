@@ -83,7 +83,7 @@ class Decisions(Scoped):
         the store. Raises ArchiveError when that cannot be read."""
         self._memory._check_open()
         limit = validate.whole("limit", limit, 1, 10_000)
-        return self._memory.learner.experiences(self.scope, task_type, limit, archived)
+        return self._memory.learner.experiences(self.scope, task_type, limit, validate.flag("archived", archived))
 
     def q_values(self, task_type: str | None = None) -> builtins.list[QValue]:
         """What this agent has learned: visits, mean and spread by task type, state and action."""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from engrain.agent.base import Scoped
 from engrain.errors import InvalidField
+from engrain.intake import validate
 from engrain.intake.validate import shown
 from engrain.model.exchange import CONFLICTS, Exported, Imported
+from engrain.upkeep import outside
 
 if TYPE_CHECKING:
     from engrain.exchange.files import Found
@@ -34,9 +36,8 @@ class Exits(Scoped):
         from engrain.exchange.formats import export_format
 
         self._memory._check_open()
-        target = Path(path)
-        if str(target.resolve()).startswith(str(Path(self._memory.store.describe()["location"]).resolve())):
-            raise InvalidField(f"{target} is the store itself; choose another name for the export.")
+        memory = self._memory
+        target = outside(memory.store, memory.home, memory.config, path)
         return self._export().save(target, export_format(target, format), progress)
 
     def export_data(self, format: str = "jsonl") -> Iterator[bytes]:
@@ -101,8 +102,7 @@ class Exits(Scoped):
 
         if policy not in CONFLICTS:
             raise InvalidField(f"on_conflict must be one of {', '.join(CONFLICTS)}, not {shown(policy)}.")
-        if not isinstance(partial, bool):
-            raise InvalidField(f"partial must be True or False, not {shown(partial)}.")
+        validate.flag("partial", partial)
         parts = self._memory
         parts.signals.flush()
         work = Import(parts.store, parts.world, self.scope, parts.writer, parts.index, parts.kinds, parts.tiers)

@@ -84,7 +84,7 @@ class Life(Memories):
         self._memory._check_open()
         _policy(on_conflict)
         span = validate.span("expires_in", expires_in)
-        limit = validate.whole("limit", limit, 1, 10_000)
+        limit, dry_run = validate.whole("limit", limit, 1, 10_000), validate.flag("dry_run", dry_run)
         wanted = None if kinds is None else self._kinds(kinds)
         times = validate.moment("since", since), validate.moment("until", until)
         asked = Asked(self._optional("reason", reason), *times, wanted)

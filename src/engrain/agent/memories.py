@@ -89,7 +89,7 @@ class Memories(Scoped):
         ``since`` inclusive, ``until`` exclusive, by when it happened, else when it was told. Showing is not using.
         ``include_archived``: one's own archived items, too; ``archived_at`` tells them from the others. Raises
         ArchiveError when the archive cannot be read."""
-        archived: Archival = "also" if include_archived else "no"
+        archived: Archival = "also" if validate.flag("include_archived", include_archived) else "no"
         return self._recalled(query, limit, kinds, tags, session, since, until, min_score, archived)
 
     def search_archive(
@@ -226,8 +226,7 @@ class Memories(Scoped):
     def helpful(self, id: str, helpful: bool = True) -> None:
         """Say whether a recalled item helped. This, not showing, is evidence. Raises UnknownItem."""
         self._memory._check_open()
-        if not isinstance(helpful, bool):
-            raise InvalidField(f"helpful must be True or False, not {helpful!r}.")
+        validate.flag("helpful", helpful)
         self._memory.signals.used(self.scope.tenant, seen := self._seen(id), helpful=helpful)
         self._memory.feedback.say(self.scope, seen, helpful)
 

@@ -8,13 +8,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.util import find_spec
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from engrain import errors
 from engrain.archive.frames import TIME, Closed, Frames, Late
+from engrain.archive.hot import cold
+from engrain.archive.tiers import ELSEWHERE
 from engrain.archive.views import COLD, named_in
 from engrain.errors import ArchiveCorrupt, ArchiveError, ArchiveUnavailable, ConfigError, QueryLimit, QueryRefused
 from engrain.store.port import Store
@@ -84,6 +87,8 @@ class Analyst:
     def _asked(self, statement: str, parameters: Any, whose: tuple[str, str] | None, megabytes: int) -> dict[str, Any]:
         tables = self._find()
         kinds = [COLD[name] for name in named_in(statement) if name in COLD]
+        if tables is None and kinds and cold(self._store):
+            raise ArchiveUnavailable(ELSEWHERE)
         team: list[str] = []
         if whose is not None:
             rows = self._store.read("agent_team", {"tenant": whose[0], "agent": whose[1]})
@@ -196,10 +201,20 @@ def _plain(value: Any) -> Any:
 
 
 def _whole(table: pa.Table) -> pa.Table:
-    """Sums of whole numbers as whole numbers, where they fit."""
+    """Sums of whole numbers as whole numbers, where they fit, and times to the microsecond; no two columns of one name,
+    of which rows as dicts would lose one. Raises QueryRefused for times that Python does not know."""
     import pyarrow as pa
 
+    names: list[str] = []
+    for name in table.column_names:
+        names.append(next(one for n in count(1) if (one := f"{name}_{n}" if n > 1 else name) not in names))
+    table = table.rename_columns(names)
     for place, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
+            column = table.column(place).cast(pa.timestamp("us", field.type.tz), safe=False)
+            table = table.set_column(place, field.name, column)
+        if any(not _known(one) for chunk in table.column(place).chunks for one in _leaves(chunk)):
+            raise QueryRefused(f"{field.name!r} has times before the year 1 or after 9999: cast them to text.")
         if pa.types.is_decimal(field.type) and field.type.scale == 0:
             try:
                 whole = table.column(place).cast(pa.int64())
@@ -207,6 +222,37 @@ def _whole(table: pa.Table) -> pa.Table:
             except pa.ArrowInvalid:
                 continue
     return table
+
+
+def _leaves(array: pa.Array) -> Iterator[pa.Array]:
+    """The plain values in lists and structures."""
+    import pyarrow as pa
+
+    if pa.types.is_map(array.type):
+        parts = [array.keys, array.items]
+    elif pa.types.is_nested(array.type):
+        parts = array.flatten() if pa.types.is_struct(array.type) else [array.flatten()]
+    else:
+        parts = []
+        yield array
+    for one in parts:
+        yield from _leaves(one)
+
+
+def _known(array: pa.Array) -> bool:
+    """Whether Python has a value for each of these, if they are times."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_date32(array.type):
+        least, most, values = -719_162, 2_932_896, array.view(pa.int32())
+    elif pa.types.is_timestamp(array.type):
+        per = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[array.type.unit]
+        least, most, values = -62_135_596_800 * per, 253_402_300_800 * per - 1, array.view(pa.int64())
+    else:
+        return True
+    found = pc.min_max(values).as_py()
+    return found["min"] is None or (found["min"] >= least and found["max"] <= most)
 
 
 def _raise(what: str, text: str) -> None:

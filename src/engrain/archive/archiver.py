@@ -27,6 +27,7 @@ import numpy as np
 import pyarrow as pa
 
 from engrain.archive.hold import Hold, held
+from engrain.archive.hot import PROMOTED
 from engrain.archive.layout import KINDS, SCHEMAS, Kind, digest, places_of
 from engrain.archive.rows import ORDER, STAMP, cold_rows
 from engrain.archive.tables import Tables, standing
@@ -42,7 +43,6 @@ PAGE = 1_000  # rows that are read at once
 AIM = 0.02  # seconds that a transaction should hold the write lock: below 0.05 even when the disk is slow at times
 GAP = 0.003  # seconds that the lock is left to others
 LEAST, LARGEST = 250, 2_000  # rows in a batch
-PROMOTED = "promoted:"
 _WHOSE = ("place", "batch", "id", "tenant", "agent")
 _LINKING = ("superseded_by", "source", "promoted_at")
 _ADOPTED: Mapping[Kind, Sequence[str]] = {"memories": (*_WHOSE, *_LINKING), "experiences": _WHOSE}

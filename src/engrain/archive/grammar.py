@@ -6,6 +6,7 @@ The database that runs it is sealed as well; this is the first of two doors, and
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from engrain.errors import QueryRefused
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # libraries paint what they say
 _NODES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 _ASK = "select json_serialize_sql(?), (select list(view_name) from duckdb_views() where internal "
 _ASK += "and schema_name <> 'information_schema')"  # those have to be named with their schema
@@ -64,7 +66,7 @@ def check(connection: DuckDBPyConnection, statement: str, tables: Collection[str
 
 def told(error: BaseException) -> str:
     """An error of the database in a few words."""
-    text = str(error).strip()
+    text = COLOUR.sub("", str(error)).strip()
     first = text.split("\n\n")[0].split("\nLINE ")[0]
     return " ".join(first.split())[:500]
 

@@ -22,10 +22,15 @@ AGAIN = "put back the latest copy of the archive's files"
 
 def check(store: Store, tables: Callable[[], Tables | None], now: int, days: float) -> Check:
     """Can it be reached, has it what the store says, and is it in order? ``days``: for which readers keep old files."""
-    if not cold(store):
+    moved = cold(store)
+    waits = moved or store.read("cold_waiting", {"before": now - LATE, "limit": 1})[0]["memories"]
+    if not waits:
         return Check(NAME, True, "nothing has left the store")
     try:
         there = tables()
+        if not moved:
+            told = "nothing has left the store yet" if there else "it is kept in the store"
+            return Check(NAME, True, f"{told}; what is archived waits for the role archive" if there else told)
         if there is None:
             return Check(NAME, False, 'rows lie in an archive, but "archive" is "none": set it to where they are')
         from engrain.archive.layout import KINDS

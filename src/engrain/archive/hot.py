@@ -15,6 +15,7 @@ from engrain.store.port import Row, Store, Transaction
 T = TypeVar("T")
 _LATEST = (2**62, "")
 _AT_ONCE = 500  # ids in one statement
+PROMOTED = "promoted:"  # of this id: the source of what promotion made
 
 
 class HotTier:

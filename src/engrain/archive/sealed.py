@@ -31,7 +31,7 @@ from engrain.archive.layout import SCHEMAS, Kind
 from engrain.archive.live import stream
 from engrain.archive.tables import Standing, Tables
 from engrain.archive.views import ALIASES, COLD, columns_of
-from engrain.errors import EngrainError
+from engrain.errors import EngrainError, QueryRefused
 from engrain.store.port import Store
 
 IDLE = 300.0  # seconds without a question, after which the process ends
@@ -210,6 +210,8 @@ class Sealed:
         found = database.sql(asked["statement"], params=asked["parameters"])
         sent = 0
         with contextlib.closing(found.to_arrow_reader(ROWS)) as reader:
+            if odd := next((one.name for one in reader.schema if "_union<" in str(one.type)), None):
+                raise QueryRefused(f"{odd!r} has values of several types: cast them to text.")
             self._frames.send("r", stream(reader.schema.empty_table()))
             for batch in reader:
                 sent += batch.nbytes

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from engrain.archive.hot import HotTier, pieces, whose
+from engrain.archive.hot import PROMOTED, HotTier, pieces, whose
 from engrain.archive.port import Asked, Left, Sought
 from engrain.errors import ArchiveUnavailable, InvalidField
 from engrain.model.life import Old
@@ -180,11 +180,22 @@ class Tiers(HotTier):
         return int(reader.read("batch_closed", {"kind": kind})[0]["number"])
 
     def companions(self, tx: Transaction, scope: Scope, ids: Sequence[str], sought: Sought) -> set[str]:
-        found = self._linked(tx, scope, ids)
+        found = {id_ for id_ in self._linked(tx, scope, ids) if self._goes(tx, scope, id_, ids, sought)}
         for row in (sought.rows[id_] for id_ in ids if id_ in sought.rows):
-            made = {"fingerprint": row["fingerprint"], "content": row["content"], "source": f"promoted:{row['id']}"}
+            made = {"fingerprint": row["fingerprint"], "content": row["content"], "source": PROMOTED + row["id"]}
             found |= {one["id"] for one in tx.read("memory_made", {**whose(scope), **made})}
         return found
+
+    def _goes(self, tx: Transaction, scope: Scope, id_: str, ids: Collection[str], sought: Sought) -> bool:
+        """Whether what is linked to these still goes with them: what promotion made does not when it was changed."""
+
+        def row(one: str) -> Row | None:
+            return sought.rows.get(one) or next(iter(tx.read("memory_own", {**whose(scope), "id": one})), None)
+
+        copy = row(id_)
+        of = ((copy["source"] if copy else None) or "").removeprefix(PROMOTED)
+        made = row(of) if copy and of in ids and copy["superseded_by"] not in ids else None
+        return copy is None or made is None or copy["content"] == made["content"]
 
     def forget(
         self, tx: Transaction, scope: Scope, ids: Sequence[str], sought: Sought, now: int

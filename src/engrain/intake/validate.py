@@ -220,6 +220,13 @@ def moment(name: str, value: Any) -> int | None:
     return to_micros(value)
 
 
+def flag(name: str, value: object) -> bool:
+    """A truth: text such as "no" would be taken for yes."""
+    if not isinstance(value, bool):
+        raise InvalidField(f"{name} must be True or False, not {shown(value)}.")
+    return value
+
+
 def span(name: str, value: Any) -> int | None:
     """Microseconds of a timedelta or of text such as "30d", "12h", "90s"; more than nothing."""
     if value is None:
@@ -247,12 +254,6 @@ def _visibility(value: Any) -> str:
     return str(value)
 
 
-def _pinned(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidField(f"pinned must be True or False, not {shown(value)}.")
-    return value
-
-
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "content": content,
     "key": _optional("key"),
@@ -265,6 +266,6 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "expires_in": lambda value: span("expires_in", value),
     "decay_rate": lambda value: None if value is None else number("decay_rate", value, 0.0, 10.0),
     "visibility": _visibility,
-    "pinned": _pinned,
+    "pinned": lambda value: flag("pinned", value),
     "source": _optional("source"),
 }

@@ -15,10 +15,12 @@ from engrain.errors import InvalidField
 from engrain.model.report import ReportRows, counted
 from engrain.shells.plain import dumped, json_value, plain, printable
 from engrain.shells.screen import console, hanging, line, progress, put, table
+from engrain.upkeep import outside
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from engrain.memory import Memory
     from engrain.shells.commands import Place
 
 SHOWN, TURNED = 200, 20  # rows on a screen, and of those that are too wide for it
@@ -32,6 +34,7 @@ def sql(place: Place, given: Mapping[str, Any], *, whole: bool) -> int:
     """Ask SQL of everything, or of what the agent may see."""
     asked = given["statement"], given.get("parameters")
     with engrain.open(place.home) as memory:
+        _free(memory, given)
         if whole:
             with progress(0, "read") as advance:
                 found = memory.archive.sql(*asked, progress=advance)
@@ -45,6 +48,7 @@ def report(place: Place, given: Mapping[str, Any]) -> int:
     """List the reports, make one, or tell of the home's health."""
     name = given.get("name") or (HEALTH if given.get("html") or given.get("last") else None)
     with engrain.open(place.home) as memory:
+        _free(memory, given)
         if name == HEALTH:
             health = memory.report(last=given.get("last", False))
             if place.json:
@@ -222,6 +226,12 @@ def _formatted(found: pa.Table, how: str, file: BinaryIO) -> None:
         text.write("\n]\n")
     text.flush()
     text.detach()
+
+
+def _free(memory: Memory, given: Mapping[str, Any]) -> None:
+    """Refuse an output that would replace the memory itself, before any work is done."""
+    if output := given.get("output"):
+        outside(memory.store, memory.home, memory.config, output)
 
 
 @contextmanager

@@ -87,7 +87,8 @@ def columns(names: Sequence[str], shown: bool) -> Table:
 
     grid = Table(box=None, show_header=shown, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for name in names:
-        grid.add_column(name, overflow="fold", no_wrap=name in ("id", "memory"))  # what is copied stays whole
+        whole = name in ("id", "memory")  # what is copied stays whole
+        grid.add_column(printable(name), overflow="fold", no_wrap=whole)
     return grid
 
 
