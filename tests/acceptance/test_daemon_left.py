@@ -57,6 +57,17 @@ def test_nothing_is_left_of_a_daemon_that_ends_while_a_role_runs(
     until(lambda: is_gone(nested), 10)
 
 
+def test_nothing_is_left_of_a_plug_in_that_takes_too_long_to_load(place: Place, running: Start) -> None:
+    aged(place)
+    daemon = running("slow")
+    note = place.home / "started"
+    started = int(until(lambda: note.exists() and note.read_text()))
+    began = time.monotonic()
+    daemon.end()
+    assert time.monotonic() - began < 5.5
+    until(lambda: is_gone(started), 10)
+
+
 def test_it_ends_with_its_terminal_in_order_unless_it_was_told_not_to(place: Place, running: Start) -> None:
     memory = aged(place)
     daemon = running("walk")
