@@ -70,7 +70,7 @@ ALL = {
 }
 if os.environ["ODD"] == "slow":  # to load, and it has a process by then
     other = subprocess.Popen(["sleep", "600"])
-    Path(os.environ["ENGRAIN_HOME"], "started").write_text(str(other.pid))
+    Path(__file__).with_name("started").write_text(str(other.pid))
     time.sleep(600)
 
 workers = [Worker(f"odd:{name}", "1d", ALL[name]) for name in os.environ["ODD"].split() if name in ALL]
