@@ -68,7 +68,12 @@ ALL = {
     "exit": lambda work: os._exit(3), "end": lambda work: os._exit(0), "leave": lambda work: sys.exit(3),
     "work": lambda work: {"pid": os.getpid()},
 }
-workers = [Worker(f"odd:{name}", "1d", ALL[name]) for name in os.environ["ODD"].split()]
+if os.environ["ODD"] == "slow":  # to load, and it has a process by then
+    other = subprocess.Popen(["sleep", "600"])
+    Path(__file__).with_name("started").write_text(str(other.pid))
+    time.sleep(600)
+
+workers = [Worker(f"odd:{name}", "1d", ALL[name]) for name in os.environ["ODD"].split() if name in ALL]
 """
 
 

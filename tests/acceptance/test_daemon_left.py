@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
+import psycopg
 import pytest
 
 import engrain
@@ -55,6 +57,17 @@ def test_nothing_is_left_of_a_daemon_that_ends_while_a_role_runs(
     assert not is_gone(nested)
     daemon.end(number)
     until(lambda: is_gone(nested), 10)
+
+
+def test_nothing_is_left_of_a_plug_in_that_takes_too_long_to_load(place: Place, running: Start, tmp_path: Path) -> None:
+    aged(place)
+    daemon = running("slow")
+    note = tmp_path / "site" / "started"
+    started = int(until(lambda: note.exists() and note.read_text()))
+    began = time.monotonic()
+    daemon.end()
+    assert time.monotonic() - began < 5.5
+    until(lambda: is_gone(started), 10)
 
 
 def test_it_ends_with_its_terminal_in_order_unless_it_was_told_not_to(place: Place, running: Start) -> None:
@@ -112,3 +125,19 @@ def test_a_home_that_is_deleted_stays_so_and_its_daemon_ends(
     code, err = daemon.left()
     assert (code, "deleted, moved or replaced" in err) == (3, True)
     assert place.home.exists() is replaced
+
+
+def test_it_ends_when_a_newer_engrain_has_migrated_its_home(place: Place, running: Start) -> None:
+    """So that whoever keeps it running starts the newer one."""
+    memory = aged(place)
+    daemon = running("work")
+    ended(memory, "odd:work")
+    newer = "insert into schema_migrations (version, name, checksum, applied_at) values (99, 'new', 'x', '')"
+    if place.url:
+        with psycopg.connect(place.url, autocommit=True) as server:
+            server.execute(newer)
+    else:
+        with closing(sqlite3.connect(place.home / "engrain.db", isolation_level=None)) as file:
+            file.execute(newer)
+    code, err = daemon.left()
+    assert (code, "newer engrain" in err) == (3, True)

@@ -146,6 +146,25 @@ def test_a_file_of_somebody_else_stays(tmp_path: Path, platform: str) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_what_cannot_be_read_or_found_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = a_home(tmp_path / "home")
+    path = Path(install(str(home), show=True, platform="linux").path)
+    path.mkdir(parents=True)
+    with pytest.raises(InvalidField, match=r"is not engrain's"):
+        install(str(home), platform="linux")
+    shutil.rmtree(path.parent)
+    path.parent.write_text("a file where the folder would be")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        install(str(home), platform="linux")
+    with pytest.raises(NotFound):
+        install(str(home), platform="linux", uninstall=True)
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as for a user whom no list knows
+    with pytest.raises(ConfigError, match="set HOME"):
+        install(str(home), platform="linux")
+
+
 def test_taken_away_it_is_not_started_any_more(tmp_path: Path) -> None:
     """What systemctl enable has made is gone, too."""
     home = a_home(tmp_path / "home")

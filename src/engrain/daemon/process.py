@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from engrain.daemon.registry import Registration
 from engrain.daemon.supervisor import Supervisor, busy
+from engrain.errors import SchemaTooNew
 from engrain.store.port import Store
 from engrain.world import World
 
@@ -76,7 +77,7 @@ class Child:
 class Daemon:
     """Runs the roles of a home between ``start`` and ``stop``, or until the registry says that it is to stop.
     ``launch(role)`` starts a process, the leader of its own session, that runs the role if it is due, and ends when its
-    stdin does; it is ended after so many ``minutes``. ``lost`` is true when it ended because its store is gone."""
+    stdin does; it is ended after so many ``minutes``. ``lost``: it ended as its store is gone, or a newer engrain's."""
 
     def __init__(self, store: Store, world: World, supervisor: Supervisor, launch: Launch, minutes: float) -> None:
         self._store, self._world, self._supervisor, self._launch = store, world, supervisor, launch
@@ -120,9 +121,8 @@ class Daemon:
                 if time.monotonic() >= beat_at:
                     registration.say_alive()
                     beat_at = time.monotonic() + BEAT
-                self.lost = not self._store.in_place()
-                if self.lost:
-                    _log.error("the store was deleted, moved or replaced: what is done now would be lost")
+                if not self._store.in_place():
+                    self._give_up("the store was deleted, moved or replaced: what is done now would be lost")
                 if self.lost or registration.asked_to_stop():
                     break
                 if self._reaped() or time.monotonic() >= look_at:
@@ -131,6 +131,9 @@ class Daemon:
                 if failed:
                     _log.warning("background work goes on")
                 failed = 0
+            except SchemaTooNew as error:
+                self._give_up(error)
+                break
             except Exception as error:  # noqa: BLE001 (it must not end: whatever it is may be over the next time)
                 if not failed:
                     _log.warning("background work waits until the store can be used again: %s", error, exc_info=True)
@@ -143,8 +146,14 @@ class Daemon:
         except Exception as error:  # noqa: BLE001 (it ends all the same; its entry is struck out later)
             _log.warning("the daemon's end could not be noted: %s", error)
 
+    def _give_up(self, why: object) -> None:
+        self.lost = True
+        _log.error("the daemon ends: %s", why)
+
     def _look(self) -> None:
-        """Start what is due, one role after the other, but past those that take long."""
+        """Start what is due, one role after the other, but past those that take long. Raises SchemaTooNew when a newer
+        engrain has migrated the store since."""
+        self._store.schema()
         self._supervisor.close_lost()
         for name in self._supervisor.due(patient=busy()):
             if self._is_quick():

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import engrain
 from engrain.errors import ConfigError, EngrainError
@@ -44,35 +44,44 @@ def daemon(memory: Memory, home: str | None) -> Daemon:
     minutes = memory.config.role_minutes
 
     def launch(role: str) -> subprocess.Popen[bytes]:
-        child = subprocess.Popen(  # noqa: S603 (this interpreter, and nothing that anybody has told)
-            CHILD,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C in a terminal is for the daemon
-        )
-        assert child.stdin is not None  # noqa: S101 (it was asked for)
-        child.stdin.write(json.dumps({"home": home, "role": role, "seconds": minutes * 60}).encode() + b"\n")
-        child.stdin.flush()
-        return child
+        return _started({"home": home, "role": role, "seconds": minutes * 60}, subprocess.DEVNULL)
 
     supervisor = memory.supervisor.apart(apart(lambda plugin: _ask(home, plugin)))
     return Daemon(memory.store, memory.world, supervisor, launch, minutes)
 
 
+def _started(asked: dict[str, Any], answer: int) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(  # noqa: S603 (this interpreter, and nothing that anybody has told)
+        CHILD,
+        stdin=subprocess.PIPE,
+        stdout=answer,
+        start_new_session=True,  # Ctrl-C in a terminal is for the daemon
+    )
+    assert process.stdin is not None  # noqa: S101 (it was asked for)
+    process.stdin.write(json.dumps(asked).encode() + b"\n")
+    process.stdin.flush()
+    return process
+
+
 def _ask(home: str | None, plugin: str) -> str:
     """What a plug-in brings, in JSON. Raises RuntimeError when that cannot be found out."""
-    from engrain.daemon.process import why
+    from engrain.daemon.process import Child, why
 
-    told = json.dumps({"home": home, "plugin": plugin, "seconds": ANSWER}) + "\n"
+    process = _started({"home": home, "plugin": plugin, "seconds": ANSWER}, subprocess.PIPE)
+    told, process.stdin = process.stdin, None  # it stays open: as long as this process lives, the other may
+    child = Child(process)
     try:
-        done = subprocess.run(  # noqa: S603 (as above)
-            CHILD, input=told, stdout=subprocess.PIPE, text=True, timeout=ANSWER, check=False
-        )
+        found, _ = process.communicate(timeout=ANSWER)
     except subprocess.TimeoutExpired as error:
         raise RuntimeError(f"it takes longer than {ANSWER:g} s to load") from error
-    if done.returncode:
-        raise RuntimeError(why(done.returncode))
-    return done.stdout
+    finally:
+        child.end(0)
+        for pipe in (told, process.stdout):
+            if pipe is not None:
+                pipe.close()
+    if process.returncode:
+        raise RuntimeError(why(process.returncode))
+    return found.decode()
 
 
 def main() -> int:
@@ -82,9 +91,9 @@ def main() -> int:
     with open(0, "rb", buffering=0, closefd=False) as told:
         asked = json.loads(told.readline())
     faulthandler.dump_traceback_later(asked["seconds"] + LIMIT, exit=True)  # also when a role holds the interpreter
+    threading.Thread(target=_watch, args=(ending, 0.0 if "plugin" in asked else GRACE), daemon=True).start()
     if "plugin" in asked:
         return _describe(asked["home"], asked["plugin"])
-    threading.Thread(target=_watch, args=(ending,), daemon=True).start()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="engrain role: %(levelname)s %(message)s")
     try:
         with engrain.open(asked["home"]) as memory:
@@ -106,12 +115,12 @@ def _describe(home: str | None, plugin: str) -> int:
     return 0
 
 
-def _watch(ending: threading.Event) -> None:
+def _watch(ending: threading.Event, grace: float) -> None:
     """When the daemon is gone: end where the role can go on, or just end."""
     while os.read(0, 1):
         pass
     ending.set()
-    time.sleep(GRACE)
+    time.sleep(grace)
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():  # also what the role has started
         os.killpg(0, signal.SIGKILL)
     os._exit(ORPHANED)

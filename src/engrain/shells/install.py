@@ -187,22 +187,34 @@ def _name(place: Path, home: str, mac: bool, uninstall: bool) -> str:
 
 
 def _home_of(path: Path) -> str | None:
-    """The home that a service file is for; empty when it is somebody else's, None when there is none."""
+    """The home that a service file is for; empty when it is somebody else's, None when there is none. Raises
+    ConfigError when it cannot be read."""
     try:
         found = _MARKED.search(path.read_text(encoding="utf-8", errors="replace"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except IsADirectoryError:
+        return ""
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
     return str(json.loads(found[1])) if found else ""
 
 
 def _configuration() -> Path:
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return Path(os.environ.get("XDG_CONFIG_HOME") or _user_folder() / ".config")
+
+
+def _user_folder() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise ConfigError("It is not known where your files are: set HOME, or use --system.") from error
 
 
 def _place(mac: bool, system: bool) -> Path:
     """The folder of service files."""
     if mac:
-        return Path("/Library/LaunchDaemons") if system else Path.home() / "Library" / "LaunchAgents"
+        return Path("/Library/LaunchDaemons") if system else _user_folder() / "Library" / "LaunchAgents"
     return Path("/etc/systemd/system") if system else _configuration() / "systemd" / "user"
 
 
