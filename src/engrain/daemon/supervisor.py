@@ -336,8 +336,8 @@ def named(failure: BaseException) -> str:
     """What failed, as a text that every store takes."""
     try:
         told = f"{type(failure).__name__}: {failure}"
-    except Exception as odd:  # noqa: BLE001 (it is somebody else's)
-        told = f"{type(failure).__name__}, of which nothing can be told but {type(odd).__name__}"
+    except Exception:  # noqa: BLE001 (it is somebody else's, and cannot tell)
+        told = f"{type(failure).__name__}, which cannot be told"
     return told[:MOST].encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")
 
 
