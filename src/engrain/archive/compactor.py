@@ -235,9 +235,7 @@ class Compactor:
         listed = [row["place"] for row in self._store.read("gone_list", {"kind": kind})]
         counts = in_batches(now.read(now.files, columns=["place"])["place"].to_numpy(), listed)
         told = {row["number"]: row["n"] for row in self._store.read("batch_rows", {"kind": kind})}
-        wrong = [
-            {"kind": kind, "number": one, "n": counts[one]} for one, n in told.items() if n != counts[one]
-        ]
+        wrong = [{"kind": kind, "number": one, "n": counts[one]} for one, n in told.items() if n != counts[one]]
         with self._store.transaction("*") as tx:
             hold.guard(tx)
             tx.run_many("batch_recount", wrong)

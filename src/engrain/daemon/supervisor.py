@@ -116,9 +116,7 @@ class Supervisor:
             findings, outcome = dict(found), "done" if checkpoint is None else "interrupted"
             if checkpoint is not None:
                 error = f"{SPENT if spent else ASKED}, and goes on from there"
-        except KeyboardInterrupt:
-            raise
-        except BaseException as failure:  # noqa: BLE001 (whatever it is, it is told, and the others go on)
+        except (Exception, SystemExit) as failure:  # noqa: BLE001 (whatever it is, it is told, and the others go on)
             _log.warning("role %s failed: %s", role.name, failure, exc_info=True)
             outcome, error = "failed", named(failure)
         self._end(row, outcome, error, findings, checkpoint)
