@@ -333,8 +333,8 @@ def named(failure: BaseException) -> str:
     """What failed, as a text that every store takes."""
     try:
         told = f"{type(failure).__name__}: {failure}"
-    except Exception:  # noqa: BLE001 (it is somebody else's, and cannot tell)
-        told = f"{type(failure).__name__}, which cannot be told"
+    except Exception as another:  # noqa: BLE001 (it is somebody else's, and cannot tell)
+        told = f"{type(failure).__name__}, which cannot be told: {type(another).__name__}"
     return told[:MOST].encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")
 
 
