@@ -43,7 +43,7 @@ BAD = {
     "raises": ("def workers(memory): raise ValueError('no luck')", "ValueError: no luck"),
     "mute": (
         "class Mute(Exception):\n    def __str__(self): raise self\ndef workers(memory): raise Mute",
-        "Mute, which cannot be told",
+        "Mute, which cannot be told: Mute",
     ),
     "text": ("workers = 'weigh'", "it gives str, not an engrain.workers.Worker"),
     "nothing": ("def workers(memory): return None", "it gives NoneType"),
@@ -156,8 +156,8 @@ def test_what_a_run_does_wrong_is_told_of_whatever_it_is(place: Place, site: Pat
     assert "not JSON serializable" in told["odd"][1]
     assert "not JSON compliant" in told["nan"][1]
     assert "more than 100,000 bytes" in told["endless"][1]
-    assert told["mute"][1] == "Mute, which cannot be told"
-    assert told["cancelled"][1] == "CancelledError: off"
+    assert told["mute"][1] == "Mute, which cannot be told: Mute"
+    assert told["cancelled"][1] == "RuntimeError: CancelledError: off"
     assert all("its checkpoint ha" in told[name][1] for name in ("long", "nul"))
     assert all("UnicodeEncodeError" in told[name][1] for name in ("half", "text"))
     assert {name: roles[name][1] for name in roles if name.startswith("bad:")}["bad:none"] == 0

@@ -101,7 +101,12 @@ def _role(given: Any, plugin: str, memory: Memory) -> Role:
         raise ConfigError(f"{name}: run is not callable")
 
     def run(work: RoleWork) -> Done:
-        found = given.run(Work(memory, work.dry, work.checkpoint, work.stop))
+        try:
+            found = given.run(Work(memory, work.dry, work.checkpoint, work.stop))
+        except (Exception, SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # such as asyncio's CancelledError: it is not to end the others
+            raise RuntimeError(named(error)) from error
         findings, checkpoint = found if isinstance(found, tuple) and len(found) == 2 else (found, None)
         if not isinstance(findings, Mapping | None) or not isinstance(checkpoint, str | None):
             raise TypeError("it must return its findings, a mapping, or those and a checkpoint, a text")

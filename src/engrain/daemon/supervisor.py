@@ -14,7 +14,7 @@ from typing import Any
 from engrain.daemon.health import MUCH, overdue, score
 from engrain.daemon.registry import daemons
 from engrain.daemon.roles import FAILED, Role, Work
-from engrain.errors import EngrainError, StoreCorrupt
+from engrain.errors import StoreCorrupt
 from engrain.lifecycle.alerts import alerts, raise_alerts, settle_alerts
 from engrain.model.report import Check
 from engrain.model.run import DaemonStatus, RoleState, Run
@@ -116,11 +116,8 @@ class Supervisor:
             findings, outcome = dict(found), "done" if checkpoint is None else "interrupted"
             if checkpoint is not None:
                 error = f"{SPENT if spent else ASKED}, and goes on from there"
-        except KeyboardInterrupt:
-            raise
-        except BaseException as failure:  # noqa: BLE001 (whatever it is, it is told, and the others go on)
-            clear = isinstance(failure, EngrainError) and ":" not in role.name  # a plug-in's author needs the traceback
-            _log.warning("role %s failed: %s", role.name, failure, exc_info=not clear)
+        except (Exception, SystemExit) as failure:  # noqa: BLE001 (whatever it is, it is told, and the others go on)
+            _log.warning("role %s failed: %s", role.name, failure, exc_info=True)
             outcome, error = "failed", named(failure)
         self._end(row, outcome, error, findings, checkpoint)
         started, ended = from_micros(begun), from_micros(self._world.now())
@@ -336,8 +333,8 @@ def named(failure: BaseException) -> str:
     """What failed, as a text that every store takes."""
     try:
         told = f"{type(failure).__name__}: {failure}"
-    except Exception:  # noqa: BLE001 (it is somebody else's, and cannot tell)
-        told = f"{type(failure).__name__}, which cannot be told"
+    except Exception as another:  # noqa: BLE001 (it is somebody else's, and cannot tell)
+        told = f"{type(failure).__name__}, which cannot be told: {type(another).__name__}"
     return told[:MOST].encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")
 
 
