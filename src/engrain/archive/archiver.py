@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from engrain.archive.hold import Hold, held
 from engrain.archive.hot import PROMOTED
@@ -202,7 +203,13 @@ class Archiver:
             _log.warning("batch %d at %s is adopted: the store does not know it", number, self._tables.path(kind))
         ids, is_now = rows["id"].to_pylist(), _is_now(kind, rows, members if good else {})
         batch = {"kind": kind, "number": number, "n": rows.num_rows, "now": now}
+        # What is adopted may have come back and left again since the backup: the copy of then counts no more.
+        places = ["id", "tenant", "agent", "place"]
+        earlier = (
+            [] if good else list(_some(self._tables.read(kind, places, pc.field("id").isin(pa.array(ids))), places))
+        )
         with self._held(hold) as tx:
+            tx.run_many("gone_put", [{**batch, **one, "reason": "restored"} for one in earlier])
             if opened is None:
                 tx.run("batch_open", _batch(kind, number, rows, (), now))
             if not tx.run("batch_close", batch):
@@ -214,7 +221,7 @@ class Archiver:
                 reasons = {
                     id_: "restored" if id_ in there else "forgotten" for id_ in left if id_ in there | members.keys()
                 }
-                gone = (one for one in _some(rows, ("id", "tenant", "agent", "place")) if one["id"] in reasons)
+                gone = (one for one in _some(rows, places) if one["id"] in reasons)
                 tx.run_many("gone_put", [{**batch, **one, "reason": reasons[one["id"]]} for one in gone])
             if kind == "memories":
                 _link(tx, rows, reasons)
