@@ -19,8 +19,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,6 +71,7 @@ class Archiver:
         self._store, self._world, self._tables, self._step = store, world, tables, step
         self._settled = int(days * DAY)
         self._size, self._longest, self._free_since = LARGEST // 2, 0.0, 0.0
+        self._calm = Lock()  # not both at once: who makes rows would take the interpreter from who has the write lock
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Moved:
         """Move all that waits, until ``stop`` says so. Nothing while another process works on the archive. Raises
@@ -111,11 +113,14 @@ class Archiver:
         asked: dict[str, Any] = {"before": self._world.now() - self._settled, "limit": PAGE // 10}
         asked |= {"after_tenant": "", "after_agent": "", "after_at": -(2**62), "after_id": ""}
         parts: list[pa.Table] = []
-        while rows := self._store.read(f"cold_{kind}", asked):
+        while True:
+            with self._calm:
+                if not (rows := self._store.read(f"cold_{kind}", asked)):
+                    break
+                parts.append(cold_rows(self._store, kind, rows, self._world.now()))
             last, at = rows[-1], "archived_at" if kind == "memories" else "updated_at"
             asked |= {"after_tenant": last["tenant"], "after_agent": last["agent"]}
             asked |= {"after_at": last[at], "after_id": last["id"]}
-            parts.append(cold_rows(self._store, kind, rows, self._world.now()))
             asked["limit"] = max(20, min(PAGE, BYTES * len(rows) // (4 * parts[-1].nbytes)))
             if sum(one.num_rows for one in parts) + PAGE > AT_ONCE or sum(one.nbytes for one in parts) > BYTES:
                 yield pa.concat_tables(parts)
@@ -179,15 +184,14 @@ class Archiver:
             rows = self._tables.batches(kind, table, first, last, None if known else _ADOPTED[kind])
             self._step("read back")
             ends = np.searchsorted(rows["batch"].to_numpy(), range(first, last + 2)).tolist()
-            for one, (start, end) in zip(range(first, last + 1), pairwise(ends), strict=True):
-                some = rows.slice(start, end - start)
-                if not some.num_rows:
-                    continue
-                if stop():
+            some = ((one, rows.slice(start, end - start)) for one, (start, end) in enumerate(pairwise(ends), first))
+            for one, batch in some:
+                if batch.num_rows and stop():
                     return False
-                hold.keep()
-                self._close(kind, hold, some, opened.get(one), fresh, counts)
-                self._step("closed")
+                if batch.num_rows:
+                    hold.keep()
+                    self._close(kind, hold, batch, opened.get(one), fresh, counts)
+                    self._step("closed")
         return True
 
     def _close(
@@ -237,16 +241,19 @@ class Archiver:
         """A transaction after the others had their turn; the next batches are such that it holds the lock as long as
         it should."""
         time.sleep(max(0.0, GAP - (time.perf_counter() - self._free_since)))
-        with self._store.transaction("*") as tx:
-            began = time.perf_counter()
-            hold.guard(tx)
-            yield tx
+        with ExitStack() as alone:
+            alone.enter_context(self._calm)
+            with self._store.transaction("*") as tx:
+                began = time.perf_counter()
+                hold.guard(tx)
+                yield tx
+                worked = time.perf_counter() - began
+                alone.close()  # the commit waits for the disk, and may move the log of many others into the store
         self._free_since = time.perf_counter()
-        held = self._free_since - began
-        self._longest = max(self._longest, held)
-        if held > 2 * AIM:
+        self._longest = max(self._longest, self._free_since - began)
+        if worked > 2 * AIM:
             self._size = max(LEAST, self._size // 2)
-        elif held < AIM:
+        elif worked < AIM:
             self._size = min(LARGEST, self._size * 5 // 4)
 
 
