@@ -32,7 +32,7 @@ except ImportError as missing:
 
 LEASE = "archive"
 LOG = "_delta_log"
-GROUP = 16_384  # rows of a row group: what a reader of one agent's rows skips by
+GROUP = 8_192  # rows of a row group: what a reader of one agent's rows skips by
 RETRIES = 3  # of a read whose files were vacuumed away meanwhile
 _OPTIONS = {"connect_timeout": "5s", "timeout": "20s", "max_retries": "4", "retry_timeout": "10s"}
 """What an unreachable store may take: less than half a minute. Its address and keys come from the environment."""
