@@ -10,8 +10,8 @@ one writes 20 times a second. *Written and verified* counts the append, fsync, r
 end* also reading the rows from the store, deleting them there, and leaving the lock to the others. Beside it the limit:
 the same table written by pyarrow alone (zstd, one file, fsync).
 
-Asked: the rows that were moved, repeated under other names up to so many, as one archive. Beside it the limit: DuckDB
-over the same columns as Arrow tables in memory.
+Asked: the rows that were moved, repeated under other names up to so many, as one archive, whose files the role
+`compact` has put in order. Beside it the limit: DuckDB over the same columns as Arrow tables in memory.
 """
 
 from __future__ import annotations
@@ -223,6 +223,14 @@ def repeat(home: Path, cold: int) -> None:
                 memory.store.write([("batch_open", opened), ("batch_close", row)])
 
 
+def compact(home: Path) -> None:
+    """Put the files in order, as the role does once a day."""
+    with engrain.open(home) as memory:
+        begun = time.perf_counter()
+        found = memory.archive.compact()
+        print(f"Putting {found['files']} files in order took {time.perf_counter() - begun:.1f} s.\n")
+
+
 def clock(ask: Callable[[], Any], times: int) -> tuple[float, float]:
     """The median of some, after one that does not count, and the longest: milliseconds."""
     ask()
@@ -291,6 +299,7 @@ def main() -> None:
                 with engrain.open(asked) as memory:
                     memory.tick(["archive"])
                 repeat(asked, chosen.cold)
+                compact(asked)
             report_asked(asked, chosen)
 
 

@@ -33,3 +33,18 @@ def test_what_came_back_and_left_again_after_the_backup_is_there_once(tmp_path: 
         assert memory.agent("ann").forget(id_)
         assert {one.id for one in memory.agent("ann").archived()} == before - {id_}
     assert other in before
+
+
+def test_what_came_back_after_the_backup_is_archived_again_when_that_is_put_back(tmp_path: Path) -> None:
+    world, home, copy = SimulatedWorld(START), tmp_path / "home", tmp_path / "copy.db"
+    with engrain.open(home, embedder="hash", world=world) as memory:
+        agent = memory.agent("ann")
+        (id_,) = told(agent, memory, world, "came back, and lies in the store")
+        freeze(memory)
+        memory.backup(copy)
+        agent.restore(id_)
+        world.advance(days=6)
+        memory.archive.compact()
+    engrain.restore_backup(copy, home, force=True)
+    with engrain.open(home, embedder="hash", world=world) as memory:
+        assert memory.agent("ann").restore(id_).content == "came back, and lies in the store"

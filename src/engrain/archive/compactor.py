@@ -24,6 +24,7 @@ from engrain.archive.hold import Hold, held
 from engrain.archive.layout import KINDS, SCHEMAS, Kind, batch_of, digest, in_batches
 from engrain.archive.tables import Tables
 from engrain.errors import ArchiveCorrupt, ArchiveUnavailable
+from engrain.model.fading import DAY
 from engrain.store.port import Store
 from engrain.world import World
 
@@ -162,8 +163,10 @@ class Compactor:
         return found
 
     def _marked(self, kind: Kind, *, urgent: bool) -> list[int]:
-        rows = self._store.read("gone_list", {"kind": kind})
-        return [row["place"] for row in rows if not urgent or row["reason"] != "restored"]
+        """Places that are to be erased: of what was restored lately the copy stays, for a backup from before that may be
+        put back knows of no other."""
+        rows, before = self._store.read("gone_list", {"kind": kind}), self._world.now() - int(self._days * DAY)
+        return [row["place"] for row in rows if row["reason"] != "restored" or (not urgent and row["at"] <= before)]
 
     def _snapshot(self, kind: Kind) -> _Snapshot | None:
         table = self._tables.table(kind)

@@ -68,7 +68,7 @@ def _problems(store: Store, tables: Tables, kind: Kind, now: int, kept: int) -> 
         if twice := len(ids) - len(set(ids)):
             yield f"{twice:,} of the {kind} are there twice, which must never be: please tell us"
     listed = store.read("gone_list", {"kind": kind})
-    late = sum(row["at"] < now - LATE - (kept if row["reason"] == "restored" else 0) for row in listed)
+    late = sum(row["at"] < now - LATE - (2 * kept if row["reason"] == "restored" else 0) for row in listed)
     if late:
         yield f"{late:,} of the {kind} should have been erased long ago: run engrain tick --role compact"
     if any(row["opened_at"] < now - LATE for row in store.read("batch_list", {"kind": kind})):
