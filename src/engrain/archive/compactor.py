@@ -163,8 +163,8 @@ class Compactor:
         return found
 
     def _marked(self, kind: Kind, *, urgent: bool) -> list[int]:
-        """Places that are to be erased: of what was restored lately the copy stays, for a backup from before that may be
-        put back knows of no other."""
+        """Places that are to be erased. Of what was restored lately the copy stays: a backup from before, which may be
+        put back, knows of no other."""
         rows, before = self._store.read("gone_list", {"kind": kind}), self._world.now() - int(self._days * DAY)
         return [row["place"] for row in rows if row["reason"] != "restored" or (not urgent and row["at"] <= before)]
 
