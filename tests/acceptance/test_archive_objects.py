@@ -200,6 +200,7 @@ def _each(folder: Path, proxy: Proxy, how: str, numbers: Sequence[int]) -> int:
     return failed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["cut", "lost"])
 def test_some_requests_fail(tmp_path: Path, proxy: Proxy, how: str) -> None:
     assert _each(tmp_path, proxy, how, (1, 9)) >= (0 if how == "lost" else 2)

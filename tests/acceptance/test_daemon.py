@@ -114,6 +114,7 @@ def test_what_is_asked_to_stop_goes_on_from_there_under_the_next_daemon(place: P
     assert memory.supervisor.runs("odd:walk", 1)[0].findings["reached"] > run.findings["reached"]
 
 
+@pytest.mark.slow
 def test_whatever_is_killed_nothing_stays_stuck(place: Place, running: Start) -> None:
     memory = aged(place)
     daemon = running("walk")
@@ -211,6 +212,7 @@ def test_a_service_does_what_is_due_and_goes_on_when_that_is_stopped(place: Plac
             service.kill()
 
 
+@pytest.mark.slow
 def test_it_waits_for_a_store_that_cannot_be_used_and_goes_on(
     place: Place, running: Start, request: pytest.FixtureRequest
 ) -> None:
@@ -240,6 +242,7 @@ def test_it_waits_for_a_store_that_cannot_be_used_and_goes_on(
     assert "background work goes on" in err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the system cannot limit another process")
 def test_it_goes_on_when_the_disk_has_room_again(place: Place, running: Start) -> None:
     if place.url:
@@ -259,6 +262,7 @@ def test_it_goes_on_when_the_disk_has_room_again(place: Place, running: Start) -
     assert (code, "no room left" in err) == (0, True)
 
 
+@pytest.mark.slow
 def test_it_stops_in_time_although_the_store_does_not_answer(place: Place, running: Start) -> None:
     memory = aged(place)
     daemon = running("work")

@@ -47,6 +47,7 @@ def test_what_a_role_has_started_ends_with_it_and_its_threads_hold_nothing_up(pl
     assert daemon.end()[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_of_a_daemon_that_ends_while_a_role_runs(
     place: Place, running: Start, number: signal.Signals
@@ -59,6 +60,7 @@ def test_nothing_is_left_of_a_daemon_that_ends_while_a_role_runs(
     until(lambda: is_gone(nested), 10)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_a_plug_in_that_takes_too_long_to_load(place: Place, running: Start, tmp_path: Path) -> None:
     aged(place)
     daemon = running("slow")

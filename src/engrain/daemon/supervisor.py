@@ -14,7 +14,7 @@ from typing import Any
 from engrain.daemon.health import MUCH, overdue, score
 from engrain.daemon.registry import daemons
 from engrain.daemon.roles import FAILED, Role, Work
-from engrain.errors import StoreCorrupt
+from engrain.errors import EngrainError, StoreCorrupt
 from engrain.lifecycle.alerts import alerts, raise_alerts, settle_alerts
 from engrain.model.report import Check
 from engrain.model.run import DaemonStatus, RoleState, Run
@@ -117,7 +117,8 @@ class Supervisor:
             if checkpoint is not None:
                 error = f"{SPENT if spent else ASKED}, and goes on from there"
         except (Exception, SystemExit) as failure:  # noqa: BLE001 (whatever it is, it is told, and the others go on)
-            _log.warning("role %s failed: %s", role.name, failure, exc_info=True)
+            clear = isinstance(failure, EngrainError) and ":" not in role.name  # a plug-in's author needs the traceback
+            _log.warning("role %s failed: %s", role.name, failure, exc_info=not clear)
             outcome, error = "failed", named(failure)
         self._end(row, outcome, error, findings, checkpoint)
         started, ended = from_micros(begun), from_micros(self._world.now())
