@@ -213,6 +213,7 @@ def test_each_request_fails(tmp_path: Path, proxy: Proxy, how: str) -> None:
     assert _each(tmp_path, proxy, how, range(1, 500)) >= (0 if how == "lost" else 5)
 
 
+@pytest.mark.slow
 def test_what_is_forgotten_is_in_no_object(home: Home, objects: Objects) -> None:
     def words() -> str:
         client, found = objects.client(), ""

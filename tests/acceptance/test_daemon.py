@@ -276,6 +276,7 @@ def test_it_stops_in_time_although_the_store_does_not_answer(place: Place, runni
     assert memory.daemon_status().daemons == (), "the next that looks knows that its process is gone"
 
 
+@pytest.mark.slow
 def test_a_holder_that_slept_past_its_lease_changes_nothing_any_more(place: Place) -> None:
     writer = """
     import engrain

@@ -37,6 +37,7 @@ def is_gone(pid: int) -> bool:
         return True
 
 
+@pytest.mark.slow
 def test_what_a_role_has_started_ends_with_it_and_its_threads_hold_nothing_up(place: Place, running: Start) -> None:
     memory = aged(place)
     daemon = running("behind work")

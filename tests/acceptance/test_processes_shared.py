@@ -179,6 +179,7 @@ def test_parent_and_child_never_give_the_same_id(tmp_path: Path) -> None:
     assert children.run(code) == [200]
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_a_killed_server_is_said_in_words_and_the_same_memory_goes_on_afterwards(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path

@@ -246,6 +246,7 @@ def test_mcp_over_http(tmp_path: Path, old: bool) -> None:
 # -- several workers --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_workers_share_the_port_the_figures_and_what_is_remembered(place: Place) -> None:
     with serving(place, "--workers", "2") as service:
         workers = psutil.Process(service.process.pid).children()
