@@ -20,6 +20,8 @@ from tests import children
 COMMON = """
 import engrain
 from datetime import timedelta
+
+pytestmark = pytest.mark.slow
 def opened():
     return engrain.open(given["home"], embedder="hash", vacuum_days=0.0)
 def cold(memory, name, contents):

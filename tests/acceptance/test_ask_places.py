@@ -19,6 +19,8 @@ from tests.objects import BUCKET, Objects, environment, objects
 from tests.postgres import Place
 from tests.service import folder, serving
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["objects"]  # a fixture
 
 

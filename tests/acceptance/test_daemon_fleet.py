@@ -7,6 +7,8 @@ import pytest
 from tests.fleet import live
 from tests.postgres import Place
 
+pytestmark = pytest.mark.slow
+
 
 def test_of_several_daemons_each_role_is_run_by_one(place: Place) -> None:
     intervals, wrong = live(place, many=3, days=1, minutes=15)

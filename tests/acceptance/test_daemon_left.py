@@ -20,6 +20,8 @@ from tests.daemons import Running, aged, ended, until
 from tests.postgres import Place
 from tests.serving import Serving
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., Running]
 
 
