@@ -97,6 +97,7 @@ def test_it_stops_within_five_seconds_whatever_runs(place: Place, running: Start
     assert memory.daemon_status().daemons == ()
 
 
+@pytest.mark.slow
 def test_what_is_asked_to_stop_goes_on_from_there_under_the_next_daemon(place: Place, running: Start) -> None:
     memory = aged(place)
     daemon = running("walk")
@@ -143,6 +144,7 @@ def test_whatever_is_killed_nothing_stays_stuck(place: Place, running: Start) ->
     assert memory.daemon_status().daemons == ()
 
 
+@pytest.mark.slow
 def test_47_runs_that_were_left_stuck_are_closed_at_the_next_start(place: Place, running: Start) -> None:
     memory = aged(place, pause=False)
     dead = children.spawn("say(1)")
@@ -194,6 +196,7 @@ def test_of_several_daemons_one_runs_each_role(place: Place, running: Start) -> 
     assert [one.left()[0] for one in started] == [0, 0, 0]
 
 
+@pytest.mark.slow
 def test_a_service_does_what_is_due_and_goes_on_when_that_is_stopped(place: Place) -> None:
     memory = aged(place)
     memory.resume("metrics")
