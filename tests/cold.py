@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from engrain import Memory
-from engrain.archive.layout import SCHEMAS, Kind, place_of
+from engrain.archive.layout import SCHEMAS, place_of
+from engrain.archive.port import Kind
 
 ARCHIVED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _USUAL: dict[str, dict[str, Any]] = {

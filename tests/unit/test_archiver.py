@@ -10,7 +10,7 @@ import pytest
 import engrain
 from engrain import Agent, Outcome
 from engrain.archive.gist import MOST, gist
-from engrain.archive.layout import KINDS
+from engrain.archive.port import KINDS
 from engrain.archive.rows import thaw
 from engrain.errors import ArchiveUnavailable, StoreCorrupt
 from engrain.memory import Memory

@@ -30,7 +30,8 @@ import pyarrow.compute as pc
 
 from engrain.archive.hold import Hold, held
 from engrain.archive.hot import PROMOTED
-from engrain.archive.layout import KINDS, SCHEMAS, Kind, digest, places_of
+from engrain.archive.layout import SCHEMAS, digest, places_of
+from engrain.archive.port import KINDS, Kind
 from engrain.archive.rows import ORDER, STAMP, cold_rows
 from engrain.archive.tables import Tables, standing
 from engrain.errors import ArchiveConflict, ArchiveCorrupt

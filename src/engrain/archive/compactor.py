@@ -21,7 +21,9 @@ from deltalake import DeltaTable
 
 from engrain.archive.health import AGAIN
 from engrain.archive.hold import Hold, held
-from engrain.archive.layout import KINDS, SCHEMAS, Kind, batch_of, digest, in_batches
+from engrain.archive.hot import pieces
+from engrain.archive.layout import SCHEMAS, batch_of, digest, in_batches
+from engrain.archive.port import KINDS, Kind
 from engrain.archive.tables import Tables
 from engrain.errors import ArchiveCorrupt, ArchiveUnavailable
 from engrain.model.fading import DAY
@@ -31,7 +33,6 @@ from engrain.world import World
 ROWS, BYTES = 50_000, 32 << 20  # a file that is made has at most so many (bytes before it is read, as compressed)
 FEW = 4  # neighbours that are small are put together when there are so many
 _HIDDEN = "What was forgotten is hidden already, and the role compact will erase it from the files."
-_AT_ONCE = 500  # places in one statement
 _ORDER = [(name, "ascending") for name in ("tenant", "agent", "place")]
 
 
@@ -219,8 +220,7 @@ class Compactor:
         for path in self._tables.stale(kind, now.table):
             left.update(now.stale(path, places))
         gone = sorted(places - left)
-        for start in range(0, len(gone), _AT_ONCE):
-            some = gone[start : start + _AT_ONCE]
+        for some in pieces(gone):
             fewer = Counter(map(batch_of, some))
             with self._store.transaction("*") as tx:
                 hold.guard(tx)

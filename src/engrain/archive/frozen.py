@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engrain.archive.layout import SCHEMAS, Kind, batch_of
-from engrain.archive.port import Asked
+from engrain.archive.layout import SCHEMAS, batch_of
+from engrain.archive.port import Asked, Kind
 from engrain.archive.rows import hot_row
 from engrain.model.life import Life, Old
 from engrain.model.scope import Scope

@@ -12,7 +12,7 @@ from engrain.model.report import Check
 from engrain.store.port import Store
 
 if TYPE_CHECKING:
-    from engrain.archive.layout import Kind
+    from engrain.archive.port import Kind
     from engrain.archive.tables import Tables
 
 NAME = "archive"
@@ -33,7 +33,7 @@ def check(store: Store, tables: Callable[[], Tables | None], now: int, days: flo
             return Check(NAME, True, f"{told}; what is archived waits for the role archive" if there else told)
         if there is None:
             return Check(NAME, False, 'rows lie in an archive, but "archive" is "none": set it to where they are')
-        from engrain.archive.layout import KINDS
+        from engrain.archive.port import KINDS
 
         found: list[str] = []
         rows = []

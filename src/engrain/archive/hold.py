@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,7 +12,6 @@ from engrain.store.port import Store, Transaction
 from engrain.world import World
 
 TTL = 300_000_000  # µs without a word, after which another process may have it
-_WAIT = 0.05  # seconds between two attempts
 _TAKEN = "Another process has taken over the work on the archive."
 
 
@@ -39,10 +37,5 @@ class Hold:
 @contextmanager
 def held(store: Store, world: World, seconds: float = 0.0) -> Iterator[Hold | None]:
     """Hold it, or None when another process does and has not let go after ``seconds``."""
-    until = time.monotonic() + seconds
-    while True:
-        with holding(store, world, LEASE, TTL) as lease:
-            if lease is not None or time.monotonic() >= until:
-                yield None if lease is None else Hold(lease)
-                return
-        time.sleep(_WAIT)
+    with holding(store, world, LEASE, TTL, wait=seconds) as lease:
+        yield None if lease is None else Hold(lease)

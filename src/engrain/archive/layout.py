@@ -11,10 +11,11 @@ import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from engrain.archive.port import Kind
 
 try:
     import pyarrow as pa
@@ -24,8 +25,6 @@ except ImportError as missing:
 
     raise ConfigError("The archive needs pyarrow, deltalake and duckdb: pip install 'engrain[archive]'.") from missing
 
-Kind = Literal["memories", "experiences"]
-KINDS: tuple[Kind, ...] = ("memories", "experiences")
 
 _WIDTH = 20  # bits of a row's number within its batch
 MOST = 1 << _WIDTH  # rows of a batch

@@ -11,6 +11,10 @@ from engrain.model.life import Old
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Transaction
 
+Kind = Literal["memories", "experiences"]
+KINDS: tuple[Kind, ...] = ("memories", "experiences")
+"""What has a table of its own among the cold ones."""
+
 Put = tuple[str, str, str, int | None, int | None]
 """(id, agent, reason, seq, shared_seq) of an item on its way in: the numbers tell other processes; None where they need
 not hear of it."""

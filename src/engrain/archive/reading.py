@@ -11,7 +11,7 @@ from engrain.store.port import Store
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from engrain.archive.layout import Kind
+    from engrain.archive.port import Kind
     from engrain.archive.tables import Tables
 
 PIECE = 5_000  # rows that are made plain at once

@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engrain.archive.gist import gist
-from engrain.archive.layout import SCHEMAS, Kind
+from engrain.archive.hot import pieces
+from engrain.archive.layout import SCHEMAS
+from engrain.archive.port import Kind
 from engrain.errors import StoreCorrupt
 from engrain.store.port import Row, Store, Transaction
 from engrain.store.rows import to_json
@@ -20,7 +22,6 @@ from engrain.world import to_micros
 
 STAMP = "stamp"
 """A column beside those of the layout: what tells whether the hot row was changed since it was read."""
-_AT_ONCE = 500  # ids in one statement
 ORDER = [(name, "ascending") for name in ("tenant", "agent", "created_at", "id")]
 _NUMBERS = ("shown", "read", "applied", "helpful", "unhelpful")
 _NAMED = ("file_path", "project_id", "event_type")
@@ -101,8 +102,8 @@ def _by_item(
     store: Store, statement: str, ids: Sequence[str], made: Callable[[Row], dict[str, Any]]
 ) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
-    for start in range(0, len(ids), _AT_ONCE):
-        for row in store.read(statement, {"ids": ids[start : start + _AT_ONCE]}):
+    for some in pieces(ids):
+        for row in store.read(statement, {"ids": some}):
             found.setdefault(row["memory_id"], []).append(made(row))
     return found
 

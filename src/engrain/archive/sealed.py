@@ -27,8 +27,9 @@ from deltalake.exceptions import DeltaError
 
 from engrain.archive.frames import TIME, Closed, Frames, Late
 from engrain.archive.grammar import check, told
-from engrain.archive.layout import SCHEMAS, Kind
+from engrain.archive.layout import SCHEMAS
 from engrain.archive.live import stream
+from engrain.archive.port import Kind
 from engrain.archive.tables import Standing, Tables
 from engrain.archive.views import ALIASES, COLD, columns_of
 from engrain.errors import EngrainError, QueryRefused

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from engrain.archive.layout import SCHEMAS, STATISTICS, Kind, batch_of
+from engrain.archive.layout import SCHEMAS, STATISTICS, batch_of
+from engrain.archive.port import Kind
 from engrain.errors import ArchiveConflict, ArchiveCorrupt, ArchiveUnavailable, ConfigError
 from engrain.store.port import Store
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import builtins
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from engrain.archive.hot import PROMOTED, HotTier, pieces, whose
-from engrain.archive.port import Asked, Left, Sought
+from engrain.archive.port import KINDS, Asked, Kind, Left, Sought
 from engrain.errors import ArchiveUnavailable, InvalidField
 from engrain.model.life import Old
 from engrain.model.scope import Scope
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from engrain.archive.port import Cold
     from engrain.archive.tables import Tables
 
-Kind = Literal["memories", "experiences"]
-KINDS: tuple[Kind, ...] = ("memories", "experiences")
 MEMORIES = {"kind": "memories"}
 ELSEWHERE = 'Memories lie in an archive: set "archive" to where that is, not to "none".'
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
+from engrain.archive.port import Kind
 from engrain.model.report import ColumnInfo, TableInfo
 
-COLD: Mapping[str, Literal["memories", "experiences"]] = {"history": "memories", "experiences": "experiences"}
+COLD: Mapping[str, Kind] = {"history": "memories", "experiences": "experiences"}
 """Tables of the cold archive by their names in SQL."""
 ALIASES: Mapping[str, Mapping[str, str]] = {"history": {"verbatim": "content", "salience": "importance"}}
 """Columns by the names of an earlier system, whose queries run on as they are."""
