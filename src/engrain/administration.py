@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from engrain import upkeep
 from engrain.errors import InvalidField, NotFound
-from engrain.home import Home
 from engrain.intake import validate
+from engrain.learning import Learning
 from engrain.model.key import ApiKey
 from engrain.model.report import AgentInfo, Check, Report, ReportInfo, ReportRows
 from engrain.model.run import Alert, DaemonInfo, DaemonStatus, HealthReport, RoleState, Run
@@ -29,7 +29,7 @@ MOST = 10_000  # runs, and days, that are shown at once
 STOPPING = 10.0  # seconds to wait for daemons that were asked to stop
 
 
-class Administration(Home):
+class Administration(Learning):
     """The verbs of Memory that are not about opening, closing and agents."""
 
     def agents(self) -> list[AgentInfo]:

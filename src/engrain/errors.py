@@ -8,10 +8,13 @@ EngrainError
 │   ├── UnknownKind               a kind that is not registered
 │   ├── QuotaExceeded             more than the agent or its tenant may remember
 │   ├── QueryRefused              SQL that is not one SELECT, or reaches for what is outside the archive
-│   └── ActionNotOffered          an action that was not among the options of the decision
+│   ├── ActionNotOffered          an action that was not among the options of the decision
+│   └── InvalidPolicy             a policy that cannot be read, or not with this engrain
+│       └── PolicyTooNew
 ├── NotFound                      a named thing does not exist in this scope
 │   ├── UnknownItem
-│   └── UnknownDecision
+│   ├── UnknownDecision
+│   └── UnknownPolicy
 ├── ConfigError                   a setting that cannot be understood
 ├── EmbedderError                 the embedder that was chosen could not do its work
 ├── ArchiveError                  the cold archive could not do its work; nothing was lost
@@ -80,6 +83,14 @@ class ActionNotOffered(InvalidInput):
     """The action was not among the options of the decision."""
 
 
+class InvalidPolicy(InvalidInput):
+    """The policy cannot be read."""
+
+
+class PolicyTooNew(InvalidPolicy):
+    """The policy was written by a newer engrain."""
+
+
 class NotFound(EngrainError):
     """There is no such thing in this agent's scope."""
 
@@ -92,6 +103,10 @@ class UnknownItem(NotFound):
 
 class UnknownDecision(NotFound):
     """There is no such decision in this agent's scope."""
+
+
+class UnknownPolicy(NotFound):
+    """There is no such policy."""
 
 
 class ConfigError(EngrainError):

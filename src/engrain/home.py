@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from engrain.intake.revise import Reviser
     from engrain.intake.writer import Indexer, Writer
     from engrain.learn.learner import Learner
+    from engrain.learn.policies import Policies
     from engrain.lifecycle.restore import Restorer
     from engrain.lifecycle.sweep import Sweeps
     from engrain.memory import Memory
@@ -54,6 +55,7 @@ _PARTS = (
     "recaller",
     "feedback",
     "learner",
+    "versions",
     "tables",
     "archiver",
     "analyst",
@@ -258,7 +260,15 @@ class Home:
         from engrain.archive.experiences import ColdExperiences
         from engrain.learn.learner import Learner
 
-        return Learner(self.store, self.world, self.config, ColdExperiences(self.store, lambda: self.tables))
+        past = ColdExperiences(self.store, lambda: self.tables)
+        return Learner(self.store, self.world, self.config, past)
+
+    @cached_property
+    def versions(self) -> Policies:
+        """What was learned offline: policies and their versions."""
+        from engrain.learn.policies import Policies
+
+        return Policies(self.store, self.world)
 
     @cached_property
     def supervisor(self) -> Supervisor:

@@ -261,7 +261,7 @@ def test_a_shell_completes_commands_and_options() -> None:
         (["recall", "x"], {"tokenizers", "typer", "mcp", "pydantic", "asyncio"}),
         (["version"], {"engrain.store.sqlite", "numpy", "rich", "mcp", "pydantic"}),
     ],
-    ids=" ".join,
+    ids=lambda given: " ".join(sorted(given)),
 )
 def test_a_command_imports_nothing_heavy_that_it_does_not_need(words: list[str], heavy: set[str], home: Path) -> None:
     assert engrain("count").returncode == 0  # a home that is there already

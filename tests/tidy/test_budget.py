@@ -33,7 +33,7 @@ def test_passes_unexpectedly(): assert 1 + 1 == 2
 def run(folder: Path, text: str) -> tuple[int, str]:
     """Exit code and output of pytest with our settings, and a budget of 0.2 s, on a file of samples."""
     (folder / "test_sample.py").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", str(ROOT / "pyproject.toml"), "-rA"]
+    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", str(ROOT / "pyproject.toml"), "-rA", "-n0"]
     command += [
         "-o",
         "cpu_budget_seconds=0.2",

@@ -46,8 +46,13 @@ def distribution(kind: str, mean: Floats, spread: Floats, weight: Floats, floor:
     else:
         rate = k / (k + outcomes)
         best = (1.0 - rate) * _shared(mean) + rate / k
-    mixed = (1.0 - floor) * best + floor / k
-    return np.asarray(mixed / mixed.sum(), dtype=np.float64)
+    return mixed(best, floor)
+
+
+def mixed(chances: Floats, floor: float) -> Floats:
+    """Probabilities [k] of which each is at least ``floor`` / k."""
+    whole = (1.0 - floor) * chances + floor / len(chances)
+    return np.asarray(whole / whole.sum(), dtype=np.float64)
 
 
 def draw(probabilities: Floats, rng: random.Random) -> int:

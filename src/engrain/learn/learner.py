@@ -13,6 +13,7 @@ from engrain.learn import backoff, exploration
 from engrain.learn.experience import decision_params, experience_from_row
 from engrain.learn.fields import checked_options, checked_text, optional_text
 from engrain.learn.past import Past, Record
+from engrain.learn.policies import Policies
 from engrain.learn.qtable import QTable, Tables, q_value
 from engrain.learn.recorder import Recorder
 from engrain.learn.state import State, checked_state
@@ -21,7 +22,7 @@ from engrain.model.scope import Scope
 from engrain.store.port import Store
 from engrain.world import World
 
-POLICY = "online-1"
+POLICY = "online-1"  # what is logged of a decision that no policy made; that of version 3 says "v3"
 RECENT = 3  # decisions named as evidence
 
 
@@ -32,7 +33,7 @@ class Learner:
         self._store = store
         self._world = world
         self._config = config
-        self._tables = Tables(store)
+        self._tables = Tables(store, Policies(store, world))
         self._past = past
         self._recorder = Recorder(store, world, past)
 
@@ -62,6 +63,9 @@ class Learner:
             known = actions if offered is None else [action for action in offered if action in set(seen)]
             belief = backoff.posterior(table, situation, actions) if known else None
             visits = {action: sums.visits for action, sums in table.own.items()}
+            version, rule = table.policy
+            ruled = rule.chances(situation, actions) if rule is not None and belief is not None else None
+        label = POLICY if ruled is None else f"v{version}"
         identity = self._world.new_id()
         if not actions:
             advice = Advice(identity, task_type, None, None, None, None, None, 0, (), "abstained", {}, POLICY, episode)
@@ -75,7 +79,7 @@ class Learner:
                 identity, task_type, action, None, None, None, propensity, 0, (), "explored", named, POLICY, episode
             )
         else:
-            advice = self._chosen(scope, task_type, situation, identity, actions, belief, visits, episode)
+            advice = self._chosen(scope, task_type, situation, identity, actions, belief, visits, episode, ruled, label)
         listed = decision_params(scope, advice, situation.text, offered, self._world.now())
         self._store.write([("decision_insert", listed)])
         return advice
@@ -90,9 +94,14 @@ class Learner:
         belief: backoff.Posterior,
         visits: Mapping[str, int],
         episode: str | None,
+        ruled: exploration.Floats | None,
+        label: str,
     ) -> Advice:
         kind, floor = self._config.exploration, self._config.explore_floor
-        chances = exploration.distribution(kind, belief.mean, belief.explore, belief.weight, floor)
+        if ruled is None:
+            chances = exploration.distribution(kind, belief.mean, belief.explore, belief.weight, floor)
+        else:
+            chances = exploration.mixed(ruled, floor)
         index = exploration.draw(chances, self._world.rng)
         action = actions[index]
         value, low, high = belief.interval(index)
@@ -100,7 +109,7 @@ class Learner:
         evidence = self._named(scope, task_type, state, action, belief.evidence[index])
         return Advice(
             identity, task_type, action, value, low, high, named[action], visits.get(action, 0), evidence, "advised",
-            named, POLICY, episode,
+            named, label, episode,
         )  # fmt: skip
 
     def _named(

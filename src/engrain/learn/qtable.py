@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from engrain.learn.credit import TASK, TENANT, Sums, scope_name
 from engrain.learn.features import Space
+from engrain.learn.policies import ONLINE, Policies
+from engrain.learn.rule import Rule
 from engrain.model.decision import QValue
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Store
@@ -55,6 +57,7 @@ class QTable:
         self._rows: dict[tuple[int, int], int] = {}
         self._cells = np.zeros((5, 64))  # state, action, weight, total, squares
         self._seqs = np.zeros(64, dtype=np.int64)
+        self.policy: tuple[int, Rule | None] = (ONLINE, None)  # the version that is live, and its rule
         self.marks: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))  # (seq, purges) of agent and tenant
 
     def put(self, row: Row) -> None:
@@ -92,8 +95,8 @@ class QTable:
 class Tables:
     """The tables of this process; ``lock`` is held while one of them is brought up to date or read."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, policies: Policies) -> None:
+        self._store, self._policies = store, policies
         self._tables: OrderedDict[tuple[str, str, str], QTable] = OrderedDict()
         self.lock = threading.RLock()
 
@@ -120,5 +123,9 @@ class Tables:
             table.tenant = {
                 row["action"]: sums_of(row) for row in self._store.read("q_task", {**asked, "agent": TENANT})
             }
+        if table.marks != (own, tenant):
+            known = self._policies.version(scope.tenant, task_type, scope.agent)
+            if known != table.policy[0]:
+                table.policy = self._policies.live(scope.tenant, task_type, scope.agent)
         table.marks = (own, tenant)
         return table

@@ -1,0 +1,1 @@
+"""One offline cycle: what happened is ingested, trained on, evaluated; what is better is promoted; a report is left."""

@@ -1,0 +1,4 @@
+drop table dream_marks;
+drop table dreams;
+drop table policy_events;
+drop table policies;

@@ -1,0 +1,64 @@
+-- name: policy_next
+-- scope: tenant
+select coalesce(max(version), 0) + 1 as version from policies where tenant = :tenant and task_type = :task_type;
+
+-- name: policy_insert
+insert into policies (tenant, agent, task_type, version, state, kind, parent, data, metrics, rule, code, seed, discount,
+    dream, made_at)
+values (:tenant, :agent, :task_type, :version, 'candidate', :kind, :parent, :data, :metrics, :rule, :code, :seed,
+    :discount, :dream, :made_at);
+
+-- The live policy of an agent and that of its whole tenant, without their rules.
+-- name: policy_live
+-- scope: tenant
+select agent, version from policies
+where tenant = :tenant and task_type = :task_type and state = 'live' and agent in (:agents);
+
+-- name: policy_find
+-- scope: tenant
+select * from policies where tenant = :tenant and task_type = :task_type and version = :version;
+
+-- name: policy_list
+-- scope: admin
+select tenant, agent, task_type, version, state, kind, parent, data, metrics, code, seed, discount, dream, made_at,
+    live_at, told, told_total, told_squares from policies
+where (cast(:tenant as text) is null or tenant = :tenant) and (cast(:task_type as text) is null or task_type = :task_type)
+  and (cast(:agent as text) is null or agent = :agent) and (cast(:state as text) is null or state = :state)
+order by made_at desc, tenant, task_type, version desc limit :limit;
+
+-- name: policy_state
+-- scope: tenant
+update policies set state = :state, live_at = coalesce(:live_at, live_at)
+where tenant = :tenant and task_type = :task_type and version = :version;
+
+-- name: policy_judged
+-- scope: tenant
+update policies set metrics = :metrics where tenant = :tenant and task_type = :task_type and version = :version;
+
+-- name: policy_told
+-- scope: tenant
+update policies set told = told + :n, told_total = told_total + :total, told_squares = told_squares + :squares
+where tenant = :tenant and task_type = :task_type and version = :version;
+
+-- name: policy_event
+insert into policy_events (id, tenant, agent, task_type, version, at, event, reason, actor)
+values (:id, :tenant, :agent, :task_type, :version, :at, :event, :reason, :actor);
+
+-- name: policy_events
+-- scope: admin
+select * from policy_events
+where (cast(:tenant as text) is null or tenant = :tenant) and (cast(:task_type as text) is null or task_type = :task_type)
+  and (cast(:version as bigint) is null or version = :version)
+order by at desc, id desc limit :limit;
+
+-- name: purge_policies
+-- scope: tenant
+delete from policies where tenant = :tenant;
+
+-- name: purge_policy_events
+-- scope: tenant
+delete from policy_events where tenant = :tenant;
+
+-- name: purge_dream_marks
+-- scope: tenant
+delete from dream_marks where tenant = :tenant;
