@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from engrain.intake.revise import Reviser
     from engrain.intake.writer import Indexer, Writer
     from engrain.learn.learner import Learner
+    from engrain.learn.logged import LoggedExperiences
     from engrain.learn.policies import Policies
     from engrain.lifecycle.restore import Restorer
     from engrain.lifecycle.sweep import Sweeps
@@ -60,8 +61,12 @@ _PARTS = (
     "feedback",
     "learner",
     "versions",
+<<<<<<< HEAD
     "journal",
     "dreamer",
+=======
+    "logged",
+>>>>>>> data
     "tables",
     "archiver",
     "analyst",
@@ -282,6 +287,7 @@ class Home:
         return Policies(self.store, self.world)
 
     @cached_property
+<<<<<<< HEAD
     def journal(self) -> Journal:
         """What was asked to be dreamt, and what came of it."""
         from engrain.dream.journal import Journal
@@ -291,16 +297,22 @@ class Home:
     @cached_property
     def dreamer(self) -> Dreamer:
         """What learns offline from what has happened."""
-        from engrain.archive.logged import LoggedExperiences
         from engrain.dream.cycle import Dreamer
         from engrain.dream.parts import Parts
         from engrain.learn.gate import judge, judge_fixed
         from engrain.learn.offline import candidates, discount_of
 
-        whence = LoggedExperiences(self.store, lambda: self.tables)
-        parts = Parts(lambda: whence, candidates, judge, judge_fixed, lambda task: discount_of(self.config, task))
+        parts = Parts(lambda: self.logged, candidates, judge, judge_fixed, lambda task: discount_of(self.config, task))
         shadow = int(self.config.shadow_days * DAY)
         return Dreamer(self.store, self.world, parts, self._alarm, self.config.dream_steps, shadow)
+=======
+    def logged(self) -> LoggedExperiences:
+        """Experiences as training reads them: those of the store and of the archive together."""
+        from engrain.archive.logged import ColdSteps
+        from engrain.learn.logged import LoggedExperiences
+
+        return LoggedExperiences(self.store, ColdSteps(self.store, lambda: self.tables))
+>>>>>>> data
 
     @cached_property
     def supervisor(self) -> Supervisor:

@@ -1,4 +1,4 @@
-"""The dream: for each task type in which something happened since the last one, learn, judge, and promote what is better.
+"""The dream: for each task type in which something happened since the last one, learn, judge, promote what is better.
 
 A dream goes through the task types in the order of their names. For each, and for the whole tenant first: ingest (read
 what happened), train (every algorithm that fits), evaluate (the gate, once for each candidate), promote. A step is one

@@ -194,14 +194,15 @@ def _json(text: str, id_: str) -> Any:
         raise StoreCorrupt(f"What is told of dream {id_} is damaged. Restore a backup.") from error
 
 
-def _dream(row: Row, findings: list[Any], holder: str | None) -> Dream:
+def _dream(row: Row, found: list[Any], holder: str | None) -> Dream:
     """``holder`` is who dreams now. A dream that runs in a process that is gone was interrupted."""
     state, error = row["state"], row["error"]
     if state == "running" and (holder is None or gone(holder)):
         state, error = "interrupted", DIED
+    findings = {**_json(row["findings"], row["id"]), "findings": found}
     return Dream(
         row["id"], state, row["reason"], row["phase"], int(row["seed"]), int(row["budget"]), int(row["steps"]),
-        from_micros(row["requested_at"]), _at(row["started_at"]), _at(row["ended_at"]), {**_json(row["findings"], row["id"]), "findings": findings}, error,
+        from_micros(row["requested_at"]), _at(row["started_at"]), _at(row["ended_at"]), findings, error,
     )  # fmt: skip
 
 
