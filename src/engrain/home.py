@@ -61,12 +61,9 @@ _PARTS = (
     "feedback",
     "learner",
     "versions",
-<<<<<<< HEAD
     "journal",
     "dreamer",
-=======
     "logged",
->>>>>>> data
     "tables",
     "archiver",
     "analyst",
@@ -287,7 +284,6 @@ class Home:
         return Policies(self.store, self.world)
 
     @cached_property
-<<<<<<< HEAD
     def journal(self) -> Journal:
         """What was asked to be dreamt, and what came of it."""
         from engrain.dream.journal import Journal
@@ -305,14 +301,14 @@ class Home:
         parts = Parts(lambda: self.logged, candidates, judge, judge_fixed, lambda task: discount_of(self.config, task))
         shadow = int(self.config.shadow_days * DAY)
         return Dreamer(self.store, self.world, parts, self._alarm, self.config.dream_steps, shadow)
-=======
+
+    @cached_property
     def logged(self) -> LoggedExperiences:
         """Experiences as training reads them: those of the store and of the archive together."""
         from engrain.archive.logged import ColdSteps
         from engrain.learn.logged import LoggedExperiences
 
         return LoggedExperiences(self.store, ColdSteps(self.store, lambda: self.tables))
->>>>>>> data
 
     @cached_property
     def supervisor(self) -> Supervisor:
