@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from engrain.intake.revise import Reviser
     from engrain.intake.writer import Indexer, Writer
     from engrain.learn.learner import Learner
+    from engrain.learn.logged import LoggedExperiences
     from engrain.learn.policies import Policies
     from engrain.lifecycle.restore import Restorer
     from engrain.lifecycle.sweep import Sweeps
@@ -56,6 +57,7 @@ _PARTS = (
     "feedback",
     "learner",
     "versions",
+    "logged",
     "tables",
     "archiver",
     "analyst",
@@ -269,6 +271,14 @@ class Home:
         from engrain.learn.policies import Policies
 
         return Policies(self.store, self.world)
+
+    @cached_property
+    def logged(self) -> LoggedExperiences:
+        """Experiences as training reads them: those of the store and of the archive together."""
+        from engrain.archive.logged import ColdSteps
+        from engrain.learn.logged import LoggedExperiences
+
+        return LoggedExperiences(self.store, ColdSteps(self.store, lambda: self.tables))
 
     @cached_property
     def supervisor(self) -> Supervisor:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-_STEPS = 1 << 20
+STEPS = 1 << 20  # sums are multiples of 1 / STEPS
 
 TENANT = ""  # the agent of a tenant-wide row
 TASK = ""  # the state key of a row for the whole task type
@@ -42,7 +42,7 @@ def contribution(reward: float | None, weight: float) -> Sums:
 
 
 def _exact(value: float) -> float:
-    return round(value * _STEPS) / _STEPS
+    return round(value * STEPS) / STEPS
 
 
 class Ledger:
