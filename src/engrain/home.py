@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engrain.archive.analyst import Analyst
     from engrain.archive.archiver import Archiver
     from engrain.archive.compactor import Compactor
+    from engrain.archive.experiences import ColdExperiences
     from engrain.archive.port import Archive
     from engrain.archive.shelf import Shelf
     from engrain.archive.tables import Tables
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
     from engrain.intake.quota import Quota
     from engrain.intake.revise import Reviser
     from engrain.intake.writer import Indexer, Writer
+    from engrain.learn.health import LoopHealth
     from engrain.learn.learner import Learner
     from engrain.learn.policies import Policies
+    from engrain.learn.record import Records
     from engrain.lifecycle.restore import Restorer
     from engrain.lifecycle.sweep import Sweeps
     from engrain.memory import Memory
@@ -56,6 +59,9 @@ _PARTS = (
     "feedback",
     "learner",
     "versions",
+    "past",
+    "records",
+    "loop",
     "tables",
     "archiver",
     "analyst",
@@ -257,11 +263,25 @@ class Home:
 
     @cached_property
     def learner(self) -> Learner:
-        from engrain.archive.experiences import ColdExperiences
         from engrain.learn.learner import Learner
 
-        past = ColdExperiences(self.store, lambda: self.tables)
-        return Learner(self.store, self.world, self.config, past)
+        return Learner(self.store, self.world, self.config, self.past)
+
+    @cached_property
+    def past(self) -> ColdExperiences:
+        """The experiences that have left the store."""
+        from engrain.archive.experiences import ColdExperiences
+
+        return ColdExperiences(self.store, lambda: self.tables)
+
+    @cached_property
+    def loop(self) -> LoopHealth:
+        """Whether the loop of learning lives."""
+        from engrain.archive.tally import ColdTally
+        from engrain.learn.health import LoopHealth
+
+        tally = ColdTally(self.store, lambda: self.tables)
+        return LoopHealth(self.store, self.world, self.config, self.versions, tally)
 
     @cached_property
     def versions(self) -> Policies:
@@ -271,13 +291,23 @@ class Home:
         return Policies(self.store, self.world)
 
     @cached_property
+    def records(self) -> Records:
+        """Why something is advised, and how policies differ."""
+        from engrain.learn.record import Records
+
+        return Records(self.store, self.world, self.config, self.versions, self.past)
+
+    @cached_property
     def supervisor(self) -> Supervisor:
         from engrain.daemon.roles import roles
         from engrain.daemon.supervisor import Supervisor
 
         folder = None if is_server(self._location) else self.home / "backups"
-        found = roles(self.config, self.sweeps, lambda: self.archiver, lambda: self.compactor, folder)
+        found = roles(self.config, self.sweeps, lambda: self.archiver, lambda: self.compactor, folder, self._silence)
         return Supervisor(self.store, self.world, found, self.config.role_minutes, self._plugins)
+
+    def _silence(self) -> Mapping[str, str] | None:
+        return self.loop.silence()
 
     def _plugins(self, only: Collection[str] | None) -> list[Role]:
         from engrain.daemon.plugins import plugins
