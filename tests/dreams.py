@@ -15,7 +15,9 @@ BEST = {0: "left", 1: "right", 2: "left"}  # by the size of what is to be built
 GOOD, BAD = 1.0, -0.5  # mean rewards
 
 
-def rows(n: int, seed: int = 0, evidence: str = "verified", flip: bool = False, task: str = TASK) -> list[dict[str, Any]]:
+def rows(
+    n: int, seed: int = 0, evidence: str = "verified", flip: bool = False, task: str = TASK
+) -> list[dict[str, Any]]:
     """Steps of somebody who chose by lot, 3 of 4 times left, and logged it. ``flip``: the other action is the best."""
     rng = random.Random(seed)
     found = []
@@ -26,7 +28,9 @@ def rows(n: int, seed: int = 0, evidence: str = "verified", flip: bool = False, 
         reward = max(-2.0, min(2.0, rng.gauss(GOOD if good else BAD, 0.5)))
         outcome = {"reward": reward, "evidence": evidence}
         chance = 0.75 if action == OPTIONS[0] else 0.25
-        found.append({"task_type": task, "state": {"size": size}, "action": action, "outcome": outcome, "propensity": chance})
+        found.append(
+            {"task_type": task, "state": {"size": size}, "action": action, "outcome": outcome, "propensity": chance}
+        )
     return found
 
 
