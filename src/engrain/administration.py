@@ -55,15 +55,16 @@ class Administration(Learning):
 
     def doctor(self, canary: bool = False) -> Report:
         """Examine the home: integrity, schema, embedder identity, orphans, stale derived state, the archive, background
-        work that fails or that nobody does. With ``canary`` also prove, in a throw-away tenant, that a recorded outcome
-        changes a later decision after a restart."""
+        work that fails or that nobody does, learning that fell silent. With ``canary`` also prove, in a throw-away
+        tenant, that a recorded outcome changes a later decision after a restart."""
         self._check_open()
         self.signals.flush()
         found = upkeep.examine(self.store, self.embedder)
         readable = all(check.ok for check in found.checks if check.name == "integrity")
-        more = (self._archived, self._advising, self.supervisor.check)
-        report = Report((*found.checks, *(check() for check in more))) if readable else found
-        return Report((*report.checks, *upkeep.canary(self._again))) if canary else report
+        further = () if not readable else (
+            self._archived(), self._advising(), self.supervisor.check(), self.loop.check()
+        )  # fmt: skip
+        return Report((*found.checks, *further, *(self._prove() if canary else ())))
 
     def _archived(self) -> Check:
         from engrain.archive.health import check

@@ -62,6 +62,9 @@ class Config:
     query_seconds: float = field(default=30.0, metadata={"help": "for which SQL over the archive may run"})
     query_megabytes: int = field(default=512, metadata={"help": "of memory that it may use"})
     alert_items: int = field(default=10_000, metadata={"help": "an agent with more memories raises an alert"})
+    silent_days: float = field(
+        default=7.0, metadata={"help": "for which a stage of learning may be silent, before it raises an alert"}
+    )
     lifecycle_policy: str = field(
         default="importance", metadata={"help": "what is let go of: importance, utility or stability"}
     )
@@ -131,6 +134,7 @@ _RANGES = {
     **dict.fromkeys(("floor_days", "pending_days", "superseded_days", "restore_days", "prune_days"), (0.0, 36_500.0)),
     "keep_importance": (1.0, 10.0),
     "keep_backups": (0, 10_000),
+    "silent_days": (0.01, 3650.0),
     "role_minutes": (0.01, 1440.0),
     **dict.fromkeys(("experience_days", "vacuum_days"), (0.0, 36_500.0)),
     "query_seconds": (0.1, 86_400.0),

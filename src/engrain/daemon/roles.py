@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from engrain.archive.hot import cold, urgent, waiting
 from engrain.daemon.backups import copying
 from engrain.daemon.health import keep_report
+from engrain.daemon.silence import Silence, watch
 from engrain.errors import DreamBusy, DreamFailed
 from engrain.lifecycle.metrics import measure
 from engrain.lifecycle.sweep import SWEEPS
@@ -68,12 +69,13 @@ class Role:
     backlog: Callable[[Store, int], bool] | None = None  # whether so much waits that it is run early
 
 
-def metrics(most: int) -> Callable[[Work], Done]:
-    """Measures the last day that is over; an agent with more than ``most`` memories raises an alert. Alerts are settled
-    of roles that nobody has run for days."""
+def metrics(most: int, silence: Silence) -> Callable[[Work], Done]:
+    """Measures the last day that is over; an agent with more than ``most`` memories raises an alert, and a stage of
+    learning that is silent. Alerts are settled of roles that nobody has run for days."""
 
     def run(work: Work) -> Done:
         found = measure(work.store, work.world, most=most, dry=work.dry, stop=work.stop)
+        found |= {} if found.get("unfinished") else watch(work, silence)
         if not work.dry:
             now, known = work.world.now(), [one.name for one in work.states()]
             row = {"name": FAILED, "known": known, "now": now, "since": now - GONE}
@@ -170,9 +172,10 @@ def roles(
     backups: Path | None,
     journal: Callable[[], Journal],
     dreamer: Callable[[], Dreamer],
+    silence: Silence = lambda: None,
 ) -> list[Role]:
     """The roles of a home, in the order in which those that are due are run. ``backups`` is the folder of its copies;
-    None for a server's."""
+    None for a server's. ``silence`` tells which stages of learning are silent."""
 
     def every(name: str) -> int:
         return span_of(getattr(config, f"every_{name}")) or DAY
@@ -196,7 +199,7 @@ def roles(
         *sweep.values(),
         Role("compact", every("compact"), compacting(compactor), ages=False),
         prune,
-        Role("metrics", DAY, metrics(config.alert_items), ages=False, midnight=True),
+        Role("metrics", DAY, metrics(config.alert_items, silence), ages=False, midnight=True),
         Role("report", every("report"), keep_report, ages=False),
         Role("learn", every("learn"), learning(journal, dreamer, config), ages=False, backlog=eager),
         Role("backup", every("backup"), copying(backups, config.keep_backups), ages=False),

@@ -65,6 +65,10 @@ class Policies:
         asked = {"tenant": tenant, "task_type": task_type, "agent": agent, "state": state, "limit": limit}
         return [_info(row) for row in self._store.read("policy_list", asked)]
 
+    def info(self, tenant: str, task_type: str, version: int) -> PolicyInfo:
+        """A version, also one whose rule cannot be read. Raises UnknownPolicy."""
+        return _info(self._row(self._store, tenant, task_type, version))
+
     def find(self, tenant: str, task_type: str, version: int) -> tuple[PolicyInfo, Rule]:
         """A version with its rule. Raises UnknownPolicy; InvalidPolicy for a rule that cannot be read."""
         row = self._row(self._store, tenant, task_type, version)
