@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engrain import Agent
-from engrain.errors import InvalidField, NotFound
+from engrain.errors import InvalidField, InvalidPolicy, NotFound
 from engrain.learn.policies import Policies
 from engrain.lifecycle.alerts import alerts
 from engrain.memory import Memory
@@ -371,7 +371,7 @@ def test_a_policy_that_stands_its_shadow_period_advises(shadowed: Memory, world:
     assert "shadow period" in finding["reason"]
     world.advance(days=5)
     fill(agent, 200, seed=3)
-    assert [one["outcome"] for one in shadowed.dream().findings["findings"]][0] == "promoted"
+    assert next(one["outcome"] for one in shadowed.dream().findings["findings"]) == "promoted"
     (info,) = shadowed.policies(state="live")
     assert (info.version, info.metrics["candidate"]["n"]) == (1, 400)  # judged by what came after it was made
     assert shadowed.journal.waits() == (0, 0)
@@ -415,7 +415,7 @@ def test_rules_of_old_candidates_are_let_go_of(memory: Memory, agent: Agent, mon
     old, older, *kept = sorted(one.version for one in memory.policies(state="candidate"))
     assert [versions.find("acme", TASK, version)[0].version for version in kept] == kept == [3, 4]
     for version in (old, older):
-        with pytest.raises(policies.InvalidPolicy, match="let go of"):
+        with pytest.raises(InvalidPolicy, match="let go of"):
             versions.find("acme", TASK, version)
 
 

@@ -12,7 +12,7 @@ from engrain import Agent, Outcome
 from engrain.learn.policies import Made
 from engrain.learn.rule import TableRule
 from engrain.learn.state import checked_state
-from engrain.learn.watch import AGAIN, EVER, Bets, winnings
+from engrain.learn.watch import AGAIN, EVER, Bets, stakes, winnings
 from engrain.lifecycle.alerts import alerts
 from engrain.memory import Memory
 from engrain.model.policy import ROLLED_BACK, Estimate, Verdict
@@ -26,8 +26,8 @@ def live(
 ) -> int:
     """A live version that always says ``b``, which was promoted over an estimate of ``promised``."""
     rule = TableRule({checked_state(STATE).key: {"a": (0.0, 0.0, 1.0), "b": (1.0, 1.0, 1.0)}})
-    numbers = {"low": None, "high": None, "n": 100, "effective": 100.0}
-    verdict = Verdict(True, "better", Estimate("dr", promised + 1, **numbers), Estimate("dr", promised, **numbers))
+    better, before = (Estimate("dr", value, None, None, 100, 100.0) for value in (promised + 1, promised))
+    verdict = Verdict(True, "better", better, before)
     with memory.store.transaction(tenant) as tx:
         version = memory.versions.add(tx, Made(tenant, agent, "t", rule, data, 0, 0.9), verdict, "test")
         memory.versions.promote(tx, tenant, "t", version, "better", "test")
@@ -53,7 +53,7 @@ def begin(agent: Agent) -> None:
 
 def runs(rewards: np.ndarray[Any, Any], promised: float) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """When each row of rewards [n, t] is rolled back by either rule: the number of its outcome, t when never."""
-    won = np.stack([np.vectorize(lambda x, i=i: winnings(x, promised)[i])(rewards) for i in range(5)])
+    won = np.stack([np.log1p(stake * (promised - rewards)) for stake in stakes(promised)])
     ever = np.cumsum(won, axis=2)
     floor = np.minimum.accumulate(np.concatenate([np.zeros((*ever.shape[:2], 1)), ever[:, :, :-1]], axis=2), axis=2)
     found = []

@@ -69,11 +69,16 @@ def _mixed(logs: Sequence[float]) -> float:
     return top + math.log(sum(math.exp(one - top) for one in logs) / len(logs))
 
 
-def winnings(reward: float, promised: float, low: float = LOW, high: float = HIGH) -> list[float]:
-    """Logarithms of what a reward in ``low``..``high`` multiplies the capital of each stake by."""
-    promised = min(max(promised, low), high)
+def stakes(promised: float, low: float = LOW, high: float = HIGH) -> list[float]:
+    """How much is bet for each unit by which a reward in ``low``..``high`` is below what was promised."""
     most = 1.0 / max(high - promised, NARROWEST * (high - low))
-    return [math.log1p(part * most * (promised - reward)) for part in PARTS]
+    return [part * most for part in PARTS]
+
+
+def winnings(reward: float, promised: float, low: float = LOW, high: float = HIGH) -> list[float]:
+    """Logarithms of what a reward multiplies the capital of each stake by."""
+    promised = min(max(promised, low), high)
+    return [math.log1p(stake * (promised - reward)) for stake in stakes(promised, low, high)]
 
 
 def promise(metrics: Mapping[str, Any]) -> float | None:
