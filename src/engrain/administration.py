@@ -55,14 +55,14 @@ class Administration(Learning):
 
     def doctor(self, canary: bool = False) -> Report:
         """Examine the home: integrity, schema, embedder identity, orphans, stale derived state, the archive, background
-        work that fails or that nobody does. With ``canary`` also prove, in a throw-away tenant, that a recorded outcome
-        changes a later decision after a restart."""
+        work that fails or that nobody does, learning that fell silent. With ``canary`` also prove, in a throw-away
+        tenant, that a recorded outcome changes a later decision after a restart."""
         self._check_open()
         self.signals.flush()
         found = upkeep.examine(self.store, self.embedder)
         readable = all(check.ok for check in found.checks if check.name == "integrity")
-        report = Report((*found.checks, self._archived(), self.supervisor.check())) if readable else found
-        return Report((*report.checks, *upkeep.canary(self._again))) if canary else report
+        further = (self._archived(), self.supervisor.check(), self.loop.check()) if readable else ()
+        return Report((*found.checks, *further, *(self._prove() if canary else ())))
 
     def _archived(self) -> Check:
         from engrain.archive.health import check

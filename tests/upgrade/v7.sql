@@ -123,6 +123,15 @@ INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3np0','acme','ann','task',
 INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3np2','acme','ann','task','{"lang":"py","size":0}','["a", "b"]','b',4.39846054654928209082e-01,'{"a": 0.5601539453450718, "b": 0.4398460546549282}',1.59881139762393376102e-01,-2.0,2.0,'advised','online-1','e1',1767229200000000);
 INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3np4','acme','ann','task','{"lang":"py","size":1}','["a", "b"]','a',0.82062063864149,'{"a": 0.82062063864149, "b": 0.17937936135851004}',2.71679488607228125651e-01,-1.39777376814774312308e+00,1.94113274536219915233e+00,'advised','online-1','e1',1767229200000000);
 INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3np6','acme','ann','unknown task','{}',NULL,NULL,NULL,'{}',NULL,NULL,NULL,'abstained','online-1',NULL,1767229200000000);
+CREATE TABLE dream_findings (
+    dream     text not null,
+    place     bigint not null,
+    tenant    text not null,
+    agent     text not null,
+    task_type text not null,
+    finding   text not null,
+    primary key (dream, place)
+);
 CREATE TABLE dream_marks (
     tenant    text not null,
     task_type text not null,
@@ -288,6 +297,7 @@ CREATE TABLE policies (
     told         bigint not null default 0,
     told_total   double precision not null default 0,
     told_squares double precision not null default 0,
+    watch        text not null default '{}',
     primary key (tenant, task_type, version)
 );
 CREATE TABLE policy_events (
@@ -395,13 +405,13 @@ CREATE TABLE runs (
 , ends_by bigint);
 CREATE TABLE schema_migrations (
     version integer not null primary key, name text not null, checksum text not null, applied_at text not null);
-INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-21 22:19:49');
-INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-21 22:19:49');
-INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-21 22:19:49');
-INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-21 22:19:49');
-INSERT INTO "schema_migrations" VALUES(5,'0005-life','e6749b416d7edc02f4cb86c594de33c34061c679294688c426131baa75e58629','2026-11-21 22:19:49');
-INSERT INTO "schema_migrations" VALUES(6,'0006-cold','662be33de75ab07815686992cfe79fbca01744e35abfc4b5338b6166a11329f6','2026-11-21 22:19:49');
-INSERT INTO "schema_migrations" VALUES(7,'0007-dream','638212da46eb1e8841d768c28dcacd4fde2790036fc5bf4c0e7f7626eed52fc4','2026-11-21 22:19:49');
+INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-21 22:20:08');
+INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-21 22:20:08');
+INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-21 22:20:08');
+INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-21 22:20:08');
+INSERT INTO "schema_migrations" VALUES(5,'0005-life','e6749b416d7edc02f4cb86c594de33c34061c679294688c426131baa75e58629','2026-11-21 22:20:08');
+INSERT INTO "schema_migrations" VALUES(6,'0006-cold','662be33de75ab07815686992cfe79fbca01744e35abfc4b5338b6166a11329f6','2026-11-21 22:20:08');
+INSERT INTO "schema_migrations" VALUES(7,'0007-dream','4495667c5e21b3d3b85efd60bb316bbcec43ee43ecbf6f84245905a07cf96580','2026-11-21 22:20:08');
 CREATE TABLE scopes (
     tenant text not null,
     name   text not null,

@@ -38,10 +38,11 @@ def contribution(reward: float | None, weight: float) -> Sums:
     """What an experience adds; nothing while its outcome is unknown."""
     if reward is None:
         return Sums()
-    return Sums(1, weight, _exact(weight * reward), _exact(weight * reward * reward))
+    return Sums(1, weight, exact(weight * reward), exact(weight * reward * reward))
 
 
-def _exact(value: float) -> float:
+def exact(value: float) -> float:
+    """Rounded so that sums of it have no error."""
     return round(value * STEPS) / STEPS
 
 

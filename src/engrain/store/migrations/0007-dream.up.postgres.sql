@@ -1,5 +1,6 @@
 alter table policy_events alter column id type text collate "C";
 alter table dreams alter column id type text collate "C";
+alter table dream_findings alter column dream type text collate "C";
 alter table policies enable row level security;
 alter table policies force row level security;
 create policy tenant_only on policies using (current_setting('engrain.tenant', true) in (tenant, '*'));
@@ -9,6 +10,9 @@ create policy tenant_only on policy_events using (current_setting('engrain.tenan
 alter table dream_marks enable row level security;
 alter table dream_marks force row level security;
 create policy tenant_only on dream_marks using (current_setting('engrain.tenant', true) in (tenant, '*'));
+alter table dream_findings enable row level security;
+alter table dream_findings force row level security;
+create policy tenant_only on dream_findings using (current_setting('engrain.tenant', true) in (tenant, '*'));
 
 -- What was done, step by step, for training: experiences with the moment and the policy of their decision, and decisions
 -- of episodes that nobody has observed yet (`open_state`), which tell what an episode went on with. `policy` advised `advised_action`.
