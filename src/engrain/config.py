@@ -37,6 +37,12 @@ class Config:
     explore_floor: float = field(
         default=0.02, metadata={"help": "ε: every option keeps at least ε/k of the probability"}
     )
+    every_learn: str = field(default="1d", metadata={"help": "how often a dream learns from what has come in"})
+    dream_outcomes: int = field(default=100, metadata={"help": "new outcomes, after which it does not wait so long"})
+    dream_steps: int = field(default=1000, metadata={"help": "trainings and evaluations in one run of a dream"})
+    shadow_days: float = field(
+        default=0.0, metadata={"help": "for which a policy that passed is judged on new outcomes before it advises"}
+    )
     every_expire: str = field(default="15m", metadata={"help": "how often what is past its expiry is archived"})
     every_decay: str = field(default="1d", metadata={"help": "how often importance is let fade"})
     every_archive: str = field(default="1d", metadata={"help": "how often what faded is archived"})
@@ -134,6 +140,9 @@ _RANGES = {
     "query_seconds": (0.1, 86_400.0),
     "query_megabytes": (64, 1 << 20),
     "keep_cap": (0, 10**9),
+    "dream_outcomes": (1, 10**9),
+    "dream_steps": (1, 10**9),
+    "shadow_days": (0.0, 3650.0),
     "requests_per_minute": (0, 10**9),
     "request_bytes": (1024, 1 << 30),
 }

@@ -15,6 +15,7 @@ from engrain import upkeep
 from engrain.config import QUOTAS, Config
 from engrain.errors import EngrainError, StoreClosed
 from engrain.intake.signals import Signals
+from engrain.model.fading import DAY
 from engrain.model.item import KINDS
 from engrain.model.life import Rules
 from engrain.model.scope import Scope
@@ -36,11 +37,14 @@ if TYPE_CHECKING:
     from engrain.daemon.looper import Looper
     from engrain.daemon.roles import Role
     from engrain.daemon.supervisor import Supervisor
+    from engrain.dream.cycle import Dreamer
+    from engrain.dream.journal import Journal
     from engrain.intake.quota import Quota
     from engrain.intake.revise import Reviser
     from engrain.intake.writer import Indexer, Writer
     from engrain.learn.health import LoopHealth
     from engrain.learn.learner import Learner
+    from engrain.learn.logged import LoggedExperiences
     from engrain.learn.policies import Policies
     from engrain.learn.record import Records
     from engrain.lifecycle.restore import Restorer
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
     from engrain.recall.embed import Embedder
     from engrain.recall.feedback import Feedback
     from engrain.recall.recaller import Recaller
+    from engrain.store.port import Transaction
 
     Excerpt = Callable[[str, str, int, Callable[[str], bool]], str]
 
@@ -62,6 +67,9 @@ _PARTS = (
     "past",
     "records",
     "loop",
+    "journal",
+    "dreamer",
+    "logged",
     "tables",
     "archiver",
     "analyst",
@@ -265,7 +273,12 @@ class Home:
     def learner(self) -> Learner:
         from engrain.learn.learner import Learner
 
-        return Learner(self.store, self.world, self.config, self.past)
+        return Learner(self.store, self.world, self.config, self.past, self._alarm)
+
+    def _alarm(self, tx: Transaction, name: str, wrong: Mapping[str, str]) -> int:
+        from engrain.lifecycle.alerts import raise_alerts
+
+        return raise_alerts(tx, self.world, name, wrong)
 
     @cached_property
     def past(self) -> ColdExperiences:
@@ -298,12 +311,41 @@ class Home:
         return Records(self.store, self.world, self.config, self.versions, self.past)
 
     @cached_property
+    def journal(self) -> Journal:
+        """What was asked to be dreamt, and what came of it."""
+        from engrain.dream.journal import Journal
+
+        return Journal(self.store, self.world)
+
+    @cached_property
+    def dreamer(self) -> Dreamer:
+        """What learns offline from what has happened."""
+        from engrain.dream.cycle import Dreamer
+        from engrain.dream.parts import Parts
+        from engrain.learn.gate import judge, judge_fixed
+        from engrain.learn.offline import candidates, discount_of
+
+        parts = Parts(lambda: self.logged, candidates, judge, judge_fixed, lambda task: discount_of(self.config, task))
+        shadow = int(self.config.shadow_days * DAY)
+        return Dreamer(self.store, self.world, parts, self._alarm, self.config.dream_steps, shadow)
+
+    @cached_property
+    def logged(self) -> LoggedExperiences:
+        """Experiences as training reads them: those of the store and of the archive together."""
+        from engrain.archive.logged import ColdSteps
+        from engrain.learn.logged import LoggedExperiences
+
+        return LoggedExperiences(self.store, ColdSteps(self.store, lambda: self.tables))
+
+    @cached_property
     def supervisor(self) -> Supervisor:
         from engrain.daemon.roles import roles
         from engrain.daemon.supervisor import Supervisor
 
         folder = None if is_server(self._location) else self.home / "backups"
-        found = roles(self.config, self.sweeps, lambda: self.archiver, lambda: self.compactor, folder, self._silence)
+        cold = (lambda: self.archiver, lambda: self.compactor)
+        dreams = (lambda: self.journal, lambda: self.dreamer)
+        found = roles(self.config, self.sweeps, *cold, folder, *dreams, self._silence)
         return Supervisor(self.store, self.world, found, self.config.role_minutes, self._plugins)
 
     def _silence(self) -> Mapping[str, str] | None:

@@ -15,10 +15,11 @@ from engrain.model.report import Check
 
 if TYPE_CHECKING:
     from engrain.model.learning import Explanation, LearningHealth, PolicyDiff
-    from engrain.model.policy import PolicyEvent, PolicyInfo
+    from engrain.model.policy import Dream, DreamReport, PolicyEvent, PolicyInfo
 
 MOST = 10_000  # versions, events, dreams and days that are shown at once
 STATES = ("candidate", "shadow", "live", "retired")
+REASONS = ("gate", "asked")  # for which the owner asks for a dream
 OWNER = "owner"
 HIGHEST = 2**31
 
@@ -114,6 +115,55 @@ class Learning(Home):
             told = "asked for"
             now = self.versions.roll_back(tx, tenant, task_type, agent, version, told, OWNER)
         return self.versions.find(tenant, task_type, now)[0] if now else None
+
+    # -- dreams --------------------------------------------------------------------------------------------------------
+
+    def dream(
+        self,
+        task_type: str | None = None,
+        tenant: str | None = None,
+        budget: int | None = None,
+        seed: int | None = None,
+        dry_run: bool = False,
+    ) -> Dream:
+        """Learn offline from what has come in since the last dream, judge it, and let what is better advise: in every
+        task type, or in one, or in one tenant. ``budget`` is how many trainings and evaluations it may take
+        (``dream_steps``); a dream that needs more is interrupted, and goes on where it was with the next call. The same
+        data and ``seed`` (0) give the same policies. A dry run changes nothing, and tells what would be found. Raises
+        DreamBusy while another process dreams, ArchiveError when archived experiences cannot be reached."""
+        self._check_open()
+        scope = self._asked(task_type, tenant)
+        steps = self.config.dream_steps if budget is None else validate.whole("budget", budget, 1, 10**9)
+        number = 0 if seed is None else validate.whole("seed", seed, 0, 2**31)
+        if validate.flag("dry_run", dry_run):
+            return self.dreamer.dry(scope, number, steps)
+        return self.dreamer.run(self.journal.ask("asked", scope, number, steps), steps)
+
+    def dream_request(self, reason: str = "gate", task_type: str | None = None, tenant: str | None = None) -> Dream:
+        """Ask the background for a dream, for instance when a quality gate has failed; the one that waits when there is
+        one. ``reason``: gate or asked."""
+        self._check_open()
+        if reason not in REASONS:
+            raise InvalidField(f"reason must be one of {', '.join(REASONS)}, not {validate.shown(reason)}.")
+        scope = self._asked(task_type, tenant)
+        return self.journal.find(self.journal.ask(reason, scope, 0, self.config.dream_steps))
+
+    def dreams(self, limit: int = 20) -> list[Dream]:
+        """The dreams, the latest first, each with what it came to."""
+        self._check_open()
+        return self.journal.latest(validate.whole("limit", limit, 1, MOST))
+
+    def dream_report(self, id: str | None = None) -> DreamReport:
+        """What a dream changed, by how much, how sure that is, and what was refused and why: of the last one, or of one
+        by its id. Raises NotFound."""
+        from engrain.dream.report import report
+
+        self._check_open()
+        chosen = None if id is None else checked_text("id", id)
+        return report(self.journal.find(chosen), self.world.now())
+
+    def _asked(self, task_type: str | None, tenant: str | None) -> dict[str, str | None]:
+        return _named(tenant=tenant, task_type=task_type)
 
     # -- whether it lives ---------------------------------------------------------------------------------------------
 

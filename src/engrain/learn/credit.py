@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-_STEPS = 1 << 20
+STEPS = 1 << 20  # sums are multiples of 1 / STEPS
 
 TENANT = ""  # the agent of a tenant-wide row
 TASK = ""  # the state key of a row for the whole task type
@@ -38,11 +38,12 @@ def contribution(reward: float | None, weight: float) -> Sums:
     """What an experience adds; nothing while its outcome is unknown."""
     if reward is None:
         return Sums()
-    return Sums(1, weight, _exact(weight * reward), _exact(weight * reward * reward))
+    return Sums(1, weight, exact(weight * reward), exact(weight * reward * reward))
 
 
-def _exact(value: float) -> float:
-    return round(value * _STEPS) / _STEPS
+def exact(value: float) -> float:
+    """Rounded so that sums of it have no error."""
+    return round(value * STEPS) / STEPS
 
 
 class Ledger:

@@ -17,6 +17,7 @@ from engrain.learn.policies import Policies
 from engrain.learn.qtable import QTable, Tables, q_value
 from engrain.learn.recorder import Recorder
 from engrain.learn.state import State, checked_state
+from engrain.learn.watch import Alarm
 from engrain.model.decision import Advice, Evidence, Experience, Outcome, QValue
 from engrain.model.scope import Scope
 from engrain.store.port import Store
@@ -29,13 +30,15 @@ RECENT = 3  # decisions named as evidence
 class Learner:
     """Decisions of every scope of one store. Safe to use from several threads and many processes."""
 
-    def __init__(self, store: Store, world: World, config: Config, past: Past | None = None) -> None:
+    def __init__(
+        self, store: Store, world: World, config: Config, past: Past | None = None, alarm: Alarm | None = None
+    ) -> None:
         self._store = store
         self._world = world
         self._config = config
         self._tables = Tables(store, Policies(store, world))
         self._past = past
-        self._recorder = Recorder(store, world, past)
+        self._recorder = Recorder(store, world, past, alarm)
 
     # -- deciding ------------------------------------------------------------------------------------------------------
 

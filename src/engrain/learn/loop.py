@@ -184,7 +184,7 @@ def _sum(rows: Iterable[Mapping[str, Any]]) -> int:
 def _by(advised: Sequence[Mapping[str, Any]]) -> str:
     """Who decided."""
     whole, ruled = _sum(advised), sum(int(one["ruled"]) for one in advised)
-    return f"{ruled:,} by policies, {whole - ruled:,} by the online learner" if whole else ""
+    return f"{ruled:,} by policies, {whole - ruled:,} online" if whole else ""
 
 
 def _dream(loop: Loop) -> str:

@@ -29,8 +29,10 @@ from engrain.learn.experience import experience_from_row, verdict
 from engrain.learn.fields import checked_number, checked_text, optional_text
 from engrain.learn.outcome import checked_outcome, revised
 from engrain.learn.past import Past, Record
+from engrain.learn.policies import Policies
 from engrain.learn.reward import reward_of, weight_of
 from engrain.learn.state import State, checked_state, stored_state
+from engrain.learn.watch import Alarm, Told, Watch
 from engrain.model.decision import Advice, Experience, Outcome
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Store, Transaction
@@ -84,8 +86,9 @@ class _Report:
 class Recorder:
     """Writes experiences and keeps the sums of Q-values in step with them."""
 
-    def __init__(self, store: Store, world: World, past: Past | None = None) -> None:
+    def __init__(self, store: Store, world: World, past: Past | None = None, alarm: Alarm | None = None) -> None:
         self._store, self._world, self._past = store, world, past
+        self._watch = Watch(Policies(store, world), alarm)
 
     def record(self, scope: Scope, rows: Iterable[Mapping[str, Any]]) -> list[Experience]:
         """Record rows in one transaction, all or none; the error of a bad row names its number, counted from 0."""
@@ -101,17 +104,18 @@ class Recorder:
                 raise _named(error, number, len(given)) from error
         if not reports:
             return []
-        now, ledger, done = self._world.now(), Ledger(), []
+        now, ledger, told, done = self._world.now(), Ledger(), Told(), []
         with self._store.transaction(scope.tenant) as tx:
             agents = (scope.agent, TENANT)
             seqs = bump(tx, scope.tenant, {(agent, report.task_type) for report in reports for agent in agents})
             self._take_back(tx, scope, reports, now)
             for number, report in enumerate(reports):
                 try:
-                    done.append(self._enter(tx, scope, report, ledger, now))
+                    done.append(self._enter(tx, scope, report, ledger, told, now))
                 except InvalidInput as error:
                     raise _named(error, number, len(given)) from error
             tx.run_many("q_add", list(ledger.params(scope.tenant, seqs)))
+            self._watch.see(tx, scope.tenant, told)
         return done
 
     def rebuild(self, tenant: str) -> int:
@@ -229,12 +233,14 @@ class Recorder:
         for one in found.values():
             self._past.take_back(tx, one.row, now)
 
-    def _enter(self, tx: Transaction, scope: Scope, report: _Report, ledger: Ledger, now: int) -> Experience:
+    def _enter(
+        self, tx: Transaction, scope: Scope, report: _Report, ledger: Ledger, told: Told, now: int
+    ) -> Experience:
         if report.decision is not None:
             params = {"tenant": scope.tenant, "agent": scope.agent, "decision_id": report.decision["id"]}
             known = tx.read("experience_of_decision", params)
             if known:
-                return _revise(tx, known[0], report, ledger, now)
+                return _revise(tx, known[0], report, ledger, told, now)
             if not tx.read("decision_find", {**params, "id": report.decision["id"]}):
                 raise _Moved
         experience = self._fresh(scope, report, now)
@@ -253,6 +259,8 @@ class Recorder:
         }
         tx.run("experience_insert", {**verdict(experience, weight), **columns})
         _credit(ledger, experience, (report.state.key, report.state.text), weight)
+        if report.decision is not None:
+            told.add(report.decision["policy"], report.decision["action"], experience)
         return experience
 
     def _fresh(self, scope: Scope, report: _Report, now: int) -> Experience:
@@ -281,7 +289,7 @@ class Recorder:
         )
 
 
-def _revise(tx: Transaction, row: Row, report: _Report, ledger: Ledger, now: int) -> Experience:
+def _revise(tx: Transaction, row: Row, report: _Report, ledger: Ledger, told: Told, now: int) -> Experience:
     """Replace the outcome of a decision; the same outcome again changes nothing. Who took the action stays as told."""
     assert report.decision is not None  # noqa: S101 (only decisions are revised)
     before = experience_from_row(row)
@@ -302,6 +310,9 @@ def _revise(tx: Transaction, row: Row, report: _Report, ledger: Ledger, now: int
         raise _Moved
     _credit(ledger, before, state, row["weight"], sign=-1)
     _credit(ledger, after, state, weight)
+    decision = report.decision
+    told.add(decision["policy"], decision["action"], before, sign=-1)
+    told.add(decision["policy"], decision["action"], after)
     return after
 
 
