@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from engrain.archive.analyst import Analyst
     from engrain.archive.archiver import Archiver
     from engrain.archive.compactor import Compactor
-    from engrain.archive.experiences import ColdExperiences
     from engrain.archive.port import Archive
     from engrain.archive.shelf import Shelf
     from engrain.archive.tables import Tables
@@ -39,14 +38,13 @@ if TYPE_CHECKING:
     from engrain.daemon.supervisor import Supervisor
     from engrain.dream.cycle import Dreamer
     from engrain.dream.journal import Journal
+    from engrain.dream.parts import Parts
     from engrain.intake.quota import Quota
     from engrain.intake.revise import Reviser
     from engrain.intake.writer import Indexer, Writer
-    from engrain.learn.health import LoopHealth
     from engrain.learn.learner import Learner
     from engrain.learn.logged import LoggedExperiences
     from engrain.learn.policies import Policies
-    from engrain.learn.record import Records
     from engrain.lifecycle.restore import Restorer
     from engrain.lifecycle.sweep import Sweeps
     from engrain.memory import Memory
@@ -64,11 +62,11 @@ _PARTS = (
     "feedback",
     "learner",
     "versions",
-    "past",
     "records",
     "loop",
     "journal",
     "dreamer",
+    "parts",
     "logged",
     "tables",
     "archiver",
@@ -271,9 +269,11 @@ class Home:
 
     @cached_property
     def learner(self) -> Learner:
+        from engrain.archive.experiences import ColdExperiences
         from engrain.learn.learner import Learner
 
-        return Learner(self.store, self.world, self.config, self.past, self._alarm)
+        past = ColdExperiences(self.store, lambda: self.tables)
+        return Learner(self.store, self.world, self.config, past, self._alarm)
 
     def _alarm(self, tx: Transaction, name: str, wrong: Mapping[str, str]) -> int:
         from engrain.lifecycle.alerts import raise_alerts
@@ -281,34 +281,11 @@ class Home:
         return raise_alerts(tx, self.world, name, wrong)
 
     @cached_property
-    def past(self) -> ColdExperiences:
-        """The experiences that have left the store."""
-        from engrain.archive.experiences import ColdExperiences
-
-        return ColdExperiences(self.store, lambda: self.tables)
-
-    @cached_property
-    def loop(self) -> LoopHealth:
-        """Whether the loop of learning lives."""
-        from engrain.archive.tally import ColdTally
-        from engrain.learn.health import LoopHealth
-
-        tally = ColdTally(self.store, lambda: self.tables)
-        return LoopHealth(self.store, self.world, self.config, self.versions, tally)
-
-    @cached_property
     def versions(self) -> Policies:
         """What was learned offline: policies and their versions."""
         from engrain.learn.policies import Policies
 
         return Policies(self.store, self.world)
-
-    @cached_property
-    def records(self) -> Records:
-        """Why something is advised, and how policies differ."""
-        from engrain.learn.record import Records
-
-        return Records(self.store, self.world, self.config, self.versions, self.past)
 
     @cached_property
     def journal(self) -> Journal:
@@ -321,13 +298,18 @@ class Home:
     def dreamer(self) -> Dreamer:
         """What learns offline from what has happened."""
         from engrain.dream.cycle import Dreamer
+
+        shadow = int(self.config.shadow_days * DAY)
+        return Dreamer(self.store, self.world, self.parts, self._alarm, self.config.dream_steps, shadow)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """What a dream works with: what happened, the algorithms, the gate."""
         from engrain.dream.parts import Parts
         from engrain.learn.gate import judge, judge_fixed
         from engrain.learn.offline import candidates, discount_of
 
-        parts = Parts(lambda: self.logged, candidates, judge, judge_fixed, lambda task: discount_of(self.config, task))
-        shadow = int(self.config.shadow_days * DAY)
-        return Dreamer(self.store, self.world, parts, self._alarm, self.config.dream_steps, shadow)
+        return Parts(lambda: self.logged, candidates, judge, judge_fixed, lambda task: discount_of(self.config, task))
 
     @cached_property
     def logged(self) -> LoggedExperiences:
@@ -349,7 +331,7 @@ class Home:
         return Supervisor(self.store, self.world, found, self.config.role_minutes, self._plugins)
 
     def _silence(self) -> Mapping[str, str] | None:
-        return self.loop.silence()
+        return cast("Memory", self).loop.silence()
 
     def _plugins(self, only: Collection[str] | None) -> list[Role]:
         from engrain.daemon.plugins import plugins

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from engrain import upkeep
@@ -14,6 +15,8 @@ from engrain.learn.fields import checked_text
 from engrain.model.report import Check
 
 if TYPE_CHECKING:
+    from engrain.learn.health import LoopHealth
+    from engrain.learn.record import Records
     from engrain.model.learning import Explanation, LearningHealth, PolicyDiff
     from engrain.model.policy import Dream, DreamReport, PolicyEvent, PolicyInfo
 
@@ -26,6 +29,24 @@ HIGHEST = 2**31
 
 class Learning(Home):
     """The verbs of Memory about learning offline."""
+
+    @cached_property
+    def records(self) -> Records:
+        """Why something is advised, and how policies differ."""
+        from engrain.archive.experiences import ColdExperiences
+        from engrain.learn.record import Records
+
+        past = ColdExperiences(self.store, lambda: self.tables)
+        return Records(self.store, self.world, self.config, self.versions, past)
+
+    @cached_property
+    def loop(self) -> LoopHealth:
+        """Whether the loop of learning lives."""
+        from engrain.archive.tally import ColdTally
+        from engrain.learn.health import LoopHealth
+
+        tally = ColdTally(self.store, lambda: self.tables)
+        return LoopHealth(self.store, self.world, self.config, self.versions, tally)
 
     # -- policies -----------------------------------------------------------------------------------------------------
 
@@ -99,6 +120,16 @@ class Learning(Home):
         if state is not None or agent is not None:
             raise InvalidField("A decision has its own state and agent; leave these out.")
         return self.records.of_decision(tenant, checked_text("decision_id", decision_id))
+
+    def policy_promote(self, task_type: str, version: int, tenant: str = "default") -> PolicyInfo:
+        """Let a version advise, if the gate lets it: it is judged again, on what was decided since it was made. There
+        is no way around that. Raises PolicyRefused with the reason; UnknownPolicy, InvalidPolicy, ArchiveError."""
+        from engrain.dream.promotion import promote
+
+        self._check_open()
+        _named(tenant=tenant)
+        chosen = (tenant, checked_text("task_type", task_type), validate.whole("version", version, 1, HIGHEST))
+        return promote(self.store, self.versions, self.parts, *chosen, OWNER)
 
     def rollback(
         self, task_type: str, version: int | None = None, agent: str | None = None, tenant: str = "default"
