@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from engrain import upkeep
 from engrain.config import QUOTAS, Config
 from engrain.errors import EngrainError, StoreClosed
+from engrain.home_learning import LearningParts
 from engrain.intake.signals import Signals
-from engrain.model.fading import DAY
 from engrain.model.item import KINDS
 from engrain.model.life import Rules
 from engrain.model.scope import Scope
@@ -36,22 +36,15 @@ if TYPE_CHECKING:
     from engrain.daemon.looper import Looper
     from engrain.daemon.roles import Role
     from engrain.daemon.supervisor import Supervisor
-    from engrain.dream.cycle import Dreamer
-    from engrain.dream.journal import Journal
-    from engrain.dream.parts import Parts
     from engrain.intake.quota import Quota
     from engrain.intake.revise import Reviser
     from engrain.intake.writer import Indexer, Writer
-    from engrain.learn.learner import Learner
-    from engrain.learn.logged import LoggedExperiences
-    from engrain.learn.policies import Policies
     from engrain.lifecycle.restore import Restorer
     from engrain.lifecycle.sweep import Sweeps
     from engrain.memory import Memory
     from engrain.recall.embed import Embedder
     from engrain.recall.feedback import Feedback
     from engrain.recall.recaller import Recaller
-    from engrain.store.port import Transaction
 
     Excerpt = Callable[[str, str, int, Callable[[str], bool]], str]
 
@@ -62,12 +55,13 @@ _PARTS = (
     "feedback",
     "learner",
     "versions",
-    "records",
-    "loop",
     "journal",
     "dreamer",
     "parts",
     "logged",
+    "past",
+    "records",
+    "loop",
     "tables",
     "archiver",
     "analyst",
@@ -81,7 +75,7 @@ _PARTS = (
 )
 
 
-class Home:
+class Home(LearningParts):
     """The store of one home and the stages over it, each made when first needed."""
 
     def __init__(self, location: str, home: Path, config: Config, world: World, embedder: Embedder | None) -> None:
@@ -268,70 +262,22 @@ class Home:
         return feedback
 
     @cached_property
-    def learner(self) -> Learner:
-        from engrain.archive.experiences import ColdExperiences
-        from engrain.learn.learner import Learner
-
-        past = ColdExperiences(self.store, lambda: self.tables)
-        return Learner(self.store, self.world, self.config, past, self._alarm)
-
-    def _alarm(self, tx: Transaction, name: str, wrong: Mapping[str, str]) -> int:
-        from engrain.lifecycle.alerts import raise_alerts
-
-        return raise_alerts(tx, self.world, name, wrong)
-
-    @cached_property
-    def versions(self) -> Policies:
-        """What was learned offline: policies and their versions."""
-        from engrain.learn.policies import Policies
-
-        return Policies(self.store, self.world)
-
-    @cached_property
-    def journal(self) -> Journal:
-        """What was asked to be dreamt, and what came of it."""
-        from engrain.dream.journal import Journal
-
-        return Journal(self.store, self.world)
-
-    @cached_property
-    def dreamer(self) -> Dreamer:
-        """What learns offline from what has happened."""
-        from engrain.dream.cycle import Dreamer
-
-        shadow = int(self.config.shadow_days * DAY)
-        return Dreamer(self.store, self.world, self.parts, self._alarm, self.config.dream_steps, shadow)
-
-    @cached_property
-    def parts(self) -> Parts:
-        """What a dream works with: what happened, the algorithms, the gate."""
-        from engrain.dream.parts import Parts
-        from engrain.learn.gate import judge, judge_fixed
-        from engrain.learn.offline import candidates, discount_of
-
-        return Parts(lambda: self.logged, candidates, judge, judge_fixed, lambda task: discount_of(self.config, task))
-
-    @cached_property
-    def logged(self) -> LoggedExperiences:
-        """Experiences as training reads them: those of the store and of the archive together."""
-        from engrain.archive.logged import ColdSteps
-        from engrain.learn.logged import LoggedExperiences
-
-        return LoggedExperiences(self.store, ColdSteps(self.store, lambda: self.tables))
-
-    @cached_property
     def supervisor(self) -> Supervisor:
         from engrain.daemon.roles import roles
         from engrain.daemon.supervisor import Supervisor
 
         folder = None if is_server(self._location) else self.home / "backups"
-        cold = (lambda: self.archiver, lambda: self.compactor)
-        dreams = (lambda: self.journal, lambda: self.dreamer)
-        found = roles(self.config, self.sweeps, *cold, folder, *dreams, self._silence)
+        found = roles(
+            self.config,
+            self.sweeps,
+            lambda: self.archiver,
+            lambda: self.compactor,
+            folder,
+            lambda: self.journal,
+            lambda: self.dreamer,
+            self._silence,
+        )
         return Supervisor(self.store, self.world, found, self.config.role_minutes, self._plugins)
-
-    def _silence(self) -> Mapping[str, str] | None:
-        return cast("Memory", self).loop.silence()
 
     def _plugins(self, only: Collection[str] | None) -> list[Role]:
         from engrain.daemon.plugins import plugins

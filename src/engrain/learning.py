@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from engrain import upkeep
@@ -15,8 +14,6 @@ from engrain.learn.fields import checked_text
 from engrain.model.report import Check
 
 if TYPE_CHECKING:
-    from engrain.learn.health import LoopHealth
-    from engrain.learn.record import Records
     from engrain.model.learning import Explanation, LearningHealth, PolicyDiff
     from engrain.model.policy import Dream, DreamReport, PolicyEvent, PolicyInfo
 
@@ -29,24 +26,6 @@ HIGHEST = 2**31
 
 class Learning(Home):
     """The verbs of Memory about learning offline."""
-
-    @cached_property
-    def records(self) -> Records:
-        """Why something is advised, and how policies differ."""
-        from engrain.archive.experiences import ColdExperiences
-        from engrain.learn.record import Records
-
-        past = ColdExperiences(self.store, lambda: self.tables)
-        return Records(self.store, self.world, self.config, self.versions, past)
-
-    @cached_property
-    def loop(self) -> LoopHealth:
-        """Whether the loop of learning lives."""
-        from engrain.archive.tally import ColdTally
-        from engrain.learn.health import LoopHealth
-
-        tally = ColdTally(self.store, lambda: self.tables)
-        return LoopHealth(self.store, self.world, self.config, self.versions, tally)
 
     # -- policies -----------------------------------------------------------------------------------------------------
 
