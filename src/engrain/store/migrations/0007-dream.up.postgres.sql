@@ -9,3 +9,9 @@ create policy tenant_only on policy_events using (current_setting('engrain.tenan
 alter table dream_marks enable row level security;
 alter table dream_marks force row level security;
 create policy tenant_only on dream_marks using (current_setting('engrain.tenant', true) in (tenant, '*'));
+alter table drifts enable row level security;
+alter table drifts force row level security;
+create policy tenant_only on drifts using (current_setting('engrain.tenant', true) in (tenant, '*'));
+alter table drift_tracks enable row level security;
+alter table drift_tracks force row level security;
+create policy tenant_only on drift_tracks using (current_setting('engrain.tenant', true) in (tenant, '*'));
