@@ -66,12 +66,19 @@ class Tally(NamedTuple):
         fresh = [now - then for now, then in zip(self[1:7], self[7:], strict=True)]
         return Tally._make([0, *[0.0] * 6, *fresh])
 
+    def renewed(self) -> Tally:
+        """What makes everything in it new again, when it is added."""
+        return Tally._make([0, *[0.0] * 6, *(-part for part in self[7:])])
+
+
+_NOTHING = Tally()
+
 
 def contribution(reward: float | None, weight: float, old: bool = False) -> Tally:
     """What an experience adds; nothing while its outcome is unknown. ``weight`` is that of its evidence tier, ``old``
     whether it was made before the last drift."""
     if reward is None:
-        return Tally()
+        return _NOTHING
     added, nothing = (weight, _exact(weight * reward), _exact(weight * reward * reward)), (0.0, 0.0, 0.0)
     claimed = added if weight <= TIERS["claimed"] else nothing
     return Tally(1, *added, *claimed, *(added if old else nothing), *(claimed if old else nothing))
@@ -89,7 +96,7 @@ class Ledger:
 
     def add(self, agent: str, task_type: str, state: tuple[str, str], action: str, told: Tally, sign: int = 1) -> None:
         """Enter a contribution (or with ``sign`` -1 take one back). ``state`` is its key and its canonical JSON."""
-        if not told.visits:
+        if told == _NOTHING:
             return
         for owner, key, text in ((agent, *state), (agent, TASK, "{}"), (TENANT, TASK, "{}")):
             self.put((owner, task_type, key, action), text, told, sign)

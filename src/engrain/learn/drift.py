@@ -30,30 +30,34 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from engrain.learn.credit import TASK, TENANT, Ledger
+from engrain.learn.credit import TASK, TENANT, Ledger, contribution
 from engrain.learn.qtable import tally_of
 from engrain.learn.reward import TIERS
 from engrain.store.port import Transaction
 
 TAILS = (4, 5, 6, 8, 10, 13, 16, 20, 26, 32, 40, 50, 64)
+WHOLE = ""  # in the place of an action: all of them taken together
 FIRST = 10  # outcomes before a change can be seen
 THRESHOLD = 9.0
 PRIOR_COUNT, PRIOR_VARIANCE = 2.0, 1.0  # of rewards in -2..2, beside the variance seen
 WIDEST = 4.1  # the variance of a reward in -2..2 with mean 0, and a little
 
 
+_RECENT = struct.Struct("<dq")
+
+
 @dataclass(slots=True)
 class Track:
     """An action's rewards since the last drift: moments of all, adjusted for their states; the unadjusted sum; the most
-    recent ones, adjusted."""
+    recent ones, adjusted, and when they were recorded (µs UTC)."""
 
     n: int = 0
     total: float = 0.0
     squares: float = 0.0
     plain: float = 0.0
-    recent: list[float] = field(default_factory=list)
+    recent: list[tuple[float, int]] = field(default_factory=list)
 
-    def tell(self, reward: float, expected: float | None) -> bool:
+    def tell(self, reward: float, expected: float | None, at: int) -> bool:
         """Take a reward over; whether it lies below the mean of those before. ``expected``: of its state, if known."""
         adjusted = reward if expected is None or not self.n else reward - expected + self.plain / self.n
         low = self.n > 0 and adjusted * self.n < self.total
@@ -61,15 +65,16 @@ class Track:
         self.total += adjusted
         self.squares += adjusted * adjusted
         self.plain += reward
-        self.recent.append(adjusted)
+        self.recent.append((adjusted, at))
         del self.recent[: -TAILS[-1]]
         return low
 
-    def fall(self) -> tuple[float, float] | None:
-        """The means before and after the change that stands out most, when a drift is to be seen."""
+    def fall(self) -> tuple[float, float, int] | None:
+        """The means before and after the change that stands out most, and when its first outcome was recorded, when a
+        drift is to be seen."""
         most, found = THRESHOLD, None
         total = squares = 0.0
-        for m, value in enumerate(reversed(self.recent), start=1):
+        for m, (value, at) in enumerate(reversed(self.recent), start=1):
             total += value
             squares += value * value
             if m not in TAILS:
@@ -79,8 +84,12 @@ class Track:
                 break
             ratio, means = _ratio((before, self.total - total, self.squares - squares), (m, total, squares))
             if ratio > most:
-                most, found = ratio, means
+                most, found = ratio, (*means, at)
         return found
+
+    def packed(self) -> bytes:
+        """``recent`` as it is kept."""
+        return b"".join(_RECENT.pack(*one) for one in self.recent)
 
 
 def _ratio(before: tuple[int, float, float], after: tuple[int, float, float]) -> tuple[float, tuple[float, float]]:
@@ -107,13 +116,26 @@ class Told:
     reward: float
     weight: float
     expected: float | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """A drift that was seen by an action (WHOLE: by all of them taken together): its mean reward before and after, and
+    the time of the first outcome after it."""
+
+    action: str
+    before: float
+    after: float
+    at: int
 
 
 class Drifts:
-    """The drifts of one agent, within one transaction that holds the locks of its scopes."""
+    """The drifts of one agent, within one transaction that holds the locks of its scopes. What was recorded ``within``
+    so many µs is in the store and not in the archive."""
 
-    def __init__(self, tx: Transaction, tenant: str, agent: str) -> None:
-        self._tx, self._tenant, self._agent = tx, tenant, agent
+    def __init__(self, tx: Transaction, tenant: str, agent: str, within: int) -> None:
+        self._tx, self._tenant, self._agent, self._within = tx, tenant, agent, within
         self._since: dict[str, int] = {}
         self._told: dict[str, list[Told]] = {}
 
@@ -129,44 +151,42 @@ class Drifts:
         if told.weight > TIERS["claimed"]:
             self._told.setdefault(task_type, []).append(told)
 
-    def settle(self) -> dict[str, tuple[str, float, float]]:
-        """Follow what was told; by task type the drifts seen: the action, and its mean reward before and after."""
+    def settle(self) -> dict[str, Fall]:
+        """Follow what was told; by task type the drifts seen."""
         seen = {task_type: self._follow(task_type, told) for task_type, told in sorted(self._told.items())}
         return {task_type: fall for task_type, fall in seen.items() if fall is not None}
 
-    def outdate(self, task_type: str, fall: tuple[str, float, float], now: int, ledger: Ledger) -> None:
-        """What was observed of a task type until now is old; ``ledger`` gets what that means for the tenant's sums.
-        Call it when everything else of the transaction has been written."""
+    def outdate(self, task_type: str, fall: Fall, now: int, ledger: Ledger) -> None:
+        """What was observed of a task type before the fall is old; ``ledger`` gets what that means for the sums beyond
+        those that are made old as they stand. Call it when everything else of the transaction has been written."""
         scope = self._scope(task_type)
+        newest = int(self._tx.read("experience_newest", scope)[0]["newest"] or 0)
+        since = fall.at - 1 if fall.at > now - self._within else max(now, newest)
         for row in self._tx.read("q_task", scope):
-            row_of_tenant = (TENANT, task_type, TASK, row["action"])
-            ledger.put(row_of_tenant, "{}", tally_of(row).outdated())
+            ledger.put((TENANT, task_type, TASK, row["action"]), "{}", tally_of(row).outdated())
         self._tx.run("q_outdate", scope)
+        for row in self._tx.read("experience_since", {**scope, "since": since}):
+            renewed = contribution(row["reward"], row["weight"], old=True).renewed()
+            ledger.add(self._agent, task_type, (row["state_key"], row["state"]), row["action"], renewed)
         self._tx.run("track_clear", scope)
-        newest = self._tx.read("experience_newest", scope)[0]["newest"]
-        since, (action, before, after) = max(now, int(newest or 0)), fall
-        found = {"since": since, "now": now, "action": action, "before": before, "after": after}
-        self._tx.run("drift_note", {**scope, **found})
+        told = {"since": since, "now": now, "action": fall.action, "before": fall.before, "after": fall.after}
+        self._tx.run("drift_note", {**scope, **told})
 
-    def _follow(self, task_type: str, told: Sequence[Told]) -> tuple[str, float, float] | None:
+    def _follow(self, task_type: str, told: Sequence[Told]) -> Fall | None:
         scope = self._scope(task_type)
         if len(told) > 1:
             told = random.Random(len(told)).sample(told, len(told))  # noqa: S311 (rows of one call have no order)
-        tracks = self._tracks(task_type, {one.action for one in told})
+        tracks = self._tracks(task_type, {WHOLE, *(one.action for one in told)})
         fallen = None
         for one in told:
             track = tracks[one.action]
-            if track.tell(one.reward, one.expected) and fallen is None and (means := track.fall()):
-                fallen = (one.action, *means)
+            expected = one.expected if one.expected is not None or not track.n else track.plain / track.n
+            follow = [(one.action, one.expected)] + [(WHOLE, expected)] * (expected is not None)
+            for name, usual in follow:
+                if tracks[name].tell(one.reward, usual, one.at) and fallen is None and (found := tracks[name].fall()):
+                    fallen = Fall(name, *found)
         if fallen is None:
-            puts = [
-                {
-                    **scope, "action": action, "n": track.n, "total": track.total, "squares": track.squares,
-                    "plain": track.plain, "recent": struct.pack(f"<{len(track.recent)}d", *track.recent),
-                }
-                for action, track in sorted(tracks.items())
-            ]  # fmt: skip
-            self._tx.run_many("track_put", puts)
+            self._tx.run_many("track_put", [_row(scope, action, track) for action, track in sorted(tracks.items())])
         return fallen
 
     def _tracks(self, task_type: str, actions: Iterable[str]) -> dict[str, Track]:
@@ -175,10 +195,14 @@ class Drifts:
         for start in range(0, len(names), 1_000):
             asked = {**self._scope(task_type), "actions": names[start : start + 1_000]}
             for row in self._tx.read("track_find", asked):
-                blob = bytes(row["recent"])
-                recent = list(struct.unpack(f"<{len(blob) // 8}d", blob))
+                recent = list(_RECENT.iter_unpack(bytes(row["recent"])))
                 found[row["action"]] = Track(int(row["n"]), row["total"], row["squares"], row["plain"], recent)
         return found
 
     def _scope(self, task_type: str) -> dict[str, str]:
         return {"tenant": self._tenant, "agent": self._agent, "task_type": task_type}
+
+
+def _row(scope: dict[str, str], action: str, track: Track) -> dict[str, object]:
+    moments = {"n": track.n, "total": track.total, "squares": track.squares, "plain": track.plain}
+    return {**scope, "action": action, **moments, "recent": track.packed()}

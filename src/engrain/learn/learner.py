@@ -37,7 +37,7 @@ class Learner:
         self._config = config
         self._tables = Tables(store, Policies(store, world))
         self._past = past
-        self._recorder = Recorder(store, world, past)
+        self._recorder = Recorder(store, world, past, config.experience_days)
 
     # -- deciding ------------------------------------------------------------------------------------------------------
 

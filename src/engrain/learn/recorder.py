@@ -38,6 +38,7 @@ from engrain.store.port import Row, Store, Transaction
 from engrain.world import World, from_micros, to_micros
 
 BATCH = 1_000
+_DAY = 86_400_000_000  # µs
 TRIES = 20  # while others archive
 T = TypeVar("T")
 _STEP = ("task_type", "state", "action", "outcome", "next_state", "propensity", "episode", "task_id")
@@ -102,14 +103,16 @@ class _Books:
             return
         advised = decision is not None and decision["action"] == experience.action
         expected = decision["value"] if decision is not None and advised else None
-        self.drifts.tell(experience.task_type, Told(experience.action, experience.reward, weight, expected))
+        at = to_micros(experience.created_at)
+        self.drifts.tell(experience.task_type, Told(experience.action, experience.reward, weight, expected, at))
 
 
 class Recorder:
     """Writes experiences and keeps the sums of Q-values in step with them."""
 
-    def __init__(self, store: Store, world: World, past: Past | None = None) -> None:
+    def __init__(self, store: Store, world: World, past: Past | None = None, settled_days: float = 0.0) -> None:
         self._store, self._world, self._past = store, world, past
+        self._hot = int(settled_days / 2.0 * _DAY) if past else _DAY * 36_500  # µs for which nothing leaves the store
 
     def record(self, scope: Scope, rows: Iterable[Mapping[str, Any]]) -> list[Experience]:
         """Record rows in one transaction, all or none; the error of a bad row names its number, counted from 0."""
@@ -130,7 +133,7 @@ class Recorder:
             agents = (scope.agent, TENANT)
             seqs = bump(tx, scope.tenant, {(agent, report.task_type) for report in reports for agent in agents})
             self._take_back(tx, scope, reports, now)
-            drifts = Drifts(tx, scope.tenant, scope.agent)
+            drifts = Drifts(tx, scope.tenant, scope.agent, self._hot)
             for number, report in enumerate(reports):
                 try:
                     done.append(self._enter(tx, scope, report, _Books(ledger, drifts), now))
