@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engrain.learn.log import END, Floats, Ints
 from engrain.learn.tally import numbered
@@ -51,14 +50,17 @@ class Chain:
     seen: Floats  # [p]
 
     @classmethod
-    def of(cls, steps: Steps, reward: Floats, rows: NDArray[np.bool_] | None = None) -> Chain:
-        """``reward`` [n] of each row; ``rows`` [n] says which are in it, None: all."""
-        triple, pair = (steps.triple, steps.pair) if rows is None else (steps.triple[rows], steps.pair[rows])
-        told = reward if rows is None else reward[rows]
-        seen = np.bincount(pair, minlength=len(steps.state)).astype(np.float64)
-        total = np.bincount(pair, told, len(steps.state))
-        count = np.bincount(triple, minlength=len(steps.origin)).astype(np.float64)
-        return cls(steps, count, total / np.maximum(seen, 1.0), seen)
+    def without(cls, steps: Steps, reward: Floats, fold: Ints, folds: int) -> list[Chain]:
+        """The model of all rows outside of each fold; ``reward``, ``fold`` [n] of each row, fold -1: in every model."""
+        part, every = np.where(fold < 0, folds, fold), folds + 1
+        m, p = len(steps.origin), len(steps.state)
+        count = _summed(steps.triple * every + part, None, m * every).reshape(m, every)
+        code = steps.pair * every + part
+        seen = _summed(code, None, p * every).reshape(p, every)
+        total = _summed(code, reward, p * every).reshape(p, every)
+        count, seen, total = (one.sum(axis=1, keepdims=True) - one[:, :folds] for one in (count, seen, total))
+        mean = total / np.maximum(seen, 1.0)
+        return [cls(steps, count[:, f], mean[:, f], seen[:, f]) for f in range(folds)]
 
     def follow(self, chance: Floats, discount: float) -> Followed:
         """A way of choosing, as its probability of each pair [p]."""
@@ -118,5 +120,5 @@ class Followed:
         return total[state] * self.share, total, float(now.sum() / max(total.sum(), 1e-300))
 
 
-def _summed(place: Ints, part: Floats, size: int) -> Floats:
+def _summed(place: Ints, part: Floats | None, size: int) -> Floats:
     return np.bincount(place, part, size).astype(np.float64)

@@ -85,7 +85,7 @@ def calibrated(told: Decided) -> tuple[float, Floats]:
     rest, modelled = reward - z @ fit, all_of_them @ fit
     value = float((modelled + weight * rest).mean())
     share = np.where(known, weighted @ (inverse @ all_of_them.sum(axis=0)), 1.0)  # the calibrated weights
-    leverage = np.minimum(np.einsum("ni,ij,nj->n", weighted, inverse, z), MOST_LEVERAGE)
+    leverage = np.minimum(np.einsum("ni,ni->n", weighted @ inverse, z), MOST_LEVERAGE)
     influence = modelled + share * rest / (1.0 - leverage)
     return value, influence - influence.mean()
 

@@ -77,11 +77,11 @@ def led(sample: Sample, fold: Ints, rules: Sequence[Rule], discount: float, floo
     held = fold[first]
     begins = np.bincount(state[first], minlength=len(log.keys)) / max(1, len(first))
     paid = np.bincount(steps.pair, minlength=len(steps.state)) / max(1, len(first))
+    chains = Chain.without(steps, reward, fold, len(rules))
     for index, rule in enumerate(rules):
         mine, own = np.flatnonzero(fold == index), np.flatnonzero(held == index)
-        chain = Chain.of(steps, reward, fold != index if len(rules) > 1 else None)
         chance, knows = _chances(rule, sample, steps, floor)
-        followed = chain.follow(chance, discount)
+        followed = chains[index].follow(chance, discount)
         of_pair, of_state = followed.values()
         visits, been, unfinished = followed.visits(begins)
         start[own] = of_state[state[first[own]]]

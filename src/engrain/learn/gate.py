@@ -77,10 +77,10 @@ def judge(
     case = _Case(sample, fold, discount, floor, _corrected(confidence, tried), seed)
     if not (fold >= 0).any():
         return _nothing(case)
-    tally, rules = Tally(log), list[Rule]()
+    tally, rules = Tally(log, whole), list[Rule]()
     for block in range(1 + int(fold.max())):
         empty = rules and not (fold == block).any()
-        rules.append(rules[-1] if empty else train(tally.counts(whole < block)))
+        rules.append(rules[-1] if empty else train(tally.before(block)))
     return _judged(case, rules, live, online)
 
 

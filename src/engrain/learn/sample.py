@@ -17,7 +17,7 @@ from engrain.learn.log import END, EXECUTED, Floats, Ints, Log
 from engrain.learn.rule import Rule, TableRule
 from engrain.learn.state import State
 
-MOST_ROWS = 1_000_000  # judged at most: the latest
+MOST_ROWS = 250_000  # judged at most: the latest; what they leave unsure is a few thousandths of a reward
 MOST_CELLS = 1 << 26  # states × actions
 
 
@@ -90,8 +90,8 @@ def _frequencies(log: Log) -> Floats:
 def fold_of(sample: Sample, count: int, seed: int) -> Ints:
     """The fold that holds out each row: clusters shuffled into folds of equal size."""
     clusters = int(sample.cluster.max(initial=-1)) + 1
-    order = np.random.default_rng(seed).permutation(clusters)
-    return np.asarray(order % max(1, min(count, clusters)), dtype=np.int64)[sample.cluster]
+    turn = np.arange(clusters) % max(1, min(count, clusters))
+    return np.random.default_rng(seed).permutation(turn)[sample.cluster]
 
 
 def blocks_of(sample: Sample, count: int, first: float, seed: int) -> tuple[Ints, Ints]:
@@ -102,7 +102,8 @@ def blocks_of(sample: Sample, count: int, first: float, seed: int) -> tuple[Ints
     source = clusters_of(log)
     since = np.full(int(source.max(initial=-1)) + 1, np.iinfo(np.int64).max)
     np.minimum.at(since, source, log.at)
-    order = np.lexsort((np.random.default_rng(seed).permutation(len(since)), since))
+    shuffled = np.random.default_rng(seed).permutation(len(since))
+    order = shuffled[np.argsort(since[shuffled], kind="stable")]
     judging = np.bincount(source[sample.rows], minlength=len(since))[order]
     before = (np.cumsum(judging) - judging) / max(1, len(sample))
     block = np.floor((before - first) / (1.0 - first) * count + 1e-9)

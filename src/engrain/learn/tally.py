@@ -37,38 +37,39 @@ def numbered(codes: Ints, most: int) -> tuple[Ints, Ints]:
 
 
 class Tally:
-    """The log, counted: ``counts`` of any of its rows at the price of a few sums."""
+    """A log, counted in parts: ``part`` [n] says in which each row is, from -1 on; ``before`` counts all parts before
+    one at the price of a few sums over what was seen."""
 
-    def __init__(self, log: Log) -> None:
-        self._log = log
-        states, actions = len(log.keys), max(1, len(log.actions))
+    def __init__(self, log: Log, part: Ints | None = None) -> None:
+        self._log, states, actions = log, len(log.keys), max(1, len(log.actions))
         code = (log.state * actions + log.action) * (states + 1) + (log.next - END)
-        self._known, self._place = numbered(code, states * actions * (states + 1))
+        self._known, place = numbered(code, states * actions * (states + 1))
+        self._parts = 1 if part is None else 2 + int(part.max(initial=-1))
+        place = place if part is None else place * self._parts + (part + 1)
+        weight = weights_of(log, np.arange(len(log)))
+        gained = weight * log.reward
+        parts = (None, weight, gained, gained * log.reward)
+        size = (len(self._known), self._parts)
+        self._sums = [np.bincount(place, one, size[0] * size[1]).reshape(size) for one in parts]
 
-    def counts(self, rows: Ints | NDArray[np.bool_] | None = None) -> Counts:
-        """The empirical model of ``rows`` (numbers, or a mark for each row of the log; None: all), one row for each
-        (state, action, next state) among them."""
-        log = self._log
-        if rows is None:
-            chosen = np.arange(len(log))
-        else:
-            chosen = np.flatnonzero(rows) if rows.dtype == np.bool_ else np.asarray(rows, dtype=np.int64)
-        place, reward, weight = self._place[chosen], log.reward[chosen], weights_of(log, chosen)
-        size = len(self._known)
-        n = np.bincount(place, minlength=size).astype(np.float64)
-        kept = n > 0
-
-        def summed(part: Floats) -> Floats:
-            return np.bincount(place, part, size)[kept].astype(np.float64)
-
+    def before(self, part: int) -> Counts:
+        """The empirical model of all rows of an earlier part."""
+        n, *sums = (one[:, : part + 1].sum(axis=1).astype(np.float64) for one in self._sums)
+        log, kept = self._log, n > 0.0
         pair, following = np.divmod(self._known[kept], len(log.keys) + 1)
         state, action = np.divmod(pair, max(1, len(log.actions)))
+        weight, total, squares = (one[kept] for one in sums)
+        data = log.data if part + 1 >= self._parts else ""
         return Counts(
-            log.keys, log.texts, log.actions, state, action, following + END, n[kept], summed(weight),
-            summed(weight * reward), summed(weight * reward * reward), log.data if rows is None else "",
+            log.keys, log.texts, log.actions, state, action, following + END, n[kept], weight, total, squares, data
         )  # fmt: skip
 
 
 def counts_of(log: Log, rows: Ints | NDArray[np.bool_] | None = None) -> Counts:
-    """The empirical model of ``rows`` of a log; None: of all."""
-    return Tally(log).counts(rows)
+    """The empirical model of ``rows`` of a log (numbers, or a mark for each); None: of all. Claims weigh as among all
+    rows of the log."""
+    if rows is None:
+        return Tally(log).before(0)
+    part = np.zeros(len(log), dtype=np.int64)
+    part[rows] = -1
+    return Tally(log, part).before(0)
