@@ -33,10 +33,11 @@ def decisive(log: Log) -> Mask:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """``since`` reads the log again, of decisions from a moment on (µs UTC)."""
+    """``since`` reads the log again, of decisions from a moment on (µs UTC); ``discount`` is that of the task type."""
 
     counts: Counts
     log: Log
+    discount: float
     since: Callable[[int], Log]
 
     @classmethod
@@ -45,7 +46,8 @@ class Data:
         whence = parts.experiences()
         counts = whence.counts(task.tenant, task.task_type, agent)
         log = whence.log(task.tenant, task.task_type, agent)
-        return cls(counts, log, lambda at: whence.log(task.tenant, task.task_type, agent, since=at))
+        discount = parts.discount(task.task_type)
+        return cls(counts, log, discount, lambda at: whence.log(task.tenant, task.task_type, agent, since=at))
 
     @property
     def version(self) -> str:
@@ -53,8 +55,8 @@ class Data:
 
     @property
     def unit(self) -> str:
-        """What values are told of: a decision, or where one leads to another, an episode."""
-        return EPISODE if bool((self.log.next != END).any()) else DECISION
+        """What values are told of: a decision, or where one leads to another and that counts, an episode."""
+        return EPISODE if self.discount > 0.0 and bool((self.log.next != END).any()) else DECISION
 
     def alike(self, one: Rule, other: Rule) -> bool:
         """Whether two rules do the same in the states that were seen, the first of them where there are very many."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -120,18 +121,17 @@ class Lesson:
         if enough < LEAST:
             why = f"{enough} executed or verified outcomes of decisions with a logged propensity; {LEAST} are needed"
             return {**finding, "outcome": "skipped", "reason": why}, None, None, version
-        discount, seed = self._parts.discount(task.task_type), self._standing.seed
-        made = self._trained(data, agent, discount, seed, keep)
+        made = self._trained(data, agent, keep)
         if not made:
             return {**finding, "outcome": "skipped", "reason": "no algorithm fits these data"}, None, None, version
-        verdicts = self._judged(made, data, agent, live, discount, keep)
+        verdicts = self._judged(made, data, agent, live, keep)
         finding["candidates"] = [
             {"name": name, "passed": one.passed, "reason": one.reason, **_numbers(one.candidate)}
             for name, one in verdicts.items()
         ]
         best = max(made, key=lambda one: _rank(verdicts[one.name]))
         verdict = verdicts[best.name]
-        finding |= {"algorithm": best.name, "kind": best.rule.kind, "discount": discount, "reason": verdict.reason}
+        finding |= {"algorithm": best.name, "kind": best.rule.kind, "discount": data.discount, "reason": verdict.reason}
         finding |= {"before": _numbers(verdict.live), "after": _numbers(verdict.candidate)}
         finding["others"] = [_numbers(one) for one in verdict.others]
         known = self._fallen(task, agent, best.rule, data)
@@ -159,20 +159,20 @@ class Lesson:
         found = self._policies.known(task.tenant, task.task_type, agent or TENANT, "shadow", limit=1)
         return f"version {found[0].version} passed before it and is in its shadow period" if found else None
 
-    def _trained(self, data: Data, agent: str | None, discount: float, seed: int, keep: bool) -> Sequence[Candidate]:
+    def _trained(self, data: Data, agent: str | None, keep: bool) -> Sequence[Candidate]:
         """The candidates. Trained again when it goes on after an interruption, which gives the same ones."""
         known = self._standing.place.get("judged")
         again = known is not None and known["agent"] == agent and known["version"] == data.version
         if not again:
             self._spend()
             self._standing.place["judged"] = {"agent": agent, "version": data.version, "verdicts": {}}
-        made = self._parts.train(data.counts, discount, seed=seed)
+        made = self._parts.train(data.counts, data.discount, seed=self._standing.seed)
         if keep:
             self._keep(TRAIN)
         return made
 
     def _judged(
-        self, made: Sequence[Candidate], data: Data, agent: str | None, live: Rule | None, discount: float, keep: bool
+        self, made: Sequence[Candidate], data: Data, agent: str | None, live: Rule | None, keep: bool
     ) -> dict[str, Verdict]:
         kept: dict[str, Any] = self._standing.place["judged"]["verdicts"]
         seed = self._standing.seed
@@ -180,9 +180,9 @@ class Lesson:
             if one.name in kept:
                 continue
             self._spend()
-            train = self._trainer(one.name, discount)
-            verdict = self._parts.judge(data.log, train, live, discount=discount, seed=seed, tried=len(made))
-            kept[one.name] = asdict(verdict)
+            train = self._trainer(one.name, data.discount)
+            verdict = self._parts.judge(data.log, train, live, discount=data.discount, seed=seed, tried=len(made))
+            kept[one.name] = plain(verdict)
             if keep:
                 self._keep(EVALUATE)
         return {one.name: verdict_of(kept[one.name]) for one in made}
@@ -321,6 +321,12 @@ def _rank(verdict: Verdict) -> tuple[bool, float, float]:
     one = verdict.candidate
     low, value = (-math.inf if number is None else number for number in (one.low, one.value))
     return verdict.passed, low, value
+
+
+def plain(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON values, also where its numbers are those of an array."""
+    told: dict[str, Any] = json.loads(json.dumps(asdict(verdict), default=lambda number: number.item()))
+    return told
 
 
 def verdict_of(told: Mapping[str, Any]) -> Verdict:
