@@ -15,6 +15,7 @@ EngrainError
 │   ├── UnknownItem
 │   ├── UnknownDecision
 │   └── UnknownPolicy
+├── PolicyRefused                 the gate does not let it advise; what was live still is
 ├── ConfigError                   a setting that cannot be understood
 ├── EmbedderError                 the embedder that was chosen could not do its work
 ├── ArchiveError                  the cold archive could not do its work; nothing was lost
@@ -110,6 +111,10 @@ class UnknownDecision(NotFound):
 
 class UnknownPolicy(NotFound):
     """There is no such policy."""
+
+
+class PolicyRefused(EngrainError):
+    """The policy is not let advise."""
 
 
 class ConfigError(EngrainError):

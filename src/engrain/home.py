@@ -57,6 +57,7 @@ _PARTS = (
     "versions",
     "journal",
     "dreamer",
+    "parts",
     "logged",
     "past",
     "records",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from engrain.archive.tables import Tables
     from engrain.dream.cycle import Dreamer
     from engrain.dream.journal import Journal
+    from engrain.dream.parts import Parts
     from engrain.learn.health import LoopHealth
     from engrain.learn.learner import Learner
     from engrain.learn.logged import LoggedExperiences
@@ -80,15 +81,20 @@ class LearningParts:
     def dreamer(self) -> Dreamer:
         """What learns offline from what has happened."""
         from engrain.dream.cycle import Dreamer
+
+        shadow = int(self.config.shadow_days * DAY)
+        return Dreamer(self.store, self.world, self.parts, self._alarm, self.config.dream_steps, shadow)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """What a dream works with: what happened, the algorithms, the gate."""
         from engrain.dream.parts import Parts
         from engrain.learn.gate import judge, judge_fixed
         from engrain.learn.offline import candidates, discount_of
 
         floor = self.config.explore_floor  # what is judged is what will be done
         gate = (partial(judge, floor=floor), partial(judge_fixed, floor=floor))
-        parts = Parts(lambda: self.logged, candidates, *gate, lambda task: discount_of(self.config, task))
-        shadow = int(self.config.shadow_days * DAY)
-        return Dreamer(self.store, self.world, parts, self._alarm, self.config.dream_steps, shadow)
+        return Parts(lambda: self.logged, candidates, *gate, lambda task: discount_of(self.config, task))
 
     @cached_property
     def logged(self) -> LoggedExperiences:

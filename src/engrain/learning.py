@@ -100,6 +100,16 @@ class Learning(Home):
             raise InvalidField("A decision has its own state and agent; leave these out.")
         return self.records.of_decision(tenant, checked_text("decision_id", decision_id))
 
+    def policy_promote(self, task_type: str, version: int, tenant: str = "default") -> PolicyInfo:
+        """Let a version advise, if the gate lets it: it is judged again, on what was decided since it was made. There
+        is no way around that. Raises PolicyRefused with the reason; UnknownPolicy, InvalidPolicy, ArchiveError."""
+        from engrain.dream.promotion import promote
+
+        self._check_open()
+        _named(tenant=tenant)
+        chosen = (tenant, checked_text("task_type", task_type), validate.whole("version", version, 1, HIGHEST))
+        return promote(self.store, self.versions, self.parts, *chosen, OWNER)
+
     def rollback(
         self, task_type: str, version: int | None = None, agent: str | None = None, tenant: str = "default"
     ) -> PolicyInfo | None:
@@ -163,10 +173,7 @@ class Learning(Home):
         return report(self.journal.find(chosen), self.world.now())
 
     def _asked(self, task_type: str | None, tenant: str | None) -> dict[str, str | None]:
-        for name, value in (("task_type", task_type), ("tenant", tenant)):
-            if value is not None:
-                validate.text(name, value, validate.NAME_CHARACTERS)
-        return {"tenant": tenant, "task_type": task_type}
+        return _named(tenant=tenant, task_type=task_type)
 
     # -- whether it lives ---------------------------------------------------------------------------------------------
 

@@ -405,13 +405,13 @@ CREATE TABLE runs (
 , ends_by bigint);
 CREATE TABLE schema_migrations (
     version integer not null primary key, name text not null, checksum text not null, applied_at text not null);
-INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-21 22:09:22');
-INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-21 22:09:22');
-INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-21 22:09:22');
-INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-21 22:09:22');
-INSERT INTO "schema_migrations" VALUES(5,'0005-life','e6749b416d7edc02f4cb86c594de33c34061c679294688c426131baa75e58629','2026-11-21 22:09:22');
-INSERT INTO "schema_migrations" VALUES(6,'0006-cold','662be33de75ab07815686992cfe79fbca01744e35abfc4b5338b6166a11329f6','2026-11-21 22:09:22');
-INSERT INTO "schema_migrations" VALUES(7,'0007-dream','7711a63837ecb9a4ff80978138fd605559a13359e0726fd817c539e821e02b71','2026-11-21 22:09:22');
+INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-21 22:27:08');
+INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-21 22:27:08');
+INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-21 22:27:08');
+INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-21 22:27:08');
+INSERT INTO "schema_migrations" VALUES(5,'0005-life','e6749b416d7edc02f4cb86c594de33c34061c679294688c426131baa75e58629','2026-11-21 22:27:08');
+INSERT INTO "schema_migrations" VALUES(6,'0006-cold','662be33de75ab07815686992cfe79fbca01744e35abfc4b5338b6166a11329f6','2026-11-21 22:27:08');
+INSERT INTO "schema_migrations" VALUES(7,'0007-dream','4495667c5e21b3d3b85efd60bb316bbcec43ee43ecbf6f84245905a07cf96580','2026-11-21 22:27:08');
 CREATE TABLE scopes (
     tenant text not null,
     name   text not null,
@@ -525,12 +525,11 @@ CREATE INDEX dreams_time on dreams (requested_at, id);
 CREATE VIEW steps as
 select e.tenant, e.agent, e.task_type, coalesce(e.decision_id, e.id) as id, e.id as experience_id, e.state, e.state_key,
     null as open_state, e.action, e.reward, e.weight, e.evidence, e.propensity, e.next_state, e.episode, e.task_id,
-    case when d.action = e.action then d.policy end as policy, coalesce(d.created_at, e.created_at) as decided_at, e.updated_at,
-    e.revision
+    d.action as advised_action, d.policy, coalesce(d.created_at, e.created_at) as decided_at, e.updated_at, e.revision
 from experiences e left join decisions d on d.tenant = e.tenant and d.agent = e.agent and d.id = e.decision_id
 union all
 select d.tenant, d.agent, d.task_type, d.id, null, null, null, d.state, d.action, null, 0.0, 'claimed', null, null,
-    d.episode, null, null, d.created_at, d.created_at, 0
+    d.episode, null, d.action, d.policy, d.created_at, d.created_at, 0
 from decisions d
 where d.episode is not null and not exists (
     select 1 from experiences e where e.tenant = d.tenant and e.agent = d.agent and e.decision_id = d.id);

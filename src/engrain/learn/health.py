@@ -24,8 +24,8 @@ class LoopHealth:
     def __init__(self, store: Store, world: World, config: Config, policies: Policies, cold: loop.Cold) -> None:
         self._store, self._world, self._policies, self._cold = store, world, policies, cold
         self._silent = int(config.silent_days * DAY)
-        every = span_of(getattr(config, "every_learn", "1d")) or DAY
-        self._dreams = max(self._silent, 2 * every)  # a dream that is to be seldom is not missed before
+        every = span_of(config.every_learn) or DAY  # a dream that is to be seldom is not missed before
+        self._dreams = max(self._silent, 2 * every)
 
     def health(self, days: int, tenant: str | None) -> LearningHealth:
         """See ``Memory.learning_health``."""

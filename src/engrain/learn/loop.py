@@ -84,7 +84,7 @@ def _counted(store: Store, cold: Cold, now: int, days: int, tenant: str | None, 
     (decided,) = _latest([(decided, *(one["last"] for one in decisions))])
     (told,) = _latest([(told, *(one["last"] for one in outcomes))])
     marks = _plain(store.read("loop_marks", {"tenant": tenant}))
-    dream = next(iter(_plain(store.read("loop_dreams"))), None)
+    dream = next(iter(_plain(store.read("loop_dreams", {"now": now}))), None)
     events = {row["event"]: (int(row["last"]), int(row["n"])) for row in store.read("loop_events", asked)}
     return Loop(now, since, decisions, outcomes, decided, told, marks, dream, events, archive)
 
@@ -162,6 +162,8 @@ def _stage(
         state = "waiting" if feed.last is not None or own.last is not None else "nothing"
     else:
         state = "nothing" if own.last is None and feed is None else "silent"
+    if state != "alive" and loop.archive not in (READ, NONE) and name not in ("trained", "promoted"):
+        state = "unknown"  # what would tell may be archived
     quiet = since if own.last is None else own.last
     return Stage(
         name, about, state, n, of, None if own.last is None else from_micros(own.last),
@@ -184,15 +186,17 @@ def _sum(rows: Iterable[Mapping[str, Any]]) -> int:
 def _by(advised: Sequence[Mapping[str, Any]]) -> str:
     """Who decided."""
     whole, ruled = _sum(advised), sum(int(one["ruled"]) for one in advised)
-    return f"{ruled:,} by policies, {whole - ruled:,} by the online learner" if whole else ""
+    return f"{ruled:,} by policies, {whole - ruled:,} online" if whole else ""
 
 
 def _dream(loop: Loop) -> str:
     if loop.dream is None:
         return "no dream was ever run"
     one = loop.dream
+    if one["state"] == "running" and not one["held"]:
+        return f"the last dream, of {from_micros(one['at']):%Y-%m-%d}, is not heard of any more"
     why = f": {one['error']}" if one["error"] else ""
-    return f"the last dream of {from_micros(one['at']):%Y-%m-%d} is {one['state']}{why}"
+    return f"the last dream, of {from_micros(one['at']):%Y-%m-%d}, is {one['state']}{why}"
 
 
 def _judged(loop: Loop) -> str:

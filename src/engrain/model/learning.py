@@ -127,8 +127,9 @@ class Explanation:
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A stage of the loop. ``state`` is alive, silent (what feeds it moves, it does not), waiting (nothing has come
-    that it should have acted on) or nothing (nothing ever came). ``n`` counts what it did in the days that are asked
-    about, ``of`` how many there could be; ``last`` is when it moved last in them; ``since`` when it fell silent."""
+    that it should have acted on), nothing (nothing ever came) or unknown (it may be in an archive that cannot be read).
+    ``n`` counts what it did in the days that are asked about, ``of`` how many there could be; ``last`` is when it moved
+    last in them; ``since`` when it fell silent."""
 
     name: str
     about: str

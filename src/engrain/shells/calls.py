@@ -13,7 +13,7 @@ from engrain.model.event import Event
 from engrain.model.item import Hit, MemoryItem
 from engrain.model.key import ApiKey
 from engrain.model.learning import LearningHealth
-from engrain.model.policy import PolicyEvent, PolicyInfo
+from engrain.model.policy import Dream, PolicyEvent, PolicyInfo
 from engrain.model.report import AgentInfo, Check, ReportInfo, TableInfo
 from engrain.model.run import Alert, DaemonInfo, DaemonStatus, RoleState, Run
 from engrain.shells.plain import json_value
@@ -121,6 +121,15 @@ class Policies(TypedDict):
 
 class PolicyEvents(TypedDict):
     events: list[PolicyEvent]
+
+
+class Dreams(TypedDict):
+    dreams: list[Dream]
+
+
+class DreamStatus(TypedDict):
+    dreams: list[Dream]  # the last, or none
+    role: RoleState
 
 
 class Live(TypedDict):
@@ -251,6 +260,10 @@ def tick(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Ticked:
 def learning(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Loop:
     health = memory.learning_health(**given)
     return {"ok": health.alive is not False and (health.canary is None or health.canary.ok), "health": health}
+
+
+def dream_status(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> DreamStatus:
+    return {"dreams": memory.dreams(limit=1), "role": next(one for one in memory.roles() if one.name == "learn")}
 
 
 def sql(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Rows:

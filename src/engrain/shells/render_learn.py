@@ -1,4 +1,4 @@
-"""Screens of learning offline: policies, their record, and whether the loop lives."""
+"""Screens of learning offline: dreams, policies, their record, and why something is advised."""
 
 from __future__ import annotations
 
@@ -6,24 +6,65 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.text import Text
-
 from engrain.model.report import counted
-from engrain.shells.plain import dumped
-from engrain.shells.screen import age, bar, body, columns, console, date, hanging, line, put, table
+from engrain.shells.plain import dumped, printable
+from engrain.shells.screen import age, body, console, date, hanging, line, table
 
 if TYPE_CHECKING:
-    from engrain.model.learning import Belief, Choice, Explanation, LearningHealth, PolicyDiff, TaskGain, Week
-    from engrain.model.policy import PolicyEvent, PolicyInfo
+    from engrain.model.learning import Belief, Choice, Explanation, PolicyDiff
+    from engrain.model.policy import Dream, PolicyEvent, PolicyInfo
+    from engrain.model.run import RoleState
 
 STYLES = {"live": "bold green", "candidate": "cyan", "shadow": "yellow", "retired": "dim"}
-MARKS = {"alive": ("✓", "green"), "silent": ("✗", "bold red"), "waiting": ("·", "yellow"), "nothing": ("·", "dim")}
 TASKS, CHANGES, OPTIONS, EVENTS = 10, 20, 10, 10  # lines of a screen
-_SPARKS = "▁▂▃▄▅▆▇█"
-TREND = (
-    "  mean reward of what is known by more than a claim. Without memory: options drawn blindly, other actions than "
-    "were advised, steps told without advice"
-)
+DREAMS = {"completed": "green", "failed": "bold red", "interrupted": "yellow", "running": "cyan", "pending": "dim"}
+OUTCOMES = {"promoted": "bold green", "refused": "yellow", "failed": "bold red", "skipped": "dim", "retired": "yellow"}
+
+
+# -- dreams -----------------------------------------------------------------------------------------------------------
+
+
+def _dream(one: Dream, now: datetime) -> None:
+    begun = one.started_at or one.requested_at
+    dry = "dry " if one.findings.get("dry") else ""
+    hanging(2, (f"{dry}dream ", "bold"), (one.id or "that nobody kept", "bold"), ("  ", ""),
+            (one.state, DREAMS.get(one.state, "")), (f" in {one.phase}" if one.state == "interrupted" else "", ""),
+            (f"  {age(begun, now)}, {one.steps:,} of {one.budget:,} steps, seed {one.seed}", "dim"))  # fmt: skip
+    if one.error:
+        hanging(2, ("  " + one.error, "red" if one.state == "failed" else "yellow"))
+    found = one.findings.get("findings") or ()
+    for each in found[:TASKS]:
+        whose = f" of {each['agent']}" if each.get("agent") else ""
+        version = f" version {each['version']}" if each.get("version") else ""
+        hanging(4, (f"  {each['outcome']}", OUTCOMES.get(str(each["outcome"]), "cyan")),
+                (f" {each['task_type']}{whose}{version}", "bold"), (f": {each.get('reason', '')}", ""))  # fmt: skip
+    if len(found) > TASKS:
+        line((f"  … and {counted(len(found) - TASKS, 'more finding')}; engrain dream report", "dim"))
+    if not found and one.state == "completed":
+        line(("  nothing had come in that was not learned from", "dim"))
+
+
+def _dream_status(value: Mapping[str, Any], now: datetime) -> None:
+    for one in value["dreams"]:
+        _dream(one, now)
+    if not value["dreams"]:
+        line(("Nothing was dreamt yet: engrain dream run, or the role learn.", "dim"))
+    role: RoleState = value["role"]
+    due = "now" if role.due_at <= now else date(role.due_at)
+    hanging(2, (f"the role learn is {role.state}, due {due}", "dim"), (f": {role.note}" if role.note else "", "yellow"))
+
+
+def _dreams(value: Mapping[str, Any], now: datetime) -> None:
+    rows = [
+        (one.id, one.state, age(one.started_at or one.requested_at, now), one.reason, f"{one.steps:,}", _results(one))
+        for one in value["dreams"]
+    ]
+    table(rows, ("id", "state", "when", "because", ">steps", "came to"))
+
+
+def _results(one: Dream) -> str:
+    told = {name: n for name, n in one.findings.items() if isinstance(n, int) and not isinstance(n, bool) and n}
+    return one.error or ", ".join(f"{name} {n:,}" for name, n in told.items()) or "nothing new"
 
 
 # -- policies ---------------------------------------------------------------------------------------------------------
@@ -265,127 +306,14 @@ def _between(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{low:+.2f} to {high:+.2f}"
 
 
-# -- the loop ---------------------------------------------------------------------------------------------------------
-
-
-def _learning(value: Mapping[str, Any], now: datetime) -> None:
-    health: LearningHealth = value["health"]
-    state, style = {
-        True: ("it lives", "bold green"),
-        False: ("not all of it lives", "bold red"),
-        None: ("nothing is known yet", "yellow"),
-    }[health.alive]
-    of = f", tenant {health.tenant}" if health.tenant else ""
-    hanging(
-        2,
-        ("learning: ", "bold"),
-        (state, style),
-        (f"  {date(health.at)}, the last {counted(health.days, 'day')}{of}", "dim"),
-    )
-    grid = columns([""] * 4, shown=False)
-    grid.columns[2].justify = "right"
-    for stage in health.stages:
-        mark, colour = MARKS[stage.state]
-        share = f" of {stage.of:,}" if stage.of is not None else ""
-        moved = f"last {age(stage.last, now)}" if stage.last else "never in these days"
-        when = (f"silent since {stage.since:%Y-%m-%d}", "bold red") if stage.since else (moved, "")
-        grid.add_row(Text(mark, colour), Text(stage.about, "bold"), Text(f"{stage.n:,}{share}"), Text(*when))
-        if stage.detail:
-            grid.add_row("", Text("  " + stage.detail, "dim"))
-    put(grid)
-    for note in health.notes:
-        hanging(2, ("! ", "yellow"), (note, "yellow"))
-    if health.canary is None:
-        line(("? canary: never flown; engrain learning --canary", "dim"))
-    else:
-        mark, colour = ("✓", "green") if health.canary.ok else ("✗", "bold red")
-        hanging(
-            2,
-            (f"{mark} ", colour),
-            ("canary ", "bold"),
-            (f"{age(health.canary.at, now)}: {health.canary.detail}", "dim"),
-        )
-    if any(week.advised or week.without for week in health.weeks):
-        _weeks(health.weeks)
-    _gains(health)
-
-
-def _weeks(weeks: Sequence[Week]) -> None:
-    console.print()
-    first = next(place for place, week in enumerate(weeks) if week.advised or week.without)
-    means = [mean for week in weeks for mean in (week.advised_mean, week.without_mean) if mean is not None]
-    least, most = min(means), max(means)
-    rows = [
-        (
-            f"{week.begins:%Y-%m-%d}",
-            _number(week.advised_mean),
-            bar(_place(week.advised_mean, least, most)),
-            f"{week.advised:,}" if week.advised else "",
-            _number(week.without_mean),
-            f"{week.without:,}" if week.without else "",
-        )
-        for week in weeks[first:]
-    ]
-    table(rows, ("week of", ">with memory", "", ">outcomes", ">without memory", ">outcomes"))
-    sparks = "".join(_spark(week.advised_mean, least, most) for week in weeks)
-    hanging(2, (f"with memory {sparks}", "green"), (TREND, "dim"))
-
-
-def _place(mean: float | None, least: float, most: float) -> float:
-    """Where a mean lies among those that are shown, from a little above 0 to 1."""
-    if mean is None:
-        return 0.0
-    return 1.0 if most <= least else 0.1 + 0.9 * (mean - least) / (most - least)
-
-
-def _spark(mean: float | None, least: float, most: float) -> str:
-    if mean is None:
-        return " "
-    return _SPARKS[round(_place(mean, least, most) * (len(_SPARKS) - 1))]
-
-
-def _gains(health: LearningHealth) -> None:
-    known = [one for one in health.tasks if one.gain is not None]
-    if known:
-        console.print()
-        table([_gain(one) for one in known[:TASKS]], ("task type", ">with memory", ">without", ">gain", "90 % sure"))
-    if health.worse is None:
-        line(("where memory made it worse: not known, no task type has 10 outcomes on both sides", "dim"))
-    else:
-        hanging(2, (f"where memory made it worse: {health.worse:.0%} of the advised outcomes, by task type", "bold"))
-    one = health.calibration
-    if one.expected is not None and one.observed is not None:
-        told = f"expected {one.expected:+.2f}, came {one.observed:+.2f} on {counted(one.n, 'outcome')}"
-        inside = (
-            f"; {one.inside:.0%} of single outcomes within the interval of the mean" if one.inside is not None else ""
-        )
-        hanging(2, (told, "bold"), (inside, "dim"))
-        if len(one.bins) > 1:
-            rows = [
-                (
-                    f"{each.least:+.1f} to {each.most:+.1f}",
-                    f"{each.n:,}",
-                    f"{each.expected:+.2f}",
-                    f"{each.observed:+.2f}",
-                    "" if each.error is None else f"± {each.error:.2f}",
-                )
-                for each in one.bins
-            ]
-            table(rows, ("expected", ">outcomes", ">on average", ">came", ""))
-
-
-def _gain(one: TaskGain) -> tuple[str, ...]:
-    return (
-        one.task_type,
-        f"{_number(one.advised_mean)} ({one.advised:,})",
-        f"{_number(one.without_mean)} ({one.without:,})",
-        _number(one.gain),
-        _between(one.low, one.high),
-    )
-
-
 SCREENS: dict[str, Callable[[Any, datetime], None]] = {
-    "learning": _learning,
+    "dream run": _dream,
+    "dream request": _dream,
+    "dream status": _dream_status,
+    "dream history": _dreams,
+    "dream report": lambda report, now: print(printable(report.markdown), end=""),
+    "dream report --html": lambda report, now: print(report.html, end=""),
+    "policy promote": _policy,
     "policy list": _policies,
     "policy show": _policy,
     "policy diff": _diff,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from engrain.model.learning import Explanation, LearningHealth, PolicyDiff
-from engrain.model.policy import PolicyInfo
+from engrain.model.policy import Dream, DreamReport, PolicyInfo
 from engrain.shells import calls, inputs
 from engrain.shells.fields import Field
-from engrain.shells.verb import Verb
+from engrain.shells.verb import LOCAL, Verb
 
 TASK = Field("task_type", "text", "The task type.", positional=True)
 _OF_TASK = Field("task_type", "text", "Only of this task type.", None, positional=True)
@@ -16,7 +16,63 @@ _NUMBER = Field("version", "integer", "The version.", positional=True)
 _DAYS = Field("days", "integer", "Of so many days, with today.", 30)
 _HEALTH = "Does the loop of learning live? Each stage, the reward with and without memory, since when what is silent. "
 
+_REASON = Field("reason", "choice", "Why: a gate failed, or somebody asks.", "gate", ("gate", "asked"))
+
 LEARN: tuple[Verb, ...] = (
+    Verb(
+        "dream run",
+        "Learn offline from what has come in, judge it, and let what is better advise.",
+        (
+            _OF_TASK,
+            _ONE_TENANT,
+            Field("budget", "integer", "At most so many trainings and evaluations; the next one goes on.", None),
+            Field("seed", "integer", "The same data and seed give the same policies.", None),
+            Field("dry_run", "flag", "Change nothing, and tell what would be found.", False),
+        ),
+        Dream,
+        shells=LOCAL,
+        admin=True,
+        does="dream",
+    ),
+    Verb(
+        "dream request",
+        "Ask the background for a dream, e.g. when a quality gate has failed.",
+        (_REASON, _OF_TASK, _ONE_TENANT),
+        Dream,
+        admin=True,
+        repeats=True,
+    ),
+    Verb(
+        "dream status",
+        "The last dream, and when the next one is due.",
+        (),
+        calls.DreamStatus,
+        part="dreams",
+        call=calls.dream_status,
+        shells=LOCAL,
+        admin=True,
+        reads=True,
+        does="dreams",
+    ),
+    Verb(
+        "dream history",
+        "The dreams, the latest first.",
+        (Field("limit", "integer", "At most so many.", 20),),
+        calls.Dreams,
+        part="dreams",
+        admin=True,
+        reads=True,
+        does="dreams",
+    ),
+    Verb(
+        "dream report",
+        "What a dream changed, by how much, how sure that is, what was refused and why.",
+        (Field("id", "text", "Which; left out, the last one.", None, positional=True),),
+        DreamReport,
+        admin=True,
+        reads=True,
+        views=(Field("html", "flag", "The page of HTML, with pictures; send it to a file.", False, option="--html"),),
+    ),
     Verb(
         "learning",
         _HEALTH + "Exit code 1 when a stage is silent.",
@@ -101,6 +157,14 @@ LEARN: tuple[Verb, ...] = (
         part="events",
         admin=True,
         reads=True,
+    ),
+    Verb(
+        "policy promote",
+        "Let a version advise, if the gate lets it: it is judged on what came since it was made. Exit code 1 if not.",
+        (TASK, _NUMBER, _TENANT),
+        PolicyInfo,
+        admin=True,
+        repeats=True,
     ),
     Verb(
         "policy rollback",

@@ -45,10 +45,13 @@ select m.tenant, m.task_type, m.rows, m.at, s.seq - m.seq as fresh
 from dream_marks m left join scopes s on s.tenant = m.tenant and s.name = 'learn::' || m.task_type
 where cast(:tenant as text) is null or m.tenant = :tenant;
 
+-- The last dream, and whether its process is heard of.
 -- name: loop_dreams
 -- scope: admin
-select state, phase, reason, coalesce(ended_at, started_at, requested_at) as at, error from dreams
-order by requested_at desc, id desc limit 1;
+select d.state, d.phase, coalesce(d.ended_at, d.started_at, d.requested_at) as at, d.error,
+    case when exists (select 1 from leases l where l.name = 'dream' and l.holder = d.holder and l.expires_at > :now)
+        then 1 else 0 end as held
+from dreams d order by d.requested_at desc, d.id desc limit 1;
 
 -- name: loop_events
 -- scope: admin
