@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,14 @@ def known(log: Log) -> Mask:
 def decisive(log: Log) -> Mask:
     """Which outcomes [n] may decide what is promoted: more than claims, of decisions whose propensity was logged."""
     return np.asarray(known(log) & np.isfinite(log.propensity) & (log.propensity > 0.0))
+
+
+def digest(counts: Counts) -> bytes:
+    """What tells counts apart that were made of parts of one log."""
+    found = hashlib.blake2b(digest_size=16)
+    for one in (counts.state, counts.action, counts.next, counts.n, counts.weight, counts.total, counts.squares):
+        found.update(len(one).to_bytes(8, "big") + np.ascontiguousarray(one).tobytes())
+    return found.digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engrain.dream.data import Data, decisive
+from engrain.dream.data import Data, decisive, digest
 from engrain.dream.episodes import fallen
 from engrain.dream.figures import figures
 from engrain.dream.journal import EVALUATE, INGEST, PROMOTE, REPORT, TRAIN, Journal, Standing
@@ -54,17 +54,19 @@ class Lesson:
         self._journal, self._standing, self._shadow = journal, standing, shadow
         self._stop, self._step, self._watch = stop, step, Watch(policies, alarm)
         self._actor = f"dream:{standing.id}"
+        self._whole: Data | None = None
+        self._rules: dict[bytes, dict[str, Rule]] = {}  # of parts of the data, by what is in them
 
     # -- where it is ---------------------------------------------------------------------------------------------------
 
     def owners(self, task: Task) -> list[str | None]:
         """Whose policies to train: the tenant's, and when two agents or more have enough, theirs."""
-        experiences = self._parts.experiences()
-        log = experiences.log(task.tenant, task.task_type)
-        enough = np.bincount(log.agent[decisive(log)]) >= LEAST if len(log) else np.zeros(0, dtype=bool)
+        self._whole = Data.read(self._parts, task, None)
+        log = self._whole.log
+        enough = np.bincount(log.agent[decisive(log)]) >= LEAST
         if enough.sum() < 2:
             return [None]
-        return [None, *sorted(experiences.agents(task.tenant, task.task_type))]
+        return [None, *sorted(self._parts.experiences().agents(task.tenant, task.task_type))]
 
     def begin(self, task: Task) -> None:
         """Note that a task type is worked on from now on."""
@@ -98,7 +100,7 @@ class Lesson:
         task = Task.of(self._standing.place["task"])
         if self._stop():
             raise Stopped
-        data = Data.read(self._parts, task, agent)
+        data = self._read(task, agent)
         self._step(INGEST)
         self._look_after(task, agent, data)
         task = Task.of(self._standing.place["task"])
@@ -108,7 +110,15 @@ class Lesson:
     def would(self, task: Task, agent: str | None) -> list[dict[str, Any]]:
         """What would be found, without keeping anything."""
         self._standing.place["judged"] = None
-        return [self._study(task, agent, Data.read(self._parts, task, agent), keep=False)[0]]
+        return [self._study(task, agent, self._read(task, agent), keep=False)[0]]
+
+    def _read(self, task: Task, agent: str | None) -> Data:
+        """What happened; of the whole tenant it was read already, unless it goes on from an interruption."""
+        self._rules = {}
+        if agent is None and self._whole is not None:
+            found, self._whole = self._whole, None
+            return found
+        return Data.read(self._parts, task, agent)
 
     def _study(
         self, task: Task, agent: str | None, data: Data, keep: bool
@@ -191,8 +201,11 @@ class Lesson:
         """The algorithm of a candidate, for parts of the data."""
 
         def train(counts: Counts) -> Rule:
-            made = {one.name: one.rule for one in self._parts.train(counts, discount, seed=self._standing.seed)}
-            return made.get(name, NOTHING)
+            mark = digest(counts)
+            if mark not in self._rules:
+                made = self._parts.train(counts, discount, seed=self._standing.seed)
+                self._rules[mark] = {one.name: one.rule for one in made}
+            return self._rules[mark].get(name, NOTHING)
 
         return train
 
