@@ -88,7 +88,7 @@ def promise(metrics: Mapping[str, Any]) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-class Told:
+class Heard:
     """What a batch of outcomes says of the policies that made the decisions: by task type and version, the executed
     and verified rewards that came and (sign -1) those that they replaced."""
 
@@ -109,7 +109,7 @@ class Watch:
     def __init__(self, policies: Policies, alarm: Alarm | None) -> None:
         self._policies, self._alarm = policies, alarm
 
-    def see(self, tx: Transaction, tenant: str, told: Told) -> None:
+    def see(self, tx: Transaction, tenant: str, told: Heard) -> None:
         """Enter outcomes in the transaction that records them. The tenant's scopes of their task types are locked."""
         for (task_type, version), rewards in sorted(told.changes.items()):
             key = {"tenant": tenant, "task_type": task_type, "version": version}

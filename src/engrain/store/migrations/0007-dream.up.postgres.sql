@@ -27,3 +27,9 @@ select d.tenant, d.agent, d.task_type, d.id, null, null, null, d.state, d.action
 from decisions d
 where d.episode is not null and not exists (
     select 1 from experiences e where e.tenant = d.tenant and e.agent = d.agent and e.decision_id = d.id);
+alter table drifts enable row level security;
+alter table drifts force row level security;
+create policy tenant_only on drifts using (current_setting('engrain.tenant', true) in (tenant, '*'));
+alter table drift_tracks enable row level security;
+alter table drift_tracks force row level security;
+create policy tenant_only on drift_tracks using (current_setting('engrain.tenant', true) in (tenant, '*'));
