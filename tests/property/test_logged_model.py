@@ -183,7 +183,11 @@ def expected(steps: list[Step]) -> list[tuple[Any, ...]]:
             value = reward(step)
             if value is None or step.outcome is None:
                 continue
-            source = step.source or (step.episode and f"e {step.episode}") or ""
+            source = (
+                step.source
+                or (step.episode and f"e {step.episode}")
+                or ("" if claimed(step) else f"itself {len(rows)}")
+            )
             own = step.decision is None or step.action == step.advised
             policy = -1 if step.decision is None or step.action != step.advised else 0
             rows.append((number, key(step.state), step.action, following(step, episode), value,

@@ -26,6 +26,8 @@ from engrain.store.port import Store, Transaction
 from engrain.world import World, to_micros
 
 LEAST = 30  # outcomes that can decide: executed or verified, of a decision whose propensity was logged
+_NUMBERS = ("value", "low", "high", "effective")
+NO_NUMBER = "what was estimated is not a finite number"
 NOTHING = TableRule({})  # what an algorithm makes of data that it does not fit
 PATIENCE = 4  # shadow periods for which a policy waits that too little is known of
 
@@ -337,8 +339,14 @@ def _rank(verdict: Verdict) -> tuple[bool, float, float]:
 
 
 def plain(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as JSON values, also where its numbers are those of an array."""
+    """A verdict as JSON values, also where its numbers are those of an array. An estimate that is not a number tells
+    nothing, and nothing passes by it."""
     told: dict[str, Any] = json.loads(json.dumps(asdict(verdict), default=lambda number: number.item()))
+    for one in (told["candidate"], told["live"], *told["others"]):
+        if not all(number is None or math.isfinite(number) for number in (one[name] for name in _NUMBERS)):
+            one |= dict.fromkeys(_NUMBERS) | {"effective": 0.0, "refused": one["refused"] or NO_NUMBER}
+    if told["passed"] and None in (told["candidate"]["low"], told["live"]["value"]):
+        told |= {"passed": False, "reason": NO_NUMBER}
     return told
 
 
