@@ -177,7 +177,8 @@ def following(step: Step, episode: list[Step]) -> str | None:
 
 
 def expected(steps: list[Step]) -> list[tuple[Any, ...]]:
-    rows, tiers = [], ["claimed", "executed", "verified"]
+    rows: list[tuple[Any, ...]] = []
+    tiers = ["claimed", "executed", "verified"]
     for number, episode in enumerate(in_order(steps).values()):
         for step in episode:
             value = reward(step)

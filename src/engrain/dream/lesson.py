@@ -26,7 +26,6 @@ from engrain.store.port import Store, Transaction
 from engrain.world import World, to_micros
 
 LEAST = 30  # outcomes that can decide: executed or verified, of a decision whose propensity was logged
-_NUMBERS = ("value", "low", "high", "effective")
 NO_NUMBER = "what was estimated is not a finite number"
 NOTHING = TableRule({})  # what an algorithm makes of data that it does not fit
 PATIENCE = 4  # shadow periods for which a policy waits that too little is known of
@@ -126,7 +125,7 @@ class Lesson:
         self, task: Task, agent: str | None, data: Data, keep: bool
     ) -> tuple[dict[str, Any], Candidate | None, Verdict | None, int]:
         """The finding, the best candidate with its verdict, and the version that it was judged against."""
-        finding = {**_whose(task, agent), **data.told(), "figures": figures(data.log)}
+        finding = {**_whose(task, agent), **_read(data), "figures": figures(data.log)}
         enough = int(decisive(data.log).sum())
         version, live = self._policies.live(task.tenant, task.task_type, agent)
         finding |= {"live": version, "decisive": enough}
@@ -291,7 +290,7 @@ class Lesson:
         if verdict.candidate.refused and now < made + PATIENCE * self._shadow:
             return
         where = (task.tenant, task.task_type, info.version)
-        finding = {**_whose(task, agent), **data.told(), "version": info.version, "live": info.parent}
+        finding = {**_whose(task, agent), **_read(data), "version": info.version, "live": info.parent}
         finding |= {"before": _numbers(verdict.live), "after": _numbers(verdict.candidate), "reason": verdict.reason}
         with self._store.transaction(task.tenant) as tx:
             self._policies.judge(tx, *where, verdict, self._actor)
@@ -322,6 +321,12 @@ def _key(task: Task) -> dict[str, Any]:
     return {"tenant": task.tenant, "task_type": task.task_type}
 
 
+def _read(data: Data) -> dict[str, Any]:
+    """What was read, for a finding: there, a version is one of a policy."""
+    told = data.told()
+    return {**{name: value for name, value in told.items() if name != "version"}, "data": told["version"]}
+
+
 def _whose(task: Task, agent: str | None) -> dict[str, Any]:
     return {**_key(task), "agent": agent}
 
@@ -339,15 +344,21 @@ def _rank(verdict: Verdict) -> tuple[bool, float, float]:
 
 
 def plain(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as JSON values, also where its numbers are those of an array. An estimate that is not a number tells
-    nothing, and nothing passes by it."""
+    """A verdict as JSON values, also where its numbers are those of an array. A bound that is not finite is not known,
+    a value that is not tells nothing, and nothing passes by either."""
     told: dict[str, Any] = json.loads(json.dumps(asdict(verdict), default=lambda number: number.item()))
     for one in (told["candidate"], told["live"], *told["others"]):
-        if not all(number is None or math.isfinite(number) for number in (one[name] for name in _NUMBERS)):
-            one |= dict.fromkeys(_NUMBERS) | {"effective": 0.0, "refused": one["refused"] or NO_NUMBER}
+        one |= {name: None for name in ("low", "high") if not _finite(one[name])}
+        if not _finite(one["value"]):
+            one |= {"value": None, "low": None, "high": None, "refused": one["refused"] or NO_NUMBER}
+        one["effective"] = one["effective"] if _finite(one["effective"]) else 0.0
     if told["passed"] and None in (told["candidate"]["low"], told["live"]["value"]):
         told |= {"passed": False, "reason": NO_NUMBER}
     return told
+
+
+def _finite(number: float | None) -> bool:
+    return number is not None and math.isfinite(number)
 
 
 def verdict_of(told: Mapping[str, Any]) -> Verdict:
