@@ -34,6 +34,8 @@ _PURGES = (
     "decisions",
     "experiences",
     "q_values",
+    "drifts",
+    "drift_tracks",
     "policies",
     "policy_events",
     "dream_marks",

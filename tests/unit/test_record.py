@@ -91,7 +91,7 @@ def test_states_without_outcomes_are_compared_as_well(memory: Memory, agent: Age
     add(memory, table(SECOND))
     diff = memory.policy_diff(TASK)
     assert (diff.states, diff.changed, diff.share) == (3, 2, None)
-    assert {one.state for one in diff.changes} == {None}  # type: ignore[comparison-overlap]
+    assert {one.state for one in diff.changes} == {None}
     with pytest.raises(UnknownPolicy):
         memory.policy_diff(TASK, 2, 9)
 

@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 
 from engrain.dream.parts import Parts, Task
 from engrain.learn.log import END, EXECUTED, Counts, Log
+from engrain.learn.rule import Rule
+from engrain.learn.state import stored_state
 from engrain.learn.watch import DECISION, EPISODE
 from engrain.world import from_micros
+
+COMPARED = 20_000  # states
 
 Mask = NDArray[np.bool_]
 
@@ -51,6 +55,17 @@ class Data:
     def unit(self) -> str:
         """What values are told of: a decision, or where one leads to another, an episode."""
         return EPISODE if bool((self.log.next != END).any()) else DECISION
+
+    def alike(self, one: Rule, other: Rule) -> bool:
+        """Whether two rules do the same in the states that were seen, the first of them where there are very many."""
+        actions = self.counts.actions
+        for place in np.unique(self.counts.state)[:COMPARED].tolist():
+            state = stored_state(self.counts.texts[place])
+            chances = [rule.chances(state, actions) for rule in (one, other)]
+            first, second = (np.zeros(len(actions)) if found is None else found for found in chances)
+            if not np.allclose(first, second, atol=1e-9):
+                return False
+        return True
 
     def told(self) -> dict[str, Any]:
         """What it is, as JSON values."""

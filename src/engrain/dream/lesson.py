@@ -17,7 +17,7 @@ from engrain.dream.parts import Candidate, Parts, Task
 from engrain.learn.credit import TENANT
 from engrain.learn.log import Counts
 from engrain.learn.policies import ONLINE, Made, Policies
-from engrain.learn.rule import Rule, TableRule, pack
+from engrain.learn.rule import Rule, TableRule
 from engrain.learn.watch import EPISODE, Alarm, Watch, promise, subject
 from engrain.lifecycle.alerts import settle_alerts
 from engrain.model.policy import ROLLED_BACK, Estimate, PolicyInfo, Verdict
@@ -100,6 +100,7 @@ class Lesson:
         data = Data.read(self._parts, task, agent)
         self._step(INGEST)
         self._look_after(task, agent, data)
+        task = Task.of(self._standing.place["task"])
         found = self._study(task, agent, data, keep=True)
         self._settle(task, agent, data, *found)
 
@@ -133,18 +134,26 @@ class Lesson:
         finding |= {"algorithm": best.name, "kind": best.rule.kind, "discount": discount, "reason": verdict.reason}
         finding |= {"before": _numbers(verdict.live), "after": _numbers(verdict.candidate)}
         finding["others"] = [_numbers(one) for one in verdict.others]
-        known = self._policies.fallen(task.tenant, task.task_type, agent, best.rule)
-        if live is not None and pack(live) == pack(best.rule):
-            finding |= {"outcome": "unchanged", "reason": f"version {version}, which is live, is the same"}
+        known = self._fallen(task, agent, best.rule, data)
+        if live is not None and data.alike(live, best.rule):
+            finding |= {"outcome": "unchanged", "reason": f"version {version}, which is live, does the same"}
         elif known is not None and verdict.passed:
-            verdict = replace(verdict, passed=False, reason=f"it is the same as version {known}, which was rolled back")
-            finding |= {"outcome": "refused", "reason": verdict.reason}
+            why = f"it does the same as version {known}, which was rolled back lately"
+            verdict = replace(verdict, passed=False, reason=why)
+            finding |= {"outcome": "refused", "reason": why}
         elif verdict.passed and (waits := self._shadowing(task, agent)):
             verdict = replace(verdict, passed=False, reason=waits)
             finding |= {"outcome": "refused", "reason": waits}
         else:
             finding["outcome"] = ("shadow" if self._shadow else "promoted") if verdict.passed else "refused"
         return finding, best, verdict, version
+
+    def _fallen(self, task: Task, agent: str | None, rule: Rule, data: Data) -> int | None:
+        """A version that was rolled back and did the same as a rule."""
+        for version, other in self._policies.fallen(task.tenant, task.task_type, agent):
+            if data.alike(other, rule):
+                return version
+        return None
 
     def _shadowing(self, task: Task, agent: str | None) -> str | None:
         found = self._policies.known(task.tenant, task.task_type, agent or TENANT, "shadow", limit=1)

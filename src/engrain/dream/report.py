@@ -25,6 +25,13 @@ _SAYS = {
     "skipped": "nothing was learned yet",
     "failed": "it could not be worked on",
 }
+_WHY = {
+    "time": "it was time",
+    "outcomes": "many outcomes had come in",
+    "gate": "a quality gate had failed",
+    "asked": "somebody asked for it",
+}
+_HALVES = "What half of the episodes let expect, beside what came in the other half. On the dotted line they are equal."
 _MORE = """
 .l0,.l1,.p0,.p1{fill:none;stroke-width:2.5}.l0,.p0{stroke:var(--s0)}.l1,.p1{stroke:var(--s1)}
 .l0,.l1{stroke-opacity:.55;stroke-width:4;stroke-linecap:round}.p0,.p1{stroke-width:1.6}
@@ -62,7 +69,7 @@ class _Told:
         one = self.dream
         when = f"{one.ended_at:%Y-%m-%d %H:%M} UTC" if one.ended_at else "not over yet"
         steps = f"{one.steps:,} of {counted(one.budget, 'step')}"
-        return f"{one.state}, {when}; asked for by {one.reason}; {steps}; seed {one.seed}"
+        return f"{one.state}, {when}; {_WHY.get(one.reason, one.reason)}; {steps}; seed {one.seed}"
 
     def tiles(self) -> list[tuple[str, str]]:
         rows = sum(one.get("rows", 0) for one in self.findings if one["agent"] is None)
@@ -71,7 +78,7 @@ class _Told:
             ("refused", f"{self.count['refused']:,}"),
             ("no change", f"{self.count['unchanged'] + self.count['skipped']:,}"),
             ("outcomes looked at", f"{rows:,}"),
-            ("steps", f"{self.dream.steps:,} of {self.dream.budget:,}"),
+            ("steps", f"{self.dream.steps:,}"),
         ]
 
     def markdown(self) -> str:
@@ -150,9 +157,11 @@ def _section(one: Mapping[str, Any], drawn: bool) -> str:
         chart = before_after("value before and after", [("before", one["before"]), ("candidate", one["after"])])
         out.append(f"<h3>Value before and after, with intervals</h3>{chart}" if chart else "")
     if drawn and (chart := calibrated("expected and observed reward", figures.get("calibration", []))):
-        out.append(f"<h3>Expected and observed reward</h3>{chart}")
+        out.append(f'<h3>Expected and observed reward</h3>{chart}<p class="dim">{_HALVES}</p>')
     if drawn and (chart := over_time("mean reward by day", figures.get("time", []))):
-        out.append(f"<h3>Mean reward by day</h3>{chart}{legend(['all decisions', 'decided by a policy'])}")
+        ruled = any(day["policy_n"] for day in figures["time"])
+        keys = legend(["all decisions", "decided by a policy"]) if ruled else ""
+        out.append(f"<h3>Mean reward by day</h3>{chart}{keys}")
     out.append("<ul>" + "".join(f"<li>{escape(text)}</li>" for text in facts(one)) + "</ul>")
     if one.get("candidates"):
         head = "<tr><th>candidate</th><th>value</th><th>at least</th><th>at most</th><th>verdict</th></tr>"

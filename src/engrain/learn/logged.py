@@ -18,7 +18,7 @@ from engrain.learn.credit import STEPS
 from engrain.learn.log import END, Counts, Ints, Log
 from engrain.learn.state import checked_state, stored_state
 from engrain.model.decision import EVIDENCE
-from engrain.model.steps import NONE, Columns, Texts
+from engrain.model.steps import NONE, SHARED, Columns, Texts
 from engrain.store.port import Row, Store
 
 _GROUP = ("state_key", "state", "action", "next_key", "next_state")
@@ -32,6 +32,7 @@ _TEXTS = (
     "next_state",
     "episode",
     "task_id",
+    "advised_action",
     "policy",
 )
 _REALS = ("reward", "weight", "propensity")
@@ -87,12 +88,9 @@ class LoggedExperiences:
 
 def _groups(rows: Sequence[Row]) -> Columns:
     """Rows of ``step_counts``."""
-    there = {row[name] for row in rows for name in ("state_key", "next_key")}
-    keys = {key: code for code, key in enumerate(sorted(there - {None}))}
-    texts = {name: _coded(rows, name, keys if name.endswith("_key") else {}) for name in _GROUP}
     reals = {name: np.array([row[name] for row in rows], np.float64) for name in ("weight", "total", "squares")}
     whole = {name: np.array([row[name] for row in rows], np.int64) for name in ("n", "steps", "told")}
-    return Columns(texts, reals, whole)
+    return Columns(_texts(rows, _GROUP), reals, whole)
 
 
 def _plain(rows: Sequence[Row]) -> Columns:
@@ -102,13 +100,17 @@ def _plain(rows: Sequence[Row]) -> Columns:
     order = sorted(range(len(rows)), key=lambda at: (rows[at]["decided_at"], rows[at]["id"]))
     rank = np.empty(len(rows), np.int64)
     rank[order] = np.arange(len(rows))
-    return Columns({name: _coded(rows, name, {}) for name in _TEXTS}, reals, {**whole, "rank": rank})
+    return Columns(_texts(rows, _TEXTS), reals, {**whole, "rank": rank})
 
 
-def _coded(rows: Sequence[Row], name: str, known: dict[str, int]) -> Texts:
-    """A column of texts; ``known`` are numbers that some have already."""
-    codes = [NONE if row[name] is None else known.setdefault(row[name], len(known)) for row in rows]
-    return Texts(np.array(codes, np.int32), list(known))
+def _texts(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Texts]:
+    codes, known = {}, {SHARED.get(name, name): dict[str, int]() for name in names}
+    for name in names:
+        of = known[SHARED.get(name, name)]
+        told = [NONE if row[name] is None else of.setdefault(row[name], len(of)) for row in rows]
+        codes[name] = np.array(told, np.int32)
+    values = {name: list(of) for name, of in known.items()}
+    return {name: Texts(codes[name], values[SHARED.get(name, name)]) for name in names}
 
 
 # -- what is made of them ----------------------------------------------------------------------------------------------
@@ -119,7 +121,7 @@ def counted(groups: Columns) -> Counts:
     texts, reals, whole = groups.texts, groups.reals, groups.whole
     known = whole["n"] > 0
     next_key, told = (texts[name].codes[known].astype(np.int64) for name in ("next_key", "next_state"))
-    keys, shown, state, following = _states(texts, known, next_key, told, texts["next_state"].values)
+    keys, shown, state, following = _states(texts, known, next_key, told)
     actions, action = _sorted(texts["action"], known)
     size = len(keys) + 1
     cell, place = np.unique((state * len(actions) + action) * size + following + 1, return_inverse=True)
@@ -149,28 +151,28 @@ def logged(steps: Columns) -> Log:
     next_key[lasting] = texts["state_key"].codes[later]
     opened = np.full(len(chosen), NONE)
     opened[lasting] = texts["open_state"].codes[later]
-    values = [*texts["next_state"].values, *texts["open_state"].values]
-    told = np.where((told == NONE) & (opened != NONE), opened + len(texts["next_state"].values), told)
-    keys, shown, state, following = _states(texts, chosen, next_key, told, values)
+    told = np.where(told == NONE, opened, told)
+    keys, shown, state, following = _states(texts, chosen, next_key, told)
     actions, action = _sorted(texts["action"], chosen)
     _, agent = _sorted(texts["agent"], chosen)
     versions = np.array([_policy(one) for one in texts["policy"].values] + [-1], np.int64)
+    own = texts["action"].codes[chosen] == texts["advised_action"].codes[chosen]
     tiers = np.array([EVIDENCE.index(one) for one in texts["evidence"].values] + [-1], np.int64)
     marks = (whole["decided_at"] % 1_000_000_007 + whole["updated_at"] % 998_244_353 + whole["revision"]).sum()
     return Log(
         keys, shown, actions, state, action, following, reals["reward"][chosen],
         tiers[texts["evidence"].codes[chosen]], reals["propensity"][chosen], _numbered(episode[known]),
         _numbered(_lineages(texts, chosen, agent)), agent, whole["decided_at"][chosen],
-        versions[texts["policy"].codes[chosen]], _version(len(chosen), len(order), int(marks)),
+        versions[np.where(own, texts["policy"].codes[chosen], NONE)], _version(len(chosen), len(order), int(marks)),
     )  # fmt: skip
 
 
 def _states(
-    texts: Mapping[str, Texts], chosen: Any, next_key: Ints, told: Ints, values: Sequence[str]
+    texts: Mapping[str, Texts], chosen: Any, next_key: Ints, told: Ints
 ) -> tuple[tuple[str, ...], tuple[str, ...], Ints, Ints]:
     """The keys and texts of all states, in order, and numbers into them: of the chosen rows' states, and of those that
-    came next (by their key, or as ``told``, numbers into ``values``)."""
-    own, written = texts["state_key"], texts["state"]
+    came next (by their key, or as ``told``)."""
+    own, written, values = texts["state_key"], texts["state"], texts["next_state"].values
     at = own.codes != NONE
     text_of = np.full(len(own.values) + 1, NONE)
     text_of[own.codes[at]] = written.codes[at]

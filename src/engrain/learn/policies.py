@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from engrain.errors import InvalidField, InvalidPolicy, StoreCorrupt, UnknownPolicy
 from engrain.learn.credit import TENANT, scope_name
 from engrain.learn.rule import Rule, pack, unpack
+from engrain.model.fading import DAY
 from engrain.model.policy import PolicyEvent, PolicyInfo, Verdict
 from engrain.store.port import Row, Store, Transaction
 from engrain.store.rows import to_json
@@ -24,6 +25,7 @@ from engrain.world import World, from_micros
 
 ONLINE = 0  # the version of the online learner: no policy
 FALLEN = 10  # that were rolled back, of which the rules are compared with a new one
+LATELY = 30 * DAY
 CANDIDATES = 20  # that did not pass, of which the rules are kept for each owner and task type
 
 _log = logging.getLogger(__name__)
@@ -208,13 +210,13 @@ class Policies:
                 break
         return self.roll_back(tx, tenant, task_type, agent, version, reason, actor)
 
-    def fallen(self, tenant: str, task_type: str, agent: str | None, rule: Rule) -> int | None:
-        """The version with the same rule that was rolled back, if there is one."""
+    def fallen(self, tenant: str, task_type: str, agent: str | None) -> Iterator[tuple[int, Rule]]:
+        """Versions that were rolled back lately and can be read, the latest first, with their rules."""
         asked = {"tenant": tenant, "task_type": task_type, "agent": agent or TENANT, "limit": FALLEN}
-        same = pack(rule)
-        return next(
-            (int(one["version"]) for one in self._store.read("policy_fallen", asked) if one["rule"] == same), None
-        )
+        asked |= {"since": self._world.now() - LATELY}
+        for row in self._store.read("policy_fallen", asked):
+            if _readable(row["rule"]):
+                yield int(row["version"]), unpack(row["rule"])
 
     def trim(self, tx: Transaction, tenant: str, task_type: str, agent: str | None) -> None:
         """Let the rules go of all but the latest candidates; what is told of them stays."""

@@ -191,7 +191,7 @@ class Records:
 
     def _since(self, scope: Scope, task_type: str, state: State, at: int) -> tuple[Since, ...]:
         asked = {"tenant": scope.tenant, "agent": scope.agent, "task_type": task_type, "since": at}
-        rows = self._store.read("experience_since", {**asked, "state_key": state.key})
+        rows = self._store.read("experience_seen_since", {**asked, "state_key": state.key})
         return tuple(Since(row["action"], int(row["n"]), float(row["mean"])) for row in rows)
 
     def _events(self, info: PolicyInfo | None) -> tuple[PolicyEvent, ...]:

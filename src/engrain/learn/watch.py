@@ -69,11 +69,16 @@ def _mixed(logs: Sequence[float]) -> float:
     return top + math.log(sum(math.exp(one - top) for one in logs) / len(logs))
 
 
-def winnings(reward: float, promised: float, low: float = LOW, high: float = HIGH) -> list[float]:
-    """Logarithms of what a reward in ``low``..``high`` multiplies the capital of each stake by."""
-    promised = min(max(promised, low), high)
+def stakes(promised: float, low: float = LOW, high: float = HIGH) -> list[float]:
+    """How much is bet for each unit by which a reward in ``low``..``high`` is below what was promised."""
     most = 1.0 / max(high - promised, NARROWEST * (high - low))
-    return [math.log1p(part * most * (promised - reward)) for part in PARTS]
+    return [part * most for part in PARTS]
+
+
+def winnings(reward: float, promised: float, low: float = LOW, high: float = HIGH) -> list[float]:
+    """Logarithms of what a reward multiplies the capital of each stake by."""
+    promised = min(max(promised, low), high)
+    return [math.log1p(stake * (promised - reward)) for stake in stakes(promised, low, high)]
 
 
 def promise(metrics: Mapping[str, Any]) -> float | None:
@@ -83,7 +88,7 @@ def promise(metrics: Mapping[str, Any]) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-class Told:
+class Heard:
     """What a batch of outcomes says of the policies that made the decisions: by task type and version, the executed
     and verified rewards that came and (sign -1) those that they replaced."""
 
@@ -104,7 +109,7 @@ class Watch:
     def __init__(self, policies: Policies, alarm: Alarm | None) -> None:
         self._policies, self._alarm = policies, alarm
 
-    def see(self, tx: Transaction, tenant: str, told: Told) -> None:
+    def see(self, tx: Transaction, tenant: str, told: Heard) -> None:
         """Enter outcomes in the transaction that records them. The tenant's scopes of their task types are locked."""
         for (task_type, version), rewards in sorted(told.changes.items()):
             key = {"tenant": tenant, "task_type": task_type, "version": version}

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Codes = NDArray[np.int32]
 NONE = -1  # the code of no text
+SHARED = {"advised_action": "action", "open_state": "next_state", "next_key": "state_key"}
+"""Columns of texts whose numbers are into the values of another column."""
 
 
 @dataclass(frozen=True, slots=True)

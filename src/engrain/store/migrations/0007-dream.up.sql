@@ -83,3 +83,56 @@ create table dream_marks (
     dream     text not null,
     primary key (tenant, task_type)
 );
+
+-- Of the sums of Q-values: those of outcomes that were only claimed, those from before the last drift, and both.
+alter table q_values add column claim_weight double precision not null default 0;
+alter table q_values add column claim_total double precision not null default 0;
+alter table q_values add column claim_squares double precision not null default 0;
+alter table q_values add column old_weight double precision not null default 0;
+alter table q_values add column old_total double precision not null default 0;
+alter table q_values add column old_squares double precision not null default 0;
+alter table q_values add column old_claim_weight double precision not null default 0;
+alter table q_values add column old_claim_total double precision not null default 0;
+alter table q_values add column old_claim_squares double precision not null default 0;
+update q_values set
+    claim_weight = coalesce((select sum(e.weight) from experiences e where e.tenant = q_values.tenant
+        and e.task_type = q_values.task_type and e.action = q_values.action and q_values.agent in (e.agent, '')
+        and q_values.state_key in (e.state_key, '') and e.evidence = 'claimed' and e.reward is not null), 0),
+    claim_total = coalesce((select sum(round(e.weight * e.reward * 1048576) / 1048576) from experiences e
+        where e.tenant = q_values.tenant and e.task_type = q_values.task_type and e.action = q_values.action
+        and q_values.agent in (e.agent, '') and q_values.state_key in (e.state_key, '') and e.evidence = 'claimed'
+        and e.reward is not null), 0),
+    claim_squares = coalesce((select sum(round(e.weight * e.reward * e.reward * 1048576) / 1048576) from experiences e
+        where e.tenant = q_values.tenant and e.task_type = q_values.task_type and e.action = q_values.action
+        and q_values.agent in (e.agent, '') and q_values.state_key in (e.state_key, '') and e.evidence = 'claimed'
+        and e.reward is not null), 0);
+
+-- Drifts that were seen of an agent in a task type: what it observed at `since` or before is old. `before` and `after` are
+-- the mean rewards of the action that told.
+create table drifts (
+    tenant    text not null,
+    agent     text not null,
+    task_type text not null,
+    since     bigint not null,
+    drifts    bigint not null,
+    seen_at   bigint not null,
+    action    text not null,
+    before    double precision not null,
+    after     double precision not null,
+    primary key (tenant, agent, task_type)
+);
+
+-- What the next drift is told by: moments of an action's rewards since the last one, and the most recent of them
+-- (little-endian doubles).
+create table drift_tracks (
+    tenant    text not null,
+    agent     text not null,
+    task_type text not null,
+    action    text not null,
+    n         bigint not null,
+    total     double precision not null,
+    squares   double precision not null,
+    plain     double precision not null,
+    recent    bytea not null,
+    primary key (tenant, agent, task_type, action)
+);

@@ -77,7 +77,7 @@ group by state_key order by sum(visits) desc, state_key limit :limit;
 -- scope: tenant
 select * from decisions where id = :id and tenant = :tenant;
 
--- name: experience_since
+-- name: experience_seen_since
 select action, count(*) as n, avg(reward) as mean from experiences
 where tenant = :tenant and agent = :agent and task_type = :task_type and created_at >= :since
   and state_key = :state_key and reward is not null

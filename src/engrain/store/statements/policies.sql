@@ -74,13 +74,13 @@ select event from policy_events
 where tenant = :tenant and task_type = :task_type and version = :version and event in ('promoted', 'rolled-back')
 order by at desc, id desc limit 1;
 
--- Versions of one owner that were rolled back from, with their rules.
+-- Versions of one owner that were rolled back lately, with their rules.
 -- name: policy_fallen
 -- scope: tenant
 select p.version, p.rule from policies p
 where p.tenant = :tenant and p.task_type = :task_type and p.agent = :agent and p.state = 'retired'
   and exists (select 1 from policy_events e where e.tenant = :tenant and e.task_type = p.task_type
-    and e.version = p.version and e.event = 'rolled-back')
+    and e.version = p.version and e.event = 'rolled-back' and e.at >= :since)
 order by p.version desc limit :limit;
 
 -- name: purge_policies

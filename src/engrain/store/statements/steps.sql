@@ -44,7 +44,7 @@ group by state_key, action, next_key, next_state;
 -- name: step_list
 -- scope: tenant
 select experience_id, id, agent, state, state_key, open_state, action, reward, weight, evidence, propensity, next_state,
-    episode, task_id, policy, decided_at, updated_at, revision
+    episode, task_id, advised_action, policy, decided_at, updated_at, revision
 from steps
 where tenant = :tenant and task_type = :task_type and (cast(:agent as text) is null or agent = :agent) and decided_at >= :since;
 
