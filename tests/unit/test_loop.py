@@ -218,7 +218,8 @@ def test_a_live_policy_that_cannot_be_read_is_told(memory: Memory, agent: Agent)
     version = add(memory, Later(), live=False)
     key = {"tenant": "default", "task_type": "build", "version": version}
     memory.store.write([("policy_state", {**key, "state": "live", "live_at": memory.world.now()})])
-    assert "version 1 of 'build' in tenant 'default': there is no kind of rule 'later'" in memory.learning_health().notes[0]
+    (note,) = memory.learning_health().notes
+    assert "version 1 of 'build' in tenant 'default': there is no kind of rule 'later'" in note
     (check,) = (one for one in memory.doctor().checks if one.name == "policies")
     assert check.ok is False
 
