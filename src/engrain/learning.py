@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from engrain import upkeep
+from engrain.datasets import Datasets
 from engrain.errors import InvalidField
-from engrain.home import Home
 from engrain.intake import validate
 from engrain.learn.fields import checked_text
 from engrain.model.learning import Explanation, LearningHealth, PolicyDiff
@@ -22,7 +22,7 @@ OWNER = "owner"
 HIGHEST = 2**31
 
 
-class Learning(Home):
+class Learning(Datasets):
     """The verbs of Memory about learning offline."""
 
     # -- policies -----------------------------------------------------------------------------------------------------
