@@ -39,6 +39,7 @@ _PURGES = (
     "policies",
     "policy_events",
     "dream_marks",
+    "dream_findings",
     "transitions",
     "daily_metrics",
     "agents",

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from engrain.learn.reward import TIERS
 
-_STEPS = 1 << 20
+STEPS = 1 << 20  # sums are multiples of 1 / STEPS
 
 TENANT = ""  # the agent of a tenant-wide row
 TASK = ""  # the state key of a row for the whole task type
@@ -79,13 +79,14 @@ def contribution(reward: float | None, weight: float, old: bool = False) -> Tall
     whether it was made before the last drift."""
     if reward is None:
         return _NOTHING
-    added, nothing = (weight, _exact(weight * reward), _exact(weight * reward * reward)), (0.0, 0.0, 0.0)
+    added, nothing = (weight, exact(weight * reward), exact(weight * reward * reward)), (0.0, 0.0, 0.0)
     claimed = added if weight <= TIERS["claimed"] else nothing
     return Tally(1, *added, *claimed, *(added if old else nothing), *(claimed if old else nothing))
 
 
-def _exact(value: float) -> float:
-    return round(value * _STEPS) / _STEPS
+def exact(value: float) -> float:
+    """Rounded so that sums of it have no error."""
+    return round(value * STEPS) / STEPS
 
 
 class Ledger:

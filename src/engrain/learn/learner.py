@@ -21,6 +21,7 @@ from engrain.learn.qtable import QTable, Tables, q_value, tally_of
 from engrain.learn.recorder import Recorder
 from engrain.learn.standing import shares
 from engrain.learn.state import State, checked_state, merged
+from engrain.learn.watch import Alarm
 from engrain.model.decision import Advice, Drift, Evidence, Experience, Outcome, QValue, Ranked
 from engrain.model.scope import Scope
 from engrain.store.port import Store
@@ -33,13 +34,15 @@ RECENT = 3  # decisions named as evidence
 class Learner:
     """Decisions of every scope of one store. Safe to use from several threads and many processes."""
 
-    def __init__(self, store: Store, world: World, config: Config, past: Past | None = None) -> None:
+    def __init__(
+        self, store: Store, world: World, config: Config, past: Past | None = None, alarm: Alarm | None = None
+    ) -> None:
         self._store = store
         self._world = world
         self._config = config
         self._tables = Tables(store, Policies(store, world))
         self._past = past
-        self._recorder = Recorder(store, world, past, config.experience_days)
+        self._recorder = Recorder(store, world, past, config.experience_days, alarm)
 
     # -- deciding ------------------------------------------------------------------------------------------------------
 

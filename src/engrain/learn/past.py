@@ -34,7 +34,7 @@ class Past(Protocol):
         ...
 
     def of_decision(self, scope: Scope, decision_id: str) -> Mapping[str, Any] | None:
-        """What came of a decision, with the decision under ``decision``."""
+        """What came of a decision, with the decision under ``decision``; agent "" is any of the tenant."""
         ...
 
     def take_back(self, tx: Transaction, row: Mapping[str, Any], now: int) -> None:

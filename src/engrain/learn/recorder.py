@@ -24,18 +24,21 @@ from engrain.errors import (
     NotFound,
     UnknownDecision,
 )
+from engrain.learn.books import Books
 from engrain.learn.credit import TENANT, Ledger, contribution, scope_name
-from engrain.learn.drift import Drifts, Told
+from engrain.learn.drift import Drifts
 from engrain.learn.experience import experience_from_row, verdict
 from engrain.learn.fields import checked_number, checked_text, optional_text
 from engrain.learn.outcome import checked_outcome, revised
 from engrain.learn.past import Past, Record
+from engrain.learn.policies import Policies
 from engrain.learn.reward import reward_of, weight_of
 from engrain.learn.state import State, checked_state, merged, stored_state
+from engrain.learn.watch import Alarm, Heard, Watch
 from engrain.model.decision import Advice, Experience, Outcome
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Store, Transaction
-from engrain.world import World, from_micros, to_micros
+from engrain.world import World, from_micros
 
 BATCH = 1_000
 _DAY = 86_400_000_000  # µs
@@ -84,35 +87,20 @@ class _Report:
     task_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Books:
-    """What a transaction enters: the sums, and the rewards by which drifts are told."""
-
-    ledger: Ledger
-    drifts: Drifts
-
-    def credit(self, experience: Experience, state: tuple[str, str], weight: float, sign: int = 1) -> None:
-        """Enter what an experience adds to the sums, or take it back."""
-        old = self.drifts.old(experience.task_type, to_micros(experience.created_at))
-        told = contribution(experience.reward, weight, old)
-        self.ledger.add(experience.agent, experience.task_type, state, experience.action, told, sign)
-
-    def follow(self, experience: Experience, weight: float, decision: Record | None) -> None:
-        """A reward became known: it may tell of a drift, unless it is from before the last one."""
-        if experience.reward is None or self.drifts.old(experience.task_type, to_micros(experience.created_at)):
-            return
-        advised = decision is not None and decision["action"] == experience.action
-        expected = decision["value"] if decision is not None and advised else None
-        at = to_micros(experience.created_at)
-        self.drifts.tell(experience.task_type, Told(experience.action, experience.reward, weight, expected, at))
-
-
 class Recorder:
     """Writes experiences and keeps the sums of Q-values in step with them."""
 
-    def __init__(self, store: Store, world: World, past: Past | None = None, settled_days: float = 0.0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        world: World,
+        past: Past | None = None,
+        settled_days: float = 0.0,
+        alarm: Alarm | None = None,
+    ) -> None:
         self._store, self._world, self._past = store, world, past
         self._hot = int(settled_days / 2.0 * _DAY) if past else _DAY * 36_500  # µs for which nothing leaves the store
+        self._watch = Watch(Policies(store, world), alarm)
 
     def record(self, scope: Scope, rows: Iterable[Mapping[str, Any]]) -> list[Experience]:
         """Record rows in one transaction, all or none; the error of a bad row names its number, counted from 0."""
@@ -128,7 +116,7 @@ class Recorder:
                 raise _named(error, number, len(given)) from error
         if not reports:
             return []
-        now, ledger, done = self._world.now(), Ledger(), []
+        now, ledger, told, done = self._world.now(), Ledger(), Heard(), []
         with self._store.transaction(scope.tenant) as tx:
             agents = (scope.agent, TENANT)
             seqs = bump(tx, scope.tenant, {(agent, report.task_type) for report in reports for agent in agents})
@@ -136,7 +124,7 @@ class Recorder:
             drifts = Drifts(tx, scope.tenant, scope.agent, self._hot)
             for number, report in enumerate(reports):
                 try:
-                    done.append(self._enter(tx, scope, report, _Books(ledger, drifts), now))
+                    done.append(self._enter(tx, scope, report, Books(ledger, drifts, told), now))
                 except InvalidInput as error:
                     raise _named(error, number, len(given)) from error
             tx.run_many("q_add", list(ledger.params(scope.tenant, seqs)))
@@ -146,6 +134,7 @@ class Recorder:
                     drifts.outdate(task_type, fall, now, outdated)
                 bump(tx, scope.tenant, {(scope.agent, task_type) for task_type in fallen}, purges=1)
                 tx.run_many("q_add", list(outdated.params(scope.tenant, seqs)))
+            self._watch.see(tx, scope.tenant, told)
         return done
 
     def rebuild(self, tenant: str) -> int:
@@ -267,7 +256,7 @@ class Recorder:
         for one in found.values():
             self._past.take_back(tx, one.row, now)
 
-    def _enter(self, tx: Transaction, scope: Scope, report: _Report, books: _Books, now: int) -> Experience:
+    def _enter(self, tx: Transaction, scope: Scope, report: _Report, books: Books, now: int) -> Experience:
         if report.decision is not None:
             params = {"tenant": scope.tenant, "agent": scope.agent, "decision_id": report.decision["id"]}
             known = tx.read("experience_of_decision", params)
@@ -292,6 +281,8 @@ class Recorder:
         tx.run("experience_insert", {**verdict(experience, weight), **columns})
         books.credit(experience, (report.state.key, report.state.text), weight)
         books.follow(experience, weight, report.decision)
+        if report.decision is not None:
+            books.told.add(report.decision["policy"], report.decision["action"], experience)
         return experience
 
     def _fresh(self, scope: Scope, report: _Report, now: int) -> Experience:
@@ -320,7 +311,7 @@ class Recorder:
         )
 
 
-def _revise(tx: Transaction, row: Row, report: _Report, books: _Books, now: int) -> Experience:
+def _revise(tx: Transaction, row: Row, report: _Report, books: Books, now: int) -> Experience:
     """Replace the outcome of a decision; the same outcome again changes nothing. Who took the action stays as told."""
     assert report.decision is not None  # noqa: S101 (only decisions are revised)
     before = experience_from_row(row)
@@ -341,8 +332,11 @@ def _revise(tx: Transaction, row: Row, report: _Report, books: _Books, now: int)
         raise _Moved
     books.credit(before, state, row["weight"], sign=-1)
     books.credit(after, state, weight)
+    decision = report.decision
+    books.told.add(decision["policy"], decision["action"], before, sign=-1)
+    books.told.add(decision["policy"], decision["action"], after)
     if before.reward is None:
-        books.follow(after, weight, report.decision)
+        books.follow(after, weight, decision)
     return after
 
 

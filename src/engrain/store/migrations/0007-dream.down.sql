@@ -1,3 +1,4 @@
+drop view steps;
 drop table drift_tracks;
 drop table drifts;
 alter table q_values drop column old_claim_squares;
@@ -10,6 +11,7 @@ alter table q_values drop column claim_squares;
 alter table q_values drop column claim_total;
 alter table q_values drop column claim_weight;
 drop table dream_marks;
+drop table dream_findings;
 drop table dreams;
 drop table policy_events;
 drop table policies;

@@ -1,6 +1,7 @@
 -- What was learned offline. A policy says which action to take in a state of one task type; versions rise within a tenant
 -- and task type. `agent` is '' when it is the whole tenant's. `data` (what it was trained on) and `metrics` (how it was
--- judged) are JSON. `told`, `told_total` and `told_squares` sum up the verified outcomes of decisions it made while live.
+-- judged) are JSON. `told`, `told_total` and `told_squares` sum up the executed and verified outcomes of decisions that it
+-- made; `watch` is what the regression watch made of them since it last went live (JSON).
 create table policies (
     tenant       text not null,
     agent        text not null,
@@ -21,6 +22,7 @@ create table policies (
     told         bigint not null default 0,
     told_total   double precision not null default 0,
     told_squares double precision not null default 0,
+    watch        text not null default '{}',
     primary key (tenant, task_type, version)
 );
 create unique index policies_live on policies (tenant, agent, task_type) where state = 'live';
@@ -39,7 +41,7 @@ create table policy_events (
 );
 create index policy_events_task on policy_events (tenant, task_type, at, id);
 
--- Dream cycles: what asked for one, how far it is, what came of it.
+-- Dream cycles: what asked for one, how far it is, what came of it. `checkpoint` is where it goes on (JSON).
 create table dreams (
     id           text not null primary key,
     state        text not null check (state in ('pending', 'running', 'completed', 'interrupted', 'failed')),
@@ -58,7 +60,19 @@ create table dreams (
 );
 create index dreams_time on dreams (requested_at, id);
 
--- Up to where the outcomes of a task type were trained on: the change number of its tenant-wide Q-values.
+-- What a dream came to of one task type, of the whole tenant (agent '') or of one agent.
+create table dream_findings (
+    dream     text not null,
+    place     bigint not null,
+    tenant    text not null,
+    agent     text not null,
+    task_type text not null,
+    finding   text not null,
+    primary key (dream, place)
+);
+
+-- Up to where the outcomes of a task type were trained on: the change number of its tenant-wide Q-values, and
+-- how many outcomes there were.
 create table dream_marks (
     tenant    text not null,
     task_type text not null,
