@@ -25,41 +25,48 @@ _CLIP = 3.0
 
 
 class Space:
-    """The states of one task type: ``add`` them, then ``matrix`` [n, d] and ``vector`` [d] are comparable."""
+    """The states of one task type: ``add`` them, then ``matrix`` [n, d] and ``vector`` [d] are comparable.
+
+    What standardises them is the first ``step(n)`` of them, so that it changes seldom; ``version`` counts how often the
+    coordinates have changed.
+    """
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._tokens: dict[str, int] = {}
         self._raw = _Rows(np.nan)
         self._hot = _Rows(0.0)
-        self._moments: list[tuple[int, float, float]] = []  # count, sum and sum of squares of each number
         self.size = 0
+        self.version = 0
         self._scale: tuple[Matrix, Matrix, NDArray[np.bool_]] | None = None
-        self._matrix: Matrix | None = None
+        self._made: tuple[int, int, int] = (0, 0, 0)  # of which the scale was made: states, numbers, tokens
+        self._matrix: Matrix = np.zeros((0, 0), dtype=np.float32)
+        self._done = 0  # rows of it that are filled
 
     def add(self, values: Mapping[str, Value]) -> None:
         """Append a state as row ``size``."""
         numbers, tokens = self._split(values, learn=True)
-        self._moments += [(0, 0.0, 0.0)] * (len(self._numbers) - len(self._moments))
-        for column, value in numbers.items():
-            count, total, squares = self._moments[column]
-            self._moments[column] = (count + 1, total + value, squares + value * value)
         self._raw.append(self.size, numbers, len(self._numbers))
         self._hot.append(self.size, dict.fromkeys(tokens, 1.0), min(len(self._tokens), MAX_TOKENS))
         self.size += 1
-        self._matrix = None
 
     @property
     def matrix(self) -> Matrix:
-        """All states [n, d], standardised over these states."""
-        if self._matrix is None:
-            count, total, squares = np.array(self._moments, dtype=np.float64).reshape(-1, 3).T
-            mean = total / np.maximum(count, 1.0)
-            spread = np.sqrt(np.maximum(squares / np.maximum(count, 1.0) - mean * mean, 0.0))
-            spread = np.maximum(spread, 1e-6 * np.maximum(np.abs(mean), 1.0))
-            self._scale = (mean.astype(np.float32), spread.astype(np.float32), count < self.size)
-            self._matrix = self._standard(self._raw.view(self.size), self._hot.view(self.size))
-        return self._matrix
+        """All states [n, d], standardised over the first ``step(n)`` of them."""
+        asked = (step(self.size), self._raw.width, self._hot.width)
+        if asked != self._made or self._scale is None:
+            self._scale, self._made, self._done = _scale(self._raw.view(asked[0])), asked, 0
+            self.version += 1
+        if self._done < self.size:
+            fresh = self._standard(self._raw.view(self.size)[self._done :], self._hot.view(self.size)[self._done :])
+            if self._done == 0 or self.size > len(self._matrix):
+                grown = np.empty((2 * self.size, fresh.shape[1]), dtype=np.float32)
+                if self._done:
+                    grown[: self._done] = self._matrix[: self._done]
+                self._matrix = grown
+            self._matrix[self._done : self.size] = fresh
+            self._done = self.size
+        return self._matrix[: self.size]
 
     def vector(self, values: Mapping[str, Value]) -> Matrix:
         """One state [d] in the coordinates of ``matrix``; a category never seen is in none of its columns."""
@@ -74,11 +81,11 @@ class Space:
         return self._standard(raw, hot).reshape(-1)
 
     def _standard(self, raw: Matrix, hot: Matrix) -> Matrix:
-        assert self._scale is not None  # noqa: S101 (set by ``matrix``, which both callers go through)
+        assert self._scale is not None  # noqa: S101 (set by ``matrix``, which all callers go through)
         mean, spread, lacking = self._scale
         numbers = raw.shape[1]
         out = np.zeros((len(raw), numbers + int(lacking.sum()) + hot.shape[1]), dtype=np.float32)
-        scaled = out[:, :numbers]  # in place: this runs for all states whenever one is added
+        scaled = out[:, :numbers]  # in place: this runs for all states whenever the scale changes
         np.subtract(raw, mean, out=scaled)
         np.divide(scaled, spread, out=scaled)
         np.clip(scaled, -_CLIP, _CLIP, out=scaled)
@@ -104,6 +111,26 @@ class Space:
                     if index is not None:
                         tokens.append(index if index < MAX_TOKENS else zlib.crc32(token.encode()) % MAX_TOKENS)
         return numbers, tokens
+
+
+def step(n: int) -> int:
+    """The largest number up to ``n`` of 1, 2, … 32, and from there on each a sixth larger: when what is made of all data
+    is made anew. It depends on nothing but ``n``, so that every process works with the same."""
+    at = min(n, 32)
+    while at >= 32 and at + at // 6 <= n:
+        at += at // 6
+    return at
+
+
+def _scale(raw: Matrix) -> tuple[Matrix, Matrix, NDArray[np.bool_]]:
+    """Mean and deviation of each number, and whether some state lacks it."""
+    known = ~np.isnan(raw)
+    count = known.sum(axis=0)
+    values = np.where(known, raw, 0.0).astype(np.float64)
+    mean = values.sum(axis=0) / np.maximum(count, 1)
+    spread = np.sqrt((np.where(known, values - mean, 0.0) ** 2).sum(axis=0) / np.maximum(count, 1))
+    spread = np.where(count > 0, np.maximum(spread, 1e-6 * np.maximum(np.abs(mean), 1.0)), 1.0)
+    return mean.astype(np.float32), spread.astype(np.float32), count < len(raw)
 
 
 def _compressed(value: float) -> float:

@@ -99,7 +99,7 @@ class Learner:
     ) -> Advice:
         kind, floor = self._config.exploration, self._config.explore_floor
         if ruled is None:
-            chances = exploration.distribution(kind, belief.mean, belief.explore, belief.weight, floor)
+            chances = exploration.distribution(kind, belief.choice, belief.explore, belief.weight, floor)
         else:
             chances = exploration.mixed(ruled, floor)
         index = exploration.draw(chances, self._world.rng)

@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 
 from engrain.learn.credit import TASK, TENANT, Sums, scope_name
 from engrain.learn.features import Space
+from engrain.learn.nearness import Nearness
 from engrain.learn.policies import ONLINE, Policies
 from engrain.learn.rule import Rule
 from engrain.model.decision import QValue
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Store
 
-MAX_ROWS = 4_096
+MAX_ROWS = 32_768
 MAX_TABLES = 32
 
 
@@ -57,6 +58,7 @@ class QTable:
         self._rows: dict[tuple[int, int], int] = {}
         self._cells = np.zeros((5, 64))  # state, action, weight, total, squares
         self._seqs = np.zeros(64, dtype=np.int64)
+        self.nearness: tuple[tuple[int, int], Nearness] | None = None  # and of what it was made
         self.policy: tuple[int, Rule | None] = (ONLINE, None)  # the version that is live, and its rule
         self.marks: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))  # (seq, purges) of agent and tenant
 
