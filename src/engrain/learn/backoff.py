@@ -47,7 +47,7 @@ STATE_CAP = 2.0  # outcomes that everything above is worth to a state that has o
 GRADED = 0.5  # share of graded rewards in what is chosen by, before any outcome
 GRADED_FOR = 30.0  # outcomes of an action after which that has halved
 HEADROOM = 0.2  # of what an action can be better than is believed: the deviation that exploration may use
-SPREAD_OUT = 20.0  # outcomes of an action beyond which more say no more of other actions
+SPREAD_OUT = 20.0  # most outcomes of an action that tell of other ones, where states have features
 BETWEEN = 0.5  # share of the variance that lies between states, when states do not tell
 Z90 = 1.6448536269514722
 LOW, HIGH = -2.0, 2.0
@@ -226,13 +226,14 @@ def _scatter(sums: Sums) -> float:
 
 def _grand_mean(table: QTable) -> float:
     """The mean over actions, each counting the more the more is known of it; the prior counts as one of them."""
+    most = SPREAD_OUT if table.space.matrix.shape[1] else 1.0  # with features it was the state, perhaps
     total, shares = PRIOR_MEAN, 1.0
     for action in sorted({*table.own, *table.tenant}):
         known = table.tenant.get(action, Sums())
         mine = table.own.get(action, Sums())
         known = mine if mine.weight > known.weight else known
         if known.weight > 0.0:
-            share = known.weight * (1.0 + SPREAD_OUT) / (known.weight + SPREAD_OUT)
+            share = most * known.weight / (known.weight + most)
             total += share * known.total / known.weight
             shares += share
     return total / shares

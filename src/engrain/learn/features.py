@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,10 @@ class Space:
     coordinates have changed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, whole: bool = False) -> None:
+        """``whole``: all states standardise, however many they are."""
+        self._step = (lambda n: n) if whole else step
+        self._fixed = False  # read from a body: states cannot be added
         self._numbers: dict[str, int] = {}
         self._tokens: dict[str, int] = {}
         self._raw = _Rows(np.nan)
@@ -51,9 +55,58 @@ class Space:
         self.size += 1
 
     @property
+    def width(self) -> int:
+        """How many coordinates a vector has."""
+        lacking = int(self._scale[2].sum()) if self._scale is not None else 0
+        return self._raw.width + lacking + self._hot.width
+
+    def body(self) -> dict[str, Any]:
+        """The coordinates as JSON values."""
+        _ = self.matrix
+        assert self._scale is not None  # noqa: S101 (set by ``matrix``)
+        mean, spread, lacking = self._scale
+        return {
+            "numbers": list(self._numbers),
+            "tokens": list(self._tokens),
+            "mean": mean.tolist(),
+            "spread": spread.tolist(),
+            "lacking": lacking.tolist(),
+        }
+
+    @classmethod
+    def read(cls, body: Any) -> Space:
+        """Coordinates from their JSON values. Raises ValueError."""
+        names = ("numbers", "tokens", "mean", "spread", "lacking")
+        if not isinstance(body, dict) or not all(isinstance(body.get(name), list) for name in names):
+            raise ValueError(f"an object of the lists {', '.join(names)} is expected")
+        numbers, tokens = body["numbers"], body["tokens"]
+        if not all(isinstance(name, str) for name in [*numbers, *tokens]):
+            raise ValueError("a feature's name is text")
+        if len(set(numbers)) < len(numbers) or len(set(tokens)) < len(tokens):
+            raise ValueError("a feature is named twice")
+        if not all(isinstance(one, bool) for one in body["lacking"]):
+            raise ValueError("lacking is a list of true and false")
+        if not all(type(one) in (int, float) and abs(one) < 1e9 for name in ("mean", "spread") for one in body[name]):
+            raise ValueError("mean and spread are lists of finite numbers")
+        if not len(numbers) == len(body["mean"]) == len(body["spread"]) == len(body["lacking"]):
+            raise ValueError("each number has a mean, a spread, and whether states lack it")
+        if not all(one > 0 for one in body["spread"]):
+            raise ValueError("a spread is above 0")
+        space = cls()
+        space._fixed = True
+        space._numbers = {name: index for index, name in enumerate(numbers)}
+        space._tokens = {name: index for index, name in enumerate(tokens)}
+        space._raw.width, space._hot.width = len(numbers), min(len(tokens), MAX_TOKENS)
+        mean, spread = (np.array(body[name], dtype=np.float32) for name in ("mean", "spread"))
+        space._scale = (mean, spread, np.array(body["lacking"], dtype=np.bool_))
+        return space
+
+    @property
     def matrix(self) -> Matrix:
         """All states [n, d], standardised over the first ``step(n)`` of them."""
-        asked = (step(self.size), self._raw.width, self._hot.width)
+        if self._fixed:
+            return self._matrix
+        asked = (self._step(self.size), self._raw.width, self._hot.width)
         if asked != self._made or self._scale is None:
             self._scale, self._made, self._done = _scale(self._raw.view(asked[0])), asked, 0
             self.version += 1

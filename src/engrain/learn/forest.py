@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 TREES = 64
 TRIES = 16  # splits that are tried in each node
-LEAF = 4  # states below which a node is not split
+LEAF = 4  # states below which a node is not split, by default
 DEPTH = 16
 MOST = 1_024  # states that one tree grows from
 
@@ -51,9 +51,10 @@ class Forest:
         return at
 
 
-def grow(states: Matrix, known: Floats, totals: Floats, seed: int = 0) -> Forest:
+def grow(states: Matrix, known: Floats, totals: Floats, leaf: int = LEAF, seed: int = 0) -> Forest:
     """A forest for ``states`` [n, d]; ``known`` [n, k] is the weight of what is known of each action there, ``totals``
-    its sum of results, centred so that 0 is what is to be expected of the action."""
+    its sum of results, centred so that 0 is what is to be expected of the action; a node of fewer than ``leaf`` states is
+    not split."""
     rng = np.random.default_rng(seed)
     n = len(states)
     if n > MOST:
@@ -66,7 +67,7 @@ def grow(states: Matrix, known: Floats, totals: Floats, seed: int = 0) -> Forest
     base, size = 0, TREES  # the nodes of this level: base .. base + size
     for _ in range(DEPTH):
         counts = np.bincount(node - base, minlength=size)
-        live = counts >= LEAF
+        live = counts >= leaf
         keep = live[node - base]
         state, node = state[keep], node[keep]
         if not len(state):
