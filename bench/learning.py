@@ -1,0 +1,72 @@
+"""Learning that is proven: every figure beside its naive and strong anchors, computed in the same run.
+
+    python bench/learning.py                                # all sections, Markdown on stdout
+    python bench/learning.py --section spibb --quick        # one of them, with few seeds
+    python bench/learning.py --json learning.json
+
+Data: the folder that ENGRAIN_DATA names (default ../shared/data); read there, never bundled. Further packages: the
+extra ``bench``. Exit code 1 when a figure to reach is missed in a full run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench.learning_table import Table
+
+SECTIONS = {
+    "spibb": "bench.learning_spibb:run",  # offline: a gridworld with a trusted baseline policy
+    "toytext": "bench.learning_toytext:run",  # offline: logs of a 40 %-random policy
+}
+"""By name: ``module:function``, loaded when it is asked for. The function takes ``quick`` (few seeds, for a look) and
+gives its tables."""
+
+
+def tables(name: str, quick: bool) -> Sequence[Table]:
+    """What a section measures."""
+    module, function = SECTIONS[name].split(":")
+    run: Callable[[bool], Sequence[Table]] = getattr(importlib.import_module(module), function)
+    return run(quick)
+
+
+def missed(table: Table) -> int:
+    """How many figures of a table were to be reached and were not."""
+    return sum(not (measured >= bound if least else measured <= bound) for _, measured, bound, least in table.checks)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--section", choices=SECTIONS, action="append", help="only this one; may be given again")
+    parser.add_argument("--quick", action="store_true", help="few seeds: a look, not a figure")
+    parser.add_argument("--json", type=Path, help="write the tables there, too")
+    asked = parser.parse_args()
+    told, wrong = {}, 0
+    for name in asked.section or SECTIONS:
+        began = time.perf_counter()
+        found = tables(name, asked.quick)
+        print(f"## {name}\n")
+        for table in found:
+            print(table.text(), end="\n\n", flush=True)
+        print(f"({time.perf_counter() - began:.0f} s{', quick' if asked.quick else ''})\n", flush=True)
+        told[name] = [asdict(table) for table in found]
+        wrong += sum(missed(table) for table in found)
+    if asked.json:
+        asked.json.write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
+    return 1 if wrong and not asked.quick else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
