@@ -53,7 +53,9 @@ class LoopHealth:
             return Check(NAME, None, str(error))
         if silent is None:
             cold = bool(self._cold.standing()[0])
-            return Check(NAME, None if cold else True, "the archive does not tell" if cold else "nobody has decided yet")
+            return Check(
+                NAME, None if cold else True, "the archive does not tell" if cold else "nobody has decided yet"
+            )
         detail = "; ".join(f"{name}: {one}" for name, one in silent.items()) + ": see engrain learning"
         return Check(NAME, None if silent else True, detail if silent else "no stage of the loop is silent")
 

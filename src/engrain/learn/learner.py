@@ -104,11 +104,11 @@ class Learner:
         kind, floor = self._config.exploration, self._config.explore_floor
         open_ = exploration.plausible(belief.mean, belief.high)
         if ruled is None:
-            chances = exploration.distribution(kind, belief.mean, belief.explore, belief.weight, floor, open_)
+            chances = exploration.distribution(kind, belief.choice, belief.explore, belief.weight, floor, open_)
         else:
             chances = exploration.mixed(ruled, floor, open_)
         if task_type in self._config.costly:
-            best = int((belief.mean if ruled is None else ruled).argmax())
+            best = int((belief.choice if ruled is None else ruled).argmax())
             chances = exploration.capped(chances, best, self._config.explore_cap)
         return chances
 
