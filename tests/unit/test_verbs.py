@@ -48,6 +48,8 @@ NO_FIELD = {
     ("Agent.export_to", "progress"): "the shell shows it",
     ("Agent.import_from", "progress"): "the shell shows it",
     ("ColdArchive.sql", "progress"): "the shell shows it",
+    ("Memory.learning_health", "canary"): "over HTTP it only reads",
+    ("Memory.dreams", "limit"): "a status is of the last",
     **{(owner + ".sql", name): "a setting says it" for owner in ("Agent", "ColdArchive") for name in LIMITS},
 }
 # What REST does not carry: whoever calls over HTTP names no file of the server, and waits for no hours of work.
@@ -57,6 +59,8 @@ NOT_REST = {
     "backup": "names a file",
     "export": "streams, as POST /api/memory/export/{agent}",
     "import": "streams, as POST /api/memory/import/{agent}",
+    "dream run": "takes as long as there is to learn: dream request",
+    "dream status": "dream history and roles",
     "daemon history": "runs, under another name",
     "daemon pause": "pause, under another name",
     "daemon resume": "resume, under another name",
@@ -101,7 +105,7 @@ def parameters(verb: Verb) -> dict[str, Any]:
     """The parameters of the facade's method with their defaults, an outcome laid flat as in the verb."""
     found: dict[str, Any] = {}
     for name, one in list(inspect.signature(method_of(verb)).parameters.items())[1:]:
-        if (verb.method, name) in NO_FIELD:
+        if (verb.method, name) in NO_FIELD and not any(field.name == name for field in verb.fields):
             continue
         if name == "outcome":
             found |= OUTCOME
