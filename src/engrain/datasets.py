@@ -105,7 +105,7 @@ class Datasets(Home):
         if found.rule.actions and not set(found.rule.actions) & set(known.actions):
             there = f"; those are {', '.join(known.actions[:20])}" if known.actions else ""
             raise InvalidPolicy(f"none of its actions was ever taken in {found.task_type!r}{there}.")
-        since = self.world.now() if found.until is None else found.until + 1
+        since = 1 + (self.world.now() if found.until is None else found.until)
         log = self.logged.log(tenant, found.task_type, agent, since)
         live: Rule | None = self.versions.live(tenant, found.task_type, agent)[1]
         discount = self.parts.discount(found.task_type) if found.discount is None else found.discount
