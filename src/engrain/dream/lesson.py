@@ -94,6 +94,11 @@ class Lesson:
             raise Stopped
         self._standing.steps += 1
 
+    def _check(self) -> None:
+        """Called between the sweeps of a training."""
+        if self._stop():
+            raise Stopped
+
     # -- learning ------------------------------------------------------------------------------------------------------
 
     def learn(self, agent: str | None) -> None:
@@ -177,7 +182,7 @@ class Lesson:
         if not again:
             self._spend()
             self._standing.place["judged"] = {"agent": agent, "version": data.version, "verdicts": {}}
-        made = self._parts.train(data.counts, data.discount, seed=self._standing.seed)
+        made = self._parts.train(data.counts, data.discount, seed=self._standing.seed, stop=self._check)
         if keep:
             self._keep(TRAIN)
         return made
@@ -204,7 +209,7 @@ class Lesson:
         def train(counts: Counts) -> Rule:
             mark = digest(counts)
             if mark not in self._rules:
-                made = self._parts.train(counts, discount, seed=self._standing.seed)
+                made = self._parts.train(counts, discount, seed=self._standing.seed, stop=self._check)
                 self._rules[mark] = {one.name: one.rule for one in made}
             return self._rules[mark].get(name, NOTHING)
 
