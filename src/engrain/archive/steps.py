@@ -70,7 +70,11 @@ def steps(store: Store, tables: Tables, asked: Mapping[str, Any]) -> Columns:
 
 def counts(store: Store, tables: Tables, asked: Mapping[str, Any]) -> Columns:
     """What the statement ``step_counts`` says of all steps."""
-    found = _columns(*_together(store, tables, "step_list", asked, _COUNTED), _COUNTED)
+    return counted(_columns(*_together(store, tables, "step_list", asked, _COUNTED), _COUNTED))
+
+
+def counted(found: Columns) -> Columns:
+    """The same of steps one by one."""
     given = {name: pa.array(one.codes, mask=one.codes == NONE) for name, one in found.texts.items()}
     evidence = pa.array(found.texts["evidence"].values, _text)
     given["evidence"] = pa.DictionaryArray.from_arrays(given["evidence"], evidence)
