@@ -30,6 +30,7 @@ from bench.learning_table import Table
 SECTIONS = {
     "spibb": "bench.learning_spibb:run",  # offline: a gridworld with a trusted baseline policy
     "toytext": "bench.learning_toytext:run",  # offline: logs of a 40 %-random policy
+    "speed": "bench.learning_speed:run",  # a whole pass over an archive, beside a textbook replay
 }
 """By name: ``module:function``, loaded when it is asked for. The function takes ``quick`` (few seeds, for a look) and
 gives its tables."""
