@@ -96,3 +96,8 @@ class Experiences(Protocol):
     def log(self, tenant: str, task_type: str, agent: str | None = None, since: int = 0) -> Log:
         """One by one; only those decided at ``since`` (µs UTC) or later."""
         ...
+
+    def both(self, tenant: str, task_type: str, agent: str | None = None) -> tuple[Counts, Log]:
+        """Counts and log of one moment, read once: their ``data`` is the same. Raises StoreBusy when too much is told
+        meanwhile."""
+        ...

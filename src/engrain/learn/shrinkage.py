@@ -42,7 +42,7 @@ def shrunk(model: Model, *, standard: float = STANDARD) -> Shrunk:
     evidence = np.bincount(model.action, weight, actions)
     prior = np.bincount(model.action, weight * reward, actions)[model.action] / evidence[model.action]
     # DerSimonian and Laird 1986: what differs between states beyond the noise of their means.
-    beyond = float((weight * (reward - prior) ** 2).sum()) - within * float((len(weight) - np.count_nonzero(evidence)))
+    beyond = float((weight * (reward - prior) ** 2).sum()) - within * float(len(weight) - np.count_nonzero(evidence))
     scale = float((evidence - np.bincount(model.action, weight * weight, actions) / np.maximum(evidence, 1e-300)).sum())
     between = max(0.0, beyond / scale) if scale > 0.0 else 0.0
     # Precisions of the state's own outcomes and of the action elsewhere; no noise at all leaves nothing to shrink.
