@@ -66,6 +66,11 @@ class Posterior:
     weight: Floats  # of the outcomes that this agent has of the action
     evidence: tuple[tuple[Evidence, ...], ...]
 
+    @property
+    def high(self) -> Floats:
+        """[k] The upper ends of the 90 % intervals, within the reward's range."""
+        return np.clip(self.mean + self.quantile * self.spread, LOW, HIGH)
+
     def interval(self, index: int) -> tuple[float, float, float]:
         """(value, low, high): posterior mean reward of an action and its 90 % interval, within the reward's range."""
         mean, half = float(self.mean[index]), float(self.quantile[index] * self.spread[index])
