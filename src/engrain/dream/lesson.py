@@ -110,8 +110,8 @@ class Lesson:
         self._step(INGEST)
         fell = self._look_after(task, agent, data)
         task = Task.of(self._standing.place["task"])
-        finding, *found = self._study(task, agent, data, keep=True)
-        self._settle(task, agent, data, finding | fell, *found)
+        finding, best, verdict, version = self._study(task, agent, data, keep=True)
+        self._settle(task, agent, data, finding | fell, best, verdict, version)
 
     def would(self, task: Task, agent: str | None) -> list[dict[str, Any]]:
         """What would be found, without keeping anything."""
