@@ -226,7 +226,7 @@ def test_nothing_is_promoted_past_the_gate(memory: Memory, agent: Agent) -> None
     version = add(memory, table(FIRST), REFUSED)
     with pytest.raises(PolicyRefused) as caught:
         memory.policy_promote(TASK, version)
-    assert "By 0 outcomes since it was made" in str(caught.value)
+    assert "outcomes since it was made: Not enough is known" in str(caught.value)
     assert memory.policies(TASK, state="live") == []
     assert [one.event for one in memory.policy_history(TASK)] == ["refused", "refused", "made"]
     with pytest.raises(UnknownPolicy):
