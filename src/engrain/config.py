@@ -35,7 +35,11 @@ class Config:
     quota_tenant_bytes: int = field(default=0, metadata={"help": "bytes of content of all of them; 0: any"})
     exploration: str = field(default="thompson", metadata={"help": "thompson, ucb or epsilon"})
     explore_floor: float = field(
-        default=0.02, metadata={"help": "ε: every option keeps at least ε/k of the probability"}
+        default=0.02, metadata={"help": "ε: each of k options that may be the best keeps at least ε/k"}
+    )
+    costly: tuple[str, ...] = field(default=(), metadata={"help": "task types whose failures cost much"})
+    explore_cap: float = field(
+        default=0.05, metadata={"help": "at most so much for all options but the best together, in costly task types"}
     )
     every_learn: str = field(default="1d", metadata={"help": "how often a dream learns from what has come in"})
     dream_outcomes: int = field(default=100, metadata={"help": "new outcomes, after which it does not wait so long"})
@@ -129,7 +133,7 @@ _RANGES = {
     "busy_seconds": (0.0, 3600.0),
     "cache_rows": (1000, 10**9),
     **dict.fromkeys(QUOTAS, (0, 10**15)),
-    "explore_floor": (0.0, 1.0),
+    **dict.fromkeys(("explore_floor", "explore_cap"), (0.0, 1.0)),
     "alert_items": (1, 10**9),
     **dict.fromkeys(("floor_days", "pending_days", "superseded_days", "restore_days", "prune_days"), (0.0, 36_500.0)),
     "keep_importance": (1.0, 10.0),
