@@ -232,8 +232,9 @@ def belief_of(table: QTable, asked: Asked, actions: Sequence[str]) -> Posterior:
         for index in indices:
             parts[index] = [getattr(found, field.name)[index] for field in fields(Posterior)]
     columns: list[Any] = list(zip(*parts, strict=True))
-    arrays = {field.name: np.array(one) for field, one in zip(fields(Posterior), columns, strict=True)}
-    return Posterior(**arrays | {"evidence": columns[-1]})
+    named = dict(zip((field.name for field in fields(Posterior)), columns, strict=True))
+    evidence = named.pop("evidence")  # of different length from action to action
+    return Posterior(**{name: np.array(one) for name, one in named.items()}, evidence=evidence)
 
 
 def chances_of(
