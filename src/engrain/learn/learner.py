@@ -61,14 +61,14 @@ class Learner:
         it is judged, and later remembered, in the state together with these. Raises InvalidField for bad input.
         """
         task_type = checked_text("task_type", task_type)
-        asked = _asked(state, options)
+        asked = asked_of(state, options)
         offered, episode = asked.names, optional_text("episode", episode)
         with self._tables.lock:
             table = self._tables.current(scope, task_type)
             seen = _seen(table)
             actions = offered if offered is not None else seen
             known = actions if offered is None else [action for action in offered if action in set(seen)]
-            belief = _belief(table, asked, actions) if known else None
+            belief = belief_of(table, asked, actions) if known else None
             visits = {action: sums.visits for action, sums in table.own.items()}
             version, rule = table.policy
             ruled = rule.chances(asked.state, actions) if rule is not None and belief is not None else None
@@ -86,7 +86,7 @@ class Learner:
                 ranking,
             )  # fmt: skip
         else:
-            chances = self._chances(task_type, belief, ruled)
+            chances = chances_of(self._config, task_type, belief, ruled)
             index = exploration.draw(chances, self._world.rng)
             action, (value, low, high) = actions[index], belief.interval(index)
             evidence = self._named(scope, task_type, asked.of(action), action, belief.evidence[index])
@@ -98,19 +98,6 @@ class Learner:
         listed = decision_params(scope, advice, asked.of(advice.action).text, asked.listed, self._world.now())
         self._store.write([("decision_insert", listed)])
         return advice
-
-    def _chances(self, task_type: str, belief: Posterior, ruled: exploration.Floats | None) -> exploration.Floats:
-        """The distribution that the action is drawn from, [k]."""
-        kind, floor = self._config.exploration, self._config.explore_floor
-        open_ = exploration.plausible(belief.mean, belief.high)
-        if ruled is None:
-            chances = exploration.distribution(kind, belief.choice, belief.explore, belief.weight, floor, open_)
-        else:
-            chances = exploration.mixed(ruled, floor, open_)
-        if task_type in self._config.costly:
-            best = int((belief.choice if ruled is None else ruled).argmax())
-            chances = exploration.capped(chances, best, self._config.explore_cap)
-        return chances
 
     def _named(
         self, scope: Scope, task_type: str, state: State, action: str, evidence: tuple[Evidence, ...]
@@ -210,7 +197,7 @@ class Learner:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """What is to be decided: the state, the options, and the states of options that have features of their own."""
 
     state: State
@@ -223,15 +210,16 @@ class _Asked:
         return self.state if action is None else self.own.get(action, self.state)
 
 
-def _asked(state: Mapping[str, Any] | None, options: object) -> _Asked:
+def asked_of(state: Mapping[str, Any] | None, options: object) -> Asked:
+    """A question, checked. Raises InvalidField."""
     situation, names = checked_state(state), checked_options(options)
     if not isinstance(options, Mapping) or names is None:
-        return _Asked(situation, names, {}, names)
+        return Asked(situation, names, {}, names)
     features = {name: checked_state(options[name], f"options[{name!r}]").values for name in names}
-    return _Asked(situation, names, {name: merged(situation, own) for name, own in features.items()}, features)
+    return Asked(situation, names, {name: merged(situation, own) for name, own in features.items()}, features)
 
 
-def _belief(table: QTable, asked: _Asked, actions: Sequence[str]) -> Posterior:
+def belief_of(table: QTable, asked: Asked, actions: Sequence[str]) -> Posterior:
     """What is believed of each action, each in its own state."""
     if not asked.own:
         return backoff.posterior(table, asked.state, actions)
@@ -244,8 +232,25 @@ def _belief(table: QTable, asked: _Asked, actions: Sequence[str]) -> Posterior:
         for index in indices:
             parts[index] = [getattr(found, field.name)[index] for field in fields(Posterior)]
     columns: list[Any] = list(zip(*parts, strict=True))
-    arrays = {field.name: np.array(one) for field, one in zip(fields(Posterior), columns, strict=True)}
-    return Posterior(**arrays | {"evidence": columns[-1]})
+    named = dict(zip((field.name for field in fields(Posterior)), columns, strict=True))
+    evidence = named.pop("evidence")  # of different length from action to action
+    return Posterior(**{name: np.array(one) for name, one in named.items()}, evidence=evidence)
+
+
+def chances_of(
+    config: Config, task_type: str, belief: Posterior, ruled: exploration.Floats | None
+) -> exploration.Floats:  # fmt: skip
+    """The distribution that the action is drawn from, [k]; ``ruled`` are the probabilities by a live policy."""
+    open_ = exploration.plausible(belief.mean, belief.high)
+    if ruled is None:
+        kind, floor = config.exploration, config.explore_floor
+        chances = exploration.distribution(kind, belief.choice, belief.explore, belief.weight, floor, open_)
+    else:
+        chances = exploration.mixed(ruled, config.explore_floor, open_)
+    if task_type in config.costly:
+        best = int((belief.choice if ruled is None else ruled).argmax())
+        chances = exploration.capped(chances, best, config.explore_cap)
+    return chances
 
 
 def _ranking(actions: Sequence[str], belief: Posterior, chances: Mapping[str, float]) -> tuple[Ranked, ...]:
