@@ -86,7 +86,7 @@ class Learner:
                 ranking,
             )  # fmt: skip
         else:
-            chances = self._chances(task_type, belief, ruled)
+            chances = exploration.chances(self._config, task_type, belief, ruled)
             index = exploration.draw(chances, self._world.rng)
             action, (value, low, high) = actions[index], belief.interval(index)
             evidence = self._named(scope, task_type, asked.of(action), action, belief.evidence[index])
@@ -98,19 +98,6 @@ class Learner:
         listed = decision_params(scope, advice, asked.of(advice.action).text, asked.listed, self._world.now())
         self._store.write([("decision_insert", listed)])
         return advice
-
-    def _chances(self, task_type: str, belief: Posterior, ruled: exploration.Floats | None) -> exploration.Floats:
-        """The distribution that the action is drawn from, [k]."""
-        kind, floor = self._config.exploration, self._config.explore_floor
-        open_ = exploration.plausible(belief.mean, belief.high)
-        if ruled is None:
-            chances = exploration.distribution(kind, belief.mean, belief.explore, belief.weight, floor, open_)
-        else:
-            chances = exploration.mixed(ruled, floor, open_)
-        if task_type in self._config.costly:
-            best = int((belief.mean if ruled is None else ruled).argmax())
-            chances = exploration.capped(chances, best, self._config.explore_cap)
-        return chances
 
     def _named(
         self, scope: Scope, task_type: str, state: State, action: str, evidence: tuple[Evidence, ...]
@@ -198,7 +185,7 @@ class Learner:
         params = {"tenant": scope.tenant, "agent": scope.agent, "task_type": optional_text("task_type", task_type)}
         return [
             Drift(
-                row["task_type"], from_micros(row["since"]), from_micros(row["seen_at"]), row["action"] or None,
+                row["task_type"], from_micros(row["fell_at"]), from_micros(row["seen_at"]), row["action"] or None,
                 row["before"], row["after"], int(row["drifts"]),
             )
             for row in self._store.read("drift_list", params)
@@ -242,10 +229,12 @@ def _belief(table: QTable, asked: _Asked, actions: Sequence[str]) -> Posterior:
     for indices in places.values():
         found = backoff.posterior(table, asked.of(actions[indices[0]]), actions)
         for index in indices:
-            parts[index] = [getattr(found, field.name)[index] for field in fields(Posterior)]
-    columns: list[Any] = list(zip(*parts, strict=True))
-    arrays = {field.name: np.array(one) for field, one in zip(fields(Posterior), columns, strict=True)}
-    return Posterior(**arrays | {"evidence": columns[-1]})
+            parts[index] = found
+    columns = {
+        field.name: [getattr(part, field.name)[i] for i, part in enumerate(parts)] for field in fields(Posterior)
+    }
+    evidence = tuple(columns.pop("evidence"))
+    return Posterior(**{name: np.array(column) for name, column in columns.items()}, evidence=evidence)
 
 
 def _ranking(actions: Sequence[str], belief: Posterior, chances: Mapping[str, float]) -> tuple[Ranked, ...]:

@@ -171,12 +171,7 @@ class Records:
         posterior = backoff.posterior(table, state, actions) if table.own or table.tenant else None
         ruled = rule.chances(state, actions) if rule is not None else None
         if chances is None and posterior is not None:
-            kind, floor = self._config.exploration, self._config.explore_floor
-            drawn = (
-                exploration.mixed(ruled, floor)
-                if ruled is not None
-                else exploration.distribution(kind, posterior.mean, posterior.explore, posterior.weight, floor)
-            )
+            drawn = exploration.chances(self._config, task_type, posterior, ruled)
             chances = dict(zip(actions, drawn.tolist(), strict=True))
         found = []
         for place, action in enumerate(actions):
