@@ -29,6 +29,7 @@ from engrain.world import World, from_micros
 
 POLICY = "online-1"  # what is logged of a decision that no policy made; that of version 3 says "v3"
 RECENT = 3  # decisions named as evidence
+BESIDE = 64  # further actions whose outcomes tell how hard an option's state is
 
 
 class Learner:
@@ -219,20 +220,20 @@ def _asked(state: Mapping[str, Any] | None, options: object) -> _Asked:
 
 
 def _belief(table: QTable, asked: _Asked, actions: Sequence[str]) -> Posterior:
-    """What is believed of each action, each in its own state."""
+    """What is believed of each action in its own state, of which the actions with most outcomes tell, too."""
     if not asked.own:
         return backoff.posterior(table, asked.state, actions)
+    heard = sorted(table.own, key=lambda name: (-table.own[name].weight, name))[:BESIDE]
     places: dict[str, list[int]] = {}
     for index, action in enumerate(actions):
         places.setdefault(asked.of(action).key, []).append(index)
-    parts: list[Any] = [None] * len(actions)
+    columns: dict[str, list[Any]] = {field.name: [None] * len(actions) for field in fields(Posterior)}
     for indices in places.values():
-        found = backoff.posterior(table, asked.of(actions[indices[0]]), actions)
-        for index in indices:
-            parts[index] = found
-    columns = {
-        field.name: [getattr(part, field.name)[i] for i, part in enumerate(parts)] for field in fields(Posterior)
-    }
+        mine = [actions[index] for index in indices]
+        found = backoff.posterior(table, asked.of(mine[0]), [*mine, *(name for name in heard if name not in set(mine))])
+        for name, column in columns.items():
+            for place, index in enumerate(indices):
+                column[index] = getattr(found, name)[place]
     evidence = tuple(columns.pop("evidence"))
     return Posterior(**{name: np.array(column) for name, column in columns.items()}, evidence=evidence)
 
