@@ -177,13 +177,18 @@ def following(step: Step, episode: list[Step]) -> str | None:
 
 
 def expected(steps: list[Step]) -> list[tuple[Any, ...]]:
-    rows, tiers = [], ["claimed", "executed", "verified"]
+    rows: list[tuple[Any, ...]] = []
+    tiers = ["claimed", "executed", "verified"]
     for number, episode in enumerate(in_order(steps).values()):
         for step in episode:
             value = reward(step)
             if value is None or step.outcome is None:
                 continue
-            source = step.source or (step.episode and f"e {step.episode}") or ""
+            source = (
+                step.source
+                or (step.episode and f"e {step.episode}")
+                or ("" if claimed(step) else f"itself {len(rows)}")
+            )
             own = step.decision is None or step.action == step.advised
             policy = -1 if step.decision is None or step.action != step.advised else 0
             rows.append((number, key(step.state), step.action, following(step, episode), value,

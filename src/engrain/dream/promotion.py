@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engrain.dream.parts import Parts
 from engrain.errors import PolicyRefused
 from engrain.learn.policies import Policies
@@ -11,7 +13,7 @@ from engrain.world import to_micros
 
 
 def promote(
-    store: Store, policies: Policies, parts: Parts, tenant: str, task_type: str, version: int, actor: str
+    store: Store, policies: Policies, made: Callable[[], Parts], tenant: str, task_type: str, version: int, actor: str
 ) -> PolicyInfo:
     """Judge a version on what was decided since it was made, which it cannot have been trained on, and let it advise
     when its lower bound beats what is live. The verdict is kept either way. Raises UnknownPolicy; PolicyRefused with
@@ -19,6 +21,7 @@ def promote(
     info, rule = policies.find(tenant, task_type, version)
     if info.state == "live":
         return info
+    parts = made()
     log = parts.experiences().log(tenant, task_type, info.agent, since=to_micros(info.made_at))
     before, live = policies.live(tenant, task_type, info.agent)
     verdict = parts.judge_fixed(log, rule, live, discount=info.discount, seed=info.seed)

@@ -43,13 +43,13 @@ def chances(config: Config, task_type: str, belief: Posterior, ruled: Floats | N
     """The probabilities [k] with which an action is advised: those of a live policy's rule (``ruled``), or those that
     the configured kind of exploration gives, with floor and cap."""
     kind, floor = config.exploration, config.explore_floor
-    open_ = plausible(belief.mean, belief.high, belief.weight)
+    open_ = plausible(belief.mean, belief.high, belief.weight) | (belief.choice >= belief.choice.max())
     if ruled is None:
-        found = distribution(kind, belief.mean, belief.explore, belief.weight, floor, open_)
+        found = distribution(kind, belief.choice, belief.explore, belief.weight, floor, open_)
     else:
         found = mixed(ruled, floor, open_)
     if task_type in config.costly:
-        found = capped(found, int((belief.mean if ruled is None else ruled).argmax()), config.explore_cap)
+        found = capped(found, int((belief.choice if ruled is None else ruled).argmax()), config.explore_cap)
     return found
 
 

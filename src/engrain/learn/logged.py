@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from engrain.learn.credit import STEPS
-from engrain.learn.log import END, Counts, Ints, Log
+from engrain.learn.log import END, EXECUTED, Counts, Ints, Log
 from engrain.learn.state import checked_state, stored_state
 from engrain.model.decision import EVIDENCE
 from engrain.model.steps import NONE, SHARED, Columns, Texts
@@ -158,11 +158,12 @@ def logged(steps: Columns) -> Log:
     versions = np.array([_policy(one) for one in texts["policy"].values] + [-1], np.int64)
     own = texts["action"].codes[chosen] == texts["advised_action"].codes[chosen]
     tiers = np.array([EVIDENCE.index(one) for one in texts["evidence"].values] + [-1], np.int64)
+    told_as = tiers[texts["evidence"].codes[chosen]]
     marks = (whole["decided_at"] % 1_000_000_007 + whole["updated_at"] % 998_244_353 + whole["revision"]).sum()
     return Log(
         keys, shown, actions, state, action, following, reals["reward"][chosen],
-        tiers[texts["evidence"].codes[chosen]], reals["propensity"][chosen], _numbered(episode[known]),
-        _numbered(_lineages(texts, chosen, agent)), agent, whole["decided_at"][chosen],
+        told_as, reals["propensity"][chosen], _numbered(episode[known]),
+        _numbered(_lineages(texts, chosen, agent, told_as)), agent, whole["decided_at"][chosen],
         versions[np.where(own, texts["policy"].codes[chosen], NONE)], _version(len(chosen), len(order), int(marks)),
     )  # fmt: skip
 
@@ -218,14 +219,16 @@ def _numbered(values: Ints) -> Ints:
     return found
 
 
-def _lineages(texts: Mapping[str, Texts], chosen: Ints, agent: Ints) -> Ints:
-    """Who told it, for each of the chosen rows: a task of an agent, or else its episode, or else the agent."""
+def _lineages(texts: Mapping[str, Texts], chosen: Ints, agent: Ints, told: Ints) -> Ints:
+    """Who told it, for each of the chosen rows: a task of an agent, or else its episode, or else the agent for what it
+    only claims; what was executed or verified beside those (``told``, the tier) stands for itself."""
     task, run = (texts[name].codes[chosen].astype(np.int64) for name in ("task_id", "episode"))
     tasks, runs = 1 + task.max(initial=NONE), 1 + run.max(initial=NONE)
     found: Ints = agent * (tasks + runs + 1) + np.where(
         task != NONE, task, np.where(run != NONE, tasks + run, tasks + runs)
     )
-    return found
+    alone = (task == NONE) & (run == NONE) & (told >= EXECUTED)
+    return np.where(alone, -1 - np.arange(len(chosen)), found)
 
 
 def _policy(label: str) -> int:
