@@ -56,9 +56,9 @@ def test_options_may_have_features_of_their_own(learner: Learner, store: Store) 
             action=f"test {number % 20}",
             outcome=WON if failed else LOST,
         )
-    options = {f"new {n}": {"failed": n % 2 == 0} for n in range(6)}
+    options = {f"test {n}": {"failed": n % 2 == 0} for n in range(6)}
     advice = fresh(store).advise(ME, "t", state={"branch": "main"}, options=options)
-    assert {one.action for one in advice.ranking[:3]} == {"new 0", "new 2", "new 4"}
+    assert {one.action for one in advice.ranking[:3]} == {"test 0", "test 2", "test 4"}
 
 
 def test_an_outcome_is_remembered_with_the_features_of_what_was_taken(learner: Learner, store: Store) -> None:

@@ -68,7 +68,7 @@ class Learner:
             table = self._tables.current(scope, task_type)
             seen = _seen(table)
             actions = offered if offered is not None else seen
-            known = actions if offered is None else [action for action in offered if action in set(seen)]
+            known = bool(seen) and (offered is None or not set(seen).isdisjoint(offered))
             belief = _belief(table, asked, actions) if known else None
             visits = {action: sums.visits for action, sums in table.own.items()}
             version, rule = table.policy
