@@ -16,7 +16,7 @@ from engrain.errors import InvalidField, NotFound
 from engrain.intake import validate
 from engrain.learning import Learning
 from engrain.model.key import ApiKey
-from engrain.model.report import AgentInfo, Check, Report, ReportInfo, ReportRows
+from engrain.model.report import AgentInfo, Check, Report, ReportInfo, ReportRows, counted
 from engrain.model.run import Alert, DaemonInfo, DaemonStatus, HealthReport, RoleState, Run
 from engrain.world import from_micros
 
@@ -55,19 +55,31 @@ class Administration(Learning):
 
     def doctor(self, canary: bool = False) -> Report:
         """Examine the home: integrity, schema, embedder identity, orphans, stale derived state, the archive, background
-        work that fails or that nobody does. With ``canary`` also prove, in a throw-away tenant, that a recorded outcome
-        changes a later decision after a restart."""
+        work that fails or that nobody does, learning that fell silent. With ``canary`` also prove, in a throw-away
+        tenant, that a recorded outcome changes a later decision after a restart."""
         self._check_open()
         self.signals.flush()
         found = upkeep.examine(self.store, self.embedder)
         readable = all(check.ok for check in found.checks if check.name == "integrity")
-        report = Report((*found.checks, self._archived(), self.supervisor.check())) if readable else found
-        return Report((*report.checks, *upkeep.canary(self._again))) if canary else report
+        further = () if not readable else (
+            self._archived(), self._advising(), self.supervisor.check(), self.loop.check()
+        )  # fmt: skip
+        return Report((*found.checks, *further, *(self._prove() if canary else ())))
 
     def _archived(self) -> Check:
         from engrain.archive.health import check
 
         return check(self.store, lambda: self.tables, self.world.now(), self.config.vacuum_days)
+
+    def _advising(self) -> Check:
+        """Whether every live policy can advise."""
+        if wrong := self.versions.unreadable():
+            told = "; ".join(wrong[:5])
+            return Check("policies", False, f"the online learner advises instead: {told}")
+        live = len(self.versions.known(state="live", limit=MOST))
+        return Check(
+            "policies", True, f"{counted(live, 'live policy', 'live policies')}" if live else "none is live yet"
+        )
 
     def rebuild(self, progress: Any = None) -> dict[str, int]:
         """Make derived state anew from what is canonical, while others work: words and vectors of another embedder or

@@ -37,6 +37,12 @@ class Config:
     explore_floor: float = field(
         default=0.02, metadata={"help": "ε: every option keeps at least ε/k of the probability"}
     )
+    every_learn: str = field(default="1d", metadata={"help": "how often a dream learns from what has come in"})
+    dream_outcomes: int = field(default=100, metadata={"help": "new outcomes, after which it does not wait so long"})
+    dream_steps: int = field(default=1000, metadata={"help": "trainings and evaluations in one run of a dream"})
+    shadow_days: float = field(
+        default=0.0, metadata={"help": "for which a policy that passed is judged on new outcomes before it advises"}
+    )
     every_expire: str = field(default="15m", metadata={"help": "how often what is past its expiry is archived"})
     every_decay: str = field(default="1d", metadata={"help": "how often importance is let fade"})
     every_archive: str = field(default="1d", metadata={"help": "how often what faded is archived"})
@@ -56,6 +62,9 @@ class Config:
     query_seconds: float = field(default=30.0, metadata={"help": "for which SQL over the archive may run"})
     query_megabytes: int = field(default=512, metadata={"help": "of memory that it may use"})
     alert_items: int = field(default=10_000, metadata={"help": "an agent with more memories raises an alert"})
+    silent_days: float = field(
+        default=7.0, metadata={"help": "for which a stage of learning may be silent, before it raises an alert"}
+    )
     lifecycle_policy: str = field(
         default="importance", metadata={"help": "what is let go of: importance, utility or stability"}
     )
@@ -125,11 +134,15 @@ _RANGES = {
     **dict.fromkeys(("floor_days", "pending_days", "superseded_days", "restore_days", "prune_days"), (0.0, 36_500.0)),
     "keep_importance": (1.0, 10.0),
     "keep_backups": (0, 10_000),
+    "silent_days": (0.01, 3650.0),
     "role_minutes": (0.01, 1440.0),
     **dict.fromkeys(("experience_days", "vacuum_days"), (0.0, 36_500.0)),
     "query_seconds": (0.1, 86_400.0),
     "query_megabytes": (64, 1 << 20),
     "keep_cap": (0, 10**9),
+    "dream_outcomes": (1, 10**9),
+    "dream_steps": (1, 10**9),
+    "shadow_days": (0.0, 3650.0),
     "requests_per_minute": (0, 10**9),
     "request_bytes": (1024, 1 << 30),
 }

@@ -15,6 +15,7 @@ EngrainError
 │   ├── UnknownItem
 │   ├── UnknownDecision
 │   └── UnknownPolicy
+├── PolicyRefused                 the gate does not let it advise; what was live still is
 ├── ConfigError                   a setting that cannot be understood
 ├── EmbedderError                 the embedder that was chosen could not do its work
 ├── ArchiveError                  the cold archive could not do its work; nothing was lost
@@ -22,6 +23,9 @@ EngrainError
 │   ├── ArchiveConflict           somebody else changed it at the same moment
 │   ├── ArchiveCorrupt            what was read back is not what was written
 │   └── QueryLimit                a query needed more time or memory than it may
+├── DreamError                    a dream could not do its work; what was live still is
+│   ├── DreamBusy                 another process dreams
+│   └── DreamFailed               it failed for some of the task types; its report says why
 ├── ServiceError                  the service did not do what was asked; its answer says why
 │   └── AccessDenied              the key is missing, no good, or not for this
 └── StoreError                    the store could not do its work
@@ -109,6 +113,10 @@ class UnknownPolicy(NotFound):
     """There is no such policy."""
 
 
+class PolicyRefused(EngrainError):
+    """The policy is not let advise."""
+
+
 class ConfigError(EngrainError):
     """A setting cannot be understood."""
 
@@ -137,6 +145,18 @@ class ArchiveCorrupt(ArchiveError):
 
 class QueryLimit(ArchiveError):
     """The query was ended."""
+
+
+class DreamError(EngrainError):
+    """The dream could not do its work."""
+
+
+class DreamBusy(DreamError):
+    """Another process dreams; what was asked for waits its turn."""
+
+
+class DreamFailed(DreamError):
+    """The dream failed for some of the task types; what was live still is."""
 
 
 class ServiceError(EngrainError):

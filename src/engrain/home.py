@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from engrain import upkeep
 from engrain.config import QUOTAS, Config
 from engrain.errors import EngrainError, StoreClosed
+from engrain.home_learning import LearningParts
 from engrain.intake.signals import Signals
 from engrain.model.item import KINDS
 from engrain.model.life import Rules
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from engrain.intake.quota import Quota
     from engrain.intake.revise import Reviser
     from engrain.intake.writer import Indexer, Writer
-    from engrain.learn.learner import Learner
-    from engrain.learn.policies import Policies
     from engrain.lifecycle.restore import Restorer
     from engrain.lifecycle.sweep import Sweeps
     from engrain.memory import Memory
@@ -56,6 +55,13 @@ _PARTS = (
     "feedback",
     "learner",
     "versions",
+    "journal",
+    "dreamer",
+    "parts",
+    "logged",
+    "past",
+    "records",
+    "loop",
     "tables",
     "archiver",
     "analyst",
@@ -69,7 +75,7 @@ _PARTS = (
 )
 
 
-class Home:
+class Home(LearningParts):
     """The store of one home and the stages over it, each made when first needed."""
 
     def __init__(self, location: str, home: Path, config: Config, world: World, embedder: Embedder | None) -> None:
@@ -256,27 +262,21 @@ class Home:
         return feedback
 
     @cached_property
-    def learner(self) -> Learner:
-        from engrain.archive.experiences import ColdExperiences
-        from engrain.learn.learner import Learner
-
-        past = ColdExperiences(self.store, lambda: self.tables)
-        return Learner(self.store, self.world, self.config, past)
-
-    @cached_property
-    def versions(self) -> Policies:
-        """What was learned offline: policies and their versions."""
-        from engrain.learn.policies import Policies
-
-        return Policies(self.store, self.world)
-
-    @cached_property
     def supervisor(self) -> Supervisor:
         from engrain.daemon.roles import roles
         from engrain.daemon.supervisor import Supervisor
 
         folder = None if is_server(self._location) else self.home / "backups"
-        found = roles(self.config, self.sweeps, lambda: self.archiver, lambda: self.compactor, folder)
+        found = roles(
+            self.config,
+            self.sweeps,
+            lambda: self.archiver,
+            lambda: self.compactor,
+            folder,
+            lambda: self.journal,
+            lambda: self.dreamer,
+            self._silence,
+        )
         return Supervisor(self.store, self.world, found, self.config.role_minutes, self._plugins)
 
     def _plugins(self, only: Collection[str] | None) -> list[Role]:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.postgres
 TABLES = [
     "scopes", "agents", "memories", "passages", "echoes", "signals", "kv", "decisions", "experiences", "q_values",
     "recall_questions", "recall_answers", "adapters", "transitions", "daily_metrics", "api_keys", "replies",
-    "archive_gone", "archive_links", "policies", "policy_events", "dream_marks",
+    "archive_gone", "archive_links", "policies", "policy_events", "dream_marks", "dream_findings",
 ]  # fmt: skip
 # Rows of tables whose statements belong to a stage: {0} is the tenant.
 ROWS = {
@@ -24,9 +24,12 @@ ROWS = {
     "replies": "'{0}', 'o', 'k', 'd', 200, '', 1",
     "archive_gone": "'memories', length('{0}'), '{0}', 'a', 'm', 'restored', 1",
     "archive_links": "'{0}', 'a', 'm', 'n'",
-    "policies": "'{0}', 'a', 't', 1, 'candidate', 'table', 0, '{{}}', '{{}}', '', '1', 0, 0.9, null, 1, null, 0, 0, 0",
+    "policies": (
+        "'{0}', 'a', 't', 1, 'candidate', 'table', 0, '{{}}', '{{}}', '', '1', 0, 0.9, null, 1, null, 0, 0, 0, '{{}}'"
+    ),
     "policy_events": "'e-{0}', '{0}', 'a', 't', 1, 1, 'made', 'r', 'owner'",
     "dream_marks": "'{0}', 't', 1, 0, 1, 1, 'd'",
+    "dream_findings": "'d', length('{0}'), '{0}', 'a', 't', '{{}}'",
 }
 
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 import engrain
 from engrain.config import Config
-from engrain.learn.credit import Sums, contribution
+from engrain.learn.credit import Sums, Tally, contribution
 from engrain.learn.learner import Learner
 from engrain.learn.reward import reward_of, weight_of
+from engrain.learn.standing import shares, standing
 from engrain.model.decision import EVIDENCE, Outcome
 from engrain.model.scope import Scope
 from engrain.store import open_store
@@ -37,14 +38,15 @@ AGENTS = [Scope("one", "first"), Scope("one", "second"), Scope("two", "first")]
 
 
 def expected(learner: Learner, scope: Scope) -> dict[Any, Sums]:
-    """The sums that the experiences of an agent come to, added up here."""
-    found: dict[Any, Sums] = {}
+    """What counts of the sums that the experiences of an agent come to, added up here."""
+    found: dict[Any, Tally] = {}
     for one in learner.experiences(scope, limit=1000):
         assert one.reward == reward_of(one.outcome)
         added = contribution(one.reward, weight_of(one.outcome))
         for state in (None, tuple(one.state.items())):
-            found[state, one.action] = found.get((state, one.action), Sums()).plus(added)
-    return {key: sums for key, sums in found.items() if sums.visits}
+            found[state, one.action] = found.get((state, one.action), Tally()).plus(added)
+    counted = shares({action: tally for (state, action), tally in found.items() if state is None})
+    return {key: standing(tally, counted[key[1]]) for key, tally in found.items() if tally.visits}
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
@@ -110,7 +112,7 @@ def test_sums_are_the_same_when_experiences_leave_and_come_back(
 
 
 def tenant_rows(store: Any) -> list[tuple[Any, ...]]:
-    names = ("task_type", "action", "visits", "weight", "total", "squares")
+    names = ("task_type", "action", *Tally._fields)
     rows = [
         row
         for tenant in ("one", "two")
@@ -123,11 +125,11 @@ def tenant_rows(store: Any) -> list[tuple[Any, ...]]:
 @given(st.lists(st.tuples(st.floats(-2, 2), st.sampled_from([0.25, 0.75, 1.0])), max_size=60), st.randoms())
 def test_contributions_commute_and_cancel_exactly(told: list[tuple[float, float]], rng: Any) -> None:
     added = [contribution(reward, weight) for reward, weight in told]
-    forth = Sums()
+    forth = Tally()
     for one in added:
         forth = forth.plus(one)
     rng.shuffle(added)
     back = forth
     for one in added:
         back = back.plus(one, -1)
-    assert back == Sums(0, 0.0, 0.0, 0.0)
+    assert back == Tally()

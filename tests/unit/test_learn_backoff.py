@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engrain.learn.backoff import posterior
-from engrain.learn.credit import Sums, contribution
+from engrain.learn.credit import Tally, contribution
 from engrain.learn.qtable import MAX_ROWS, QTable
 from engrain.learn.state import checked_state
 
@@ -18,16 +18,18 @@ Told = tuple[dict[str, Any], str, float, float]  # state, action, reward, weight
 
 def table(told: Iterable[Told], others: Iterable[tuple[str, float, float]] = ()) -> QTable:
     """A table that has seen these outcomes, as the store would give it."""
-    found, cells = QTable(), dict[tuple[str, str], Sums]()
+    found, cells = QTable(), dict[tuple[str, str], Tally]()
+    own, tenant = dict[str, Tally](), dict[str, Tally]()
     for number, (values, action, reward, weight) in enumerate(told):
         state, sums = checked_state(values), contribution(reward, weight)
-        for owner in (found.own, found.tenant):
-            owner[action] = owner.get(action, Sums()).plus(sums)
-        cells[state.key, action] = cells.get((state.key, action), Sums()).plus(sums)
+        for owner in (own, tenant):
+            owner[action] = owner.get(action, Tally()).plus(sums)
+        cells[state.key, action] = cells.get((state.key, action), Tally()).plus(sums)
         row = {"state_key": state.key, "action": action, "state": state.text, "seq": number}
         found.put({**row, **cells[state.key, action]._asdict()})
     for action, reward, weight in others:
-        found.tenant[action] = found.tenant.get(action, Sums()).plus(contribution(reward, weight))
+        tenant[action] = tenant.get(action, Tally()).plus(contribution(reward, weight))
+    found.settle(own, tenant)
     return found
 
 

@@ -48,6 +48,7 @@ NO_FIELD = {
     ("Agent.export_to", "progress"): "the shell shows it",
     ("Agent.import_from", "progress"): "the shell shows it",
     ("ColdArchive.sql", "progress"): "the shell shows it",
+    ("Memory.learning_health", "canary"): "over HTTP it only reads",
     **{(owner + ".sql", name): "a setting says it" for owner in ("Agent", "ColdArchive") for name in LIMITS},
 }
 # What REST does not carry: whoever calls over HTTP names no file of the server, and waits for no hours of work.
@@ -101,7 +102,7 @@ def parameters(verb: Verb) -> dict[str, Any]:
     """The parameters of the facade's method with their defaults, an outcome laid flat as in the verb."""
     found: dict[str, Any] = {}
     for name, one in list(inspect.signature(method_of(verb)).parameters.items())[1:]:
-        if (verb.method, name) in NO_FIELD:
+        if (verb.method, name) in NO_FIELD and not any(field.name == name for field in verb.fields):
             continue
         if name == "outcome":
             found |= OUTCOME

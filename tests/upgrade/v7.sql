@@ -123,6 +123,15 @@ INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3np0','acme','ann','task',
 INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3np2','acme','ann','task','{"lang":"py","size":0}','["a", "b"]','b',4.39846054654928209082e-01,'{"a": 0.5601539453450718, "b": 0.4398460546549282}',1.59881139762393376102e-01,-2.0,2.0,'advised','online-1','e1',1767229200000000);
 INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3np4','acme','ann','task','{"lang":"py","size":1}','["a", "b"]','a',0.82062063864149,'{"a": 0.82062063864149, "b": 0.17937936135851004}',2.71679488607228125651e-01,-1.39777376814774312308e+00,1.94113274536219915233e+00,'advised','online-1','e1',1767229200000000);
 INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3np6','acme','ann','unknown task','{}',NULL,NULL,NULL,'{}',NULL,NULL,NULL,'abstained','online-1',NULL,1767229200000000);
+CREATE TABLE dream_findings (
+    dream     text not null,
+    place     bigint not null,
+    tenant    text not null,
+    agent     text not null,
+    task_type text not null,
+    finding   text not null,
+    primary key (dream, place)
+);
 CREATE TABLE dream_marks (
     tenant    text not null,
     task_type text not null,
@@ -148,6 +157,35 @@ CREATE TABLE dreams (
     ended_at     bigint,
     findings     text not null default '{}',
     error        text
+);
+CREATE TABLE drift_tracks (
+    tenant    text not null,
+    agent     text not null,
+    task_type text not null,
+    action    text not null,
+    n         bigint not null,
+    total     double precision not null,
+    squares   double precision not null,
+    plain     double precision not null,
+    recent    bytea not null,
+    primary key (tenant, agent, task_type, action)
+);
+INSERT INTO "drift_tracks" VALUES('acme','ann','task','',3,-2.01033876902759445215e+00,3.42240870111721307011e+00,-1.17647058823529415683e+00,X'D3D2D2D2D2D2F2BF00E4B31C4947060086CE40605814E03F00E4B31C4947060020407B59B261F5BF00E4B31C49470600');
+INSERT INTO "drift_tracks" VALUES('acme','ann','task','a',3,2.12266247055662971021e+00,4.73991055349260470563e+00,1.17647058823529415683e+00,X'D3D2D2D2D2D2F23F00E4B31C49470600F6811CD3C972E7BF00E4B31C49470600163AF302FFDCFA3F00E4B31C49470600');
+INSERT INTO "drift_tracks" VALUES('acme','ann','task','b',1,-1.17647058823529415683e+00,1.38408304498269907334e+00,-1.17647058823529415683e+00,X'D3D2D2D2D2D2F2BF00E4B31C49470600');
+INSERT INTO "drift_tracks" VALUES('acme','bob','task','',0,0.0,0.0,0.0,X'');
+INSERT INTO "drift_tracks" VALUES('acme','bob','task','b',1,1.25,1.5625,1.25,X'000000000000F43F00E4B31C49470600');
+CREATE TABLE drifts (
+    tenant    text not null,
+    agent     text not null,
+    task_type text not null,
+    since     bigint not null,
+    drifts    bigint not null,
+    seen_at   bigint not null,
+    action    text not null,
+    before    double precision not null,
+    after     double precision not null,
+    primary key (tenant, agent, task_type)
 );
 CREATE TABLE echoes (
     tenant    text not null,
@@ -288,6 +326,7 @@ CREATE TABLE policies (
     told         bigint not null default 0,
     told_total   double precision not null default 0,
     told_squares double precision not null default 0,
+    watch        text not null default '{}',
     primary key (tenant, task_type, version)
 );
 CREATE TABLE policy_events (
@@ -312,18 +351,18 @@ CREATE TABLE q_values (
     weight    double precision not null,
     total     double precision not null,
     squares   double precision not null,
-    seq       bigint not null,
+    seq       bigint not null, claim_weight double precision not null default 0, claim_total double precision not null default 0, claim_squares double precision not null default 0, old_weight double precision not null default 0, old_total double precision not null default 0, old_squares double precision not null default 0, old_claim_weight double precision not null default 0, old_claim_total double precision not null default 0, old_claim_squares double precision not null default 0,
     primary key (tenant, agent, task_type, state_key, action)
 );
-INSERT INTO "q_values" VALUES('acme','','task','','a','{}',3,2.25,8.823528289794921875e-01,3.11418628692626953125e+00,4);
-INSERT INTO "q_values" VALUES('acme','ann','task','','a','{}',3,2.25,8.823528289794921875e-01,3.11418628692626953125e+00,4);
-INSERT INTO "q_values" VALUES('acme','ann','task','03070d3bff8d4a905ead6ebd91b5722b','a','{"lang":"py","size":0}',1,0.75,8.823528289794921875e-01,1.03806209564208984375e+00,1);
-INSERT INTO "q_values" VALUES('acme','ann','task','eac260b4967a4e42215001804e621823','a','{"lang":"py","size":1}',2,1.5,0.0,2.0761241912841796875e+00,4);
-INSERT INTO "q_values" VALUES('acme','','task','','b','{}',2,1.75,3.676471710205078125e-01,2.60056209564209,7);
-INSERT INTO "q_values" VALUES('acme','ann','task','','b','{}',1,0.75,-8.823528289794921875e-01,1.03806209564208984375e+00,5);
-INSERT INTO "q_values" VALUES('acme','ann','task','03070d3bff8d4a905ead6ebd91b5722b','b','{"lang":"py","size":0}',1,0.75,-8.823528289794921875e-01,1.03806209564208984375e+00,5);
-INSERT INTO "q_values" VALUES('acme','bob','task','','b','{}',1,1.0,1.25,1.5625,1);
-INSERT INTO "q_values" VALUES('acme','bob','task','3a31823c746f04d7038cabbdf483c75b','b','{"size":1}',1,1.0,1.25,1.5625,1);
+INSERT INTO "q_values" VALUES('acme','','task','','a','{}',3,2.25,8.823528289794921875e-01,3.11418628692626953125e+00,4,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0);
+INSERT INTO "q_values" VALUES('acme','ann','task','','a','{}',3,2.25,8.823528289794921875e-01,3.11418628692626953125e+00,4,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0);
+INSERT INTO "q_values" VALUES('acme','ann','task','03070d3bff8d4a905ead6ebd91b5722b','a','{"lang":"py","size":0}',1,0.75,8.823528289794921875e-01,1.03806209564208984375e+00,1,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0);
+INSERT INTO "q_values" VALUES('acme','ann','task','eac260b4967a4e42215001804e621823','a','{"lang":"py","size":1}',2,1.5,0.0,2.0761241912841796875e+00,4,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0);
+INSERT INTO "q_values" VALUES('acme','','task','','b','{}',2,1.75,3.676471710205078125e-01,2.60056209564209,7,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0);
+INSERT INTO "q_values" VALUES('acme','ann','task','','b','{}',1,0.75,-8.823528289794921875e-01,1.03806209564208984375e+00,5,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0);
+INSERT INTO "q_values" VALUES('acme','ann','task','03070d3bff8d4a905ead6ebd91b5722b','b','{"lang":"py","size":0}',1,0.75,-8.823528289794921875e-01,1.03806209564208984375e+00,5,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0);
+INSERT INTO "q_values" VALUES('acme','bob','task','','b','{}',1,1.0,1.25,1.5625,1,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0);
+INSERT INTO "q_values" VALUES('acme','bob','task','3a31823c746f04d7038cabbdf483c75b','b','{"size":1}',1,1.0,1.25,1.5625,1,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0);
 CREATE TABLE recall_answers (
     tenant      text not null,
     question_id text not null references recall_questions (id) on delete cascade,
@@ -395,13 +434,13 @@ CREATE TABLE runs (
 , ends_by bigint);
 CREATE TABLE schema_migrations (
     version integer not null primary key, name text not null, checksum text not null, applied_at text not null);
-INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-21 21:44:44');
-INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-21 21:44:44');
-INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-21 21:44:44');
-INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-21 21:44:44');
-INSERT INTO "schema_migrations" VALUES(5,'0005-life','e6749b416d7edc02f4cb86c594de33c34061c679294688c426131baa75e58629','2026-11-21 21:44:44');
-INSERT INTO "schema_migrations" VALUES(6,'0006-cold','662be33de75ab07815686992cfe79fbca01744e35abfc4b5338b6166a11329f6','2026-11-21 21:44:44');
-INSERT INTO "schema_migrations" VALUES(7,'0007-dream','590e9798e8a68329921bdb8ac04a375706f9a0ead6d8f7b9057831039d04885c','2026-11-21 21:44:44');
+INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-21 22:25:45');
+INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-21 22:25:45');
+INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-21 22:25:45');
+INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-21 22:25:45');
+INSERT INTO "schema_migrations" VALUES(5,'0005-life','e6749b416d7edc02f4cb86c594de33c34061c679294688c426131baa75e58629','2026-11-21 22:25:45');
+INSERT INTO "schema_migrations" VALUES(6,'0006-cold','662be33de75ab07815686992cfe79fbca01744e35abfc4b5338b6166a11329f6','2026-11-21 22:25:45');
+INSERT INTO "schema_migrations" VALUES(7,'0007-dream','58e621450026af8f2ab768e494e05f11fb8aabfbad2703a3611e6d8b727e9134','2026-11-21 22:25:45');
 CREATE TABLE scopes (
     tenant text not null,
     name   text not null,
@@ -512,4 +551,15 @@ CREATE INDEX experiences_settled on experiences (updated_at, id) where reward is
 CREATE UNIQUE INDEX policies_live on policies (tenant, agent, task_type) where state = 'live';
 CREATE INDEX policy_events_task on policy_events (tenant, task_type, at, id);
 CREATE INDEX dreams_time on dreams (requested_at, id);
+CREATE VIEW steps as
+select e.tenant, e.agent, e.task_type, coalesce(e.decision_id, e.id) as id, e.id as experience_id, e.state, e.state_key,
+    null as open_state, e.action, e.reward, e.weight, e.evidence, e.propensity, e.next_state, e.episode, e.task_id,
+    d.action as advised_action, d.policy, coalesce(d.created_at, e.created_at) as decided_at, e.updated_at, e.revision
+from experiences e left join decisions d on d.tenant = e.tenant and d.agent = e.agent and d.id = e.decision_id
+union all
+select d.tenant, d.agent, d.task_type, d.id, null, null, null, d.state, d.action, null, 0.0, 'claimed', null, null,
+    d.episode, null, d.action, d.policy, d.created_at, d.created_at, 0
+from decisions d
+where d.episode is not null and not exists (
+    select 1 from experiences e where e.tenant = d.tenant and e.agent = d.agent and e.decision_id = d.id);
 COMMIT;

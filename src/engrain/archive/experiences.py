@@ -14,7 +14,7 @@ from engrain.store.port import Store, Transaction
 if TYPE_CHECKING:
     from engrain.archive.tables import Tables
 
-_REPLAYED = ("agent", "task_type", "state_key", "state", "action", "reward", "weight")
+_REPLAYED = ("agent", "task_type", "state_key", "state", "action", "reward", "weight", "created_at")
 _EXPERIENCE = (
     "id", "tenant", "agent", "decision_id", "task_type", "state", "state_key", "action", "propensity", "success",
     "evidence", "outcome", "reward", "reward_version", "weight", "next_state", "episode", "task_id", "revision",
@@ -48,7 +48,7 @@ class ColdExperiences:
         return nlargest(limit, self._rows(_EXPERIENCE, where), key=lambda row: (row["created_at"], row["id"]))
 
     def of_decision(self, scope: Scope, decision_id: str) -> dict[str, Any] | None:
-        where = {"tenant": scope.tenant, "agent": scope.agent, "decision_id": decision_id}
+        where = {"tenant": scope.tenant, "agent": scope.agent or None, "decision_id": decision_id}
         columns = dict.fromkeys(("place", *_EXPERIENCE, *_DECISION, *_BESIDE))
         found = (row for row in self._rows(tuple(columns), where) if row["decided_at"] is not None)
         return next(({**row, "decision": _decision(row)} for row in found), None)

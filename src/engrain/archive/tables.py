@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -34,6 +34,7 @@ except ImportError as missing:
 LEASE = "archive"
 LOG = "_delta_log"
 GROUP = 8_192  # rows of a row group: what a reader of one agent's rows skips by
+CODED = pa.dictionary(pa.int32(), pa.string())
 RETRIES = 3  # of a read whose files were vacuumed away meanwhile
 _OPTIONS = {"connect_timeout": "5s", "timeout": "20s", "max_retries": "4", "retry_timeout": "10s"}
 """What an unreachable store may take: less than half a minute. Its address and keys come from the environment."""
@@ -215,10 +216,12 @@ class Tables:
                     raise ArchiveCorrupt(f"{self.path(kind)}: a file of the table is missing: {error}") from error
         raise AssertionError
 
-    def dataset(self, kind: Kind, table: DeltaTable) -> pads.Dataset:
-        """All rows of the table's live files, those that do not count among them, with every column of the layout."""
+    def dataset(self, kind: Kind, table: DeltaTable, coded: Collection[str] = ()) -> pads.Dataset:
+        """All rows of the table's live files, those that do not count among them, with every column of the layout; the
+        columns ``coded``, of texts, by dictionary, as most files have them."""
+        how = pads.ParquetReadOptions(dictionary_columns=set(coded))
         with _told(self.path(kind)):
-            return table.to_pyarrow_dataset(schema=SCHEMAS[kind])
+            return table.to_pyarrow_dataset(schema=SCHEMAS[kind], parquet_read_options=how)
 
     def files(self, kind: Kind, table: DeltaTable) -> list[dict[str, Any]]:
         """What the table's log says of each live file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from engrain.archive.hot import cold, urgent, waiting
 from engrain.daemon.backups import copying
 from engrain.daemon.health import keep_report
+from engrain.daemon.silence import Silence, watch
+from engrain.errors import DreamBusy, DreamFailed
 from engrain.lifecycle.metrics import measure
 from engrain.lifecycle.sweep import SWEEPS
 from engrain.model.fading import DAY
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from engrain.archive.archiver import Archiver
     from engrain.archive.compactor import Compactor
     from engrain.config import Config
+    from engrain.dream.cycle import Dreamer
+    from engrain.dream.journal import Journal
     from engrain.lifecycle.sweep import Sweeps
 
 FAILED = "role-failed"  # the alert of a role that fails again and again
@@ -64,12 +69,13 @@ class Role:
     backlog: Callable[[Store, int], bool] | None = None  # whether so much waits that it is run early
 
 
-def metrics(most: int) -> Callable[[Work], Done]:
-    """Measures the last day that is over; an agent with more than ``most`` memories raises an alert. Alerts are settled
-    of roles that nobody has run for days."""
+def metrics(most: int, silence: Silence) -> Callable[[Work], Done]:
+    """Measures the last day that is over; an agent with more than ``most`` memories raises an alert, and a stage of
+    learning that is silent. Alerts are settled of roles that nobody has run for days."""
 
     def run(work: Work) -> Done:
         found = measure(work.store, work.world, most=most, dry=work.dry, stop=work.stop)
+        found |= {} if found.get("unfinished") else watch(work, silence)
         if not work.dry:
             now, known = work.world.now(), [one.name for one in work.states()]
             row = {"name": FAILED, "known": known, "now": now, "since": now - GONE}
@@ -127,15 +133,49 @@ def compacting(compactor: Callable[[], Compactor | None]) -> Callable[[Work], Do
     return run
 
 
+def learning(journal: Callable[[], Journal], dreamer: Callable[[], Dreamer], config: Config) -> Callable[[Work], Done]:
+    """Goes on with dreams that were asked for or interrupted, and dreams when something has come in since the last one:
+    because of the time, or of many outcomes. Counts: ``dreams``, ``waiting`` task types, and what became of those that
+    were worked on; ``elsewhere``: another process dreams. A failed dream is a failure. A home where nothing waits needs
+    no libraries."""
+
+    def run(work: Work) -> Done:
+        book = journal()
+        types, fresh = book.waits()
+        if work.dry:
+            return {"waiting": types, "outcomes": fresh}, None
+        book.settle()
+        asked = book.open()
+        if not asked and types:
+            asked = [book.ask("outcomes" if fresh >= config.dream_outcomes else "time", {}, 0, config.dream_steps)]
+        counts: Counter[str] = Counter(dreams=0)
+        for id_ in asked:
+            try:
+                dream = dreamer().run(id_, stop=work.stop)
+            except DreamBusy:
+                return {**counts, "elsewhere": 1}, None
+            counts.update({"dreams": 1, **{name: n for name, n in dream.findings.items() if isinstance(n, int)}})
+            if dream.state == "failed":
+                raise DreamFailed(f"See engrain dream report {dream.id}: {dream.error}")
+            if dream.state == "interrupted":
+                return dict(counts), "again"
+        return {**counts, "waiting": book.waits()[0]}, None
+
+    return run
+
+
 def roles(
     config: Config,
     sweeps: Sweeps,
     archiver: Callable[[], Archiver | None],
     compactor: Callable[[], Compactor | None],
     backups: Path | None,
+    journal: Callable[[], Journal],
+    dreamer: Callable[[], Dreamer],
+    silence: Silence = lambda: None,
 ) -> list[Role]:
     """The roles of a home, in the order in which those that are due are run. ``backups`` is the folder of its copies;
-    None for a server's."""
+    None for a server's. ``silence`` tells which stages of learning are silent."""
 
     def every(name: str) -> int:
         return span_of(getattr(config, f"every_{name}")) or DAY
@@ -144,6 +184,9 @@ def roles(
 
     def full(store: Store, now: int) -> bool:
         return max(waiting(store, now - days, MANY).values()) >= MANY
+
+    def eager(_store: Store, _now: int) -> bool:
+        return journal().urgent(config.dream_outcomes)
 
     runs = {"archive": archiving(sweeps, archiver, compactor, config.experience_days)}
     early = {"archive": full} if ready else {}
@@ -156,7 +199,8 @@ def roles(
         *sweep.values(),
         Role("compact", every("compact"), compacting(compactor), ages=False),
         prune,
-        Role("metrics", DAY, metrics(config.alert_items), ages=False, midnight=True),
+        Role("metrics", DAY, metrics(config.alert_items, silence), ages=False, midnight=True),
         Role("report", every("report"), keep_report, ages=False),
+        Role("learn", every("learn"), learning(journal, dreamer, config), ages=False, backlog=eager),
         Role("backup", every("backup"), copying(backups, config.keep_backups), ages=False),
     ]

@@ -10,13 +10,16 @@ import numpy as np
 
 from engrain.config import Config
 from engrain.learn import backoff, exploration
+from engrain.learn.credit import TASK, Tally
 from engrain.learn.experience import decision_params, experience_from_row
 from engrain.learn.fields import checked_options, checked_text, optional_text
 from engrain.learn.past import Past, Record
 from engrain.learn.policies import Policies
-from engrain.learn.qtable import QTable, Tables, q_value
+from engrain.learn.qtable import QTable, Tables, q_value, tally_of
 from engrain.learn.recorder import Recorder
+from engrain.learn.standing import shares
 from engrain.learn.state import State, checked_state
+from engrain.learn.watch import Alarm
 from engrain.model.decision import Advice, Evidence, Experience, Outcome, QValue
 from engrain.model.scope import Scope
 from engrain.store.port import Store
@@ -29,13 +32,15 @@ RECENT = 3  # decisions named as evidence
 class Learner:
     """Decisions of every scope of one store. Safe to use from several threads and many processes."""
 
-    def __init__(self, store: Store, world: World, config: Config, past: Past | None = None) -> None:
+    def __init__(
+        self, store: Store, world: World, config: Config, past: Past | None = None, alarm: Alarm | None = None
+    ) -> None:
         self._store = store
         self._world = world
         self._config = config
         self._tables = Tables(store, Policies(store, world))
         self._past = past
-        self._recorder = Recorder(store, world, past)
+        self._recorder = Recorder(store, world, past, config.experience_days, alarm)
 
     # -- deciding ------------------------------------------------------------------------------------------------------
 
@@ -185,8 +190,13 @@ class Learner:
     def q_values(self, scope: Scope, task_type: str | None = None) -> list[QValue]:
         """What this agent has learned, by task type, state (first the whole task type) and action."""
         params = {"tenant": scope.tenant, "agent": scope.agent, "task_type": optional_text("task_type", task_type)}
-        rows = self._store.read("q_list", params)
-        return [q_value(row) for row in sorted(rows, key=lambda row: tuple(row)[1:4])]
+        rows = sorted(self._store.read("q_list", params), key=lambda row: tuple(row)[1:4])
+        tasks: dict[str, dict[str, Tally]] = {}
+        for row in rows:
+            if row["state_key"] == TASK:
+                tasks.setdefault(row["task_type"], {})[row["action"]] = tally_of(row)
+        counted = {task_type: shares(task) for task_type, task in tasks.items()}
+        return [q_value(row, counted[row["task_type"]][row["action"]]) for row in rows]
 
     def rebuild(self, tenant: str) -> int:
         """Make the Q-values of a tenant anew from its experiences; the number of experiences used."""

@@ -25,7 +25,8 @@ class Past(Protocol):
         ...
 
     def replay(self, tenant: str) -> Iterable[Mapping[str, Any]]:
-        """agent, task_type, state_key, state, action, reward and weight of every experience, in no order."""
+        """agent, task_type, state_key, state, action, reward, weight and created_at of every experience, in no
+        order."""
         ...
 
     def latest(self, scope: Scope, task_type: str | None, limit: int) -> Sequence[Mapping[str, Any]]:
@@ -33,7 +34,7 @@ class Past(Protocol):
         ...
 
     def of_decision(self, scope: Scope, decision_id: str) -> Mapping[str, Any] | None:
-        """What came of a decision, with the decision under ``decision``."""
+        """What came of a decision, with the decision under ``decision``; agent "" is any of the tenant."""
         ...
 
     def take_back(self, tx: Transaction, row: Mapping[str, Any], now: int) -> None:

@@ -8,13 +8,15 @@ number before each advice, so that all of them advise by the new version from th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from engrain.errors import InvalidField, StoreCorrupt, UnknownPolicy
+from engrain.errors import InvalidField, InvalidPolicy, StoreCorrupt, UnknownPolicy
 from engrain.learn.credit import TENANT, scope_name
 from engrain.learn.rule import Rule, pack, unpack
+from engrain.model.fading import DAY
 from engrain.model.policy import PolicyEvent, PolicyInfo, Verdict
 from engrain.store.port import Row, Store, Transaction
 from engrain.store.rows import to_json
@@ -22,7 +24,11 @@ from engrain.version import __version__
 from engrain.world import World, from_micros
 
 ONLINE = 0  # the version of the online learner: no policy
-MOST = 10_000
+FALLEN = 10  # that were rolled back, of which the rules are compared with a new one
+LATELY = 30 * DAY
+CANDIDATES = 20  # that did not pass, of which the rules are kept for each owner and task type
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +65,15 @@ class Policies:
         asked = {"tenant": tenant, "task_type": task_type, "agent": agent, "state": state, "limit": limit}
         return [_info(row) for row in self._store.read("policy_list", asked)]
 
+    def info(self, tenant: str, task_type: str, version: int) -> PolicyInfo:
+        """A version, also one whose rule cannot be read. Raises UnknownPolicy."""
+        return _info(self._row(self._store, tenant, task_type, version))
+
     def find(self, tenant: str, task_type: str, version: int) -> tuple[PolicyInfo, Rule]:
         """A version with its rule. Raises UnknownPolicy; InvalidPolicy for a rule that cannot be read."""
         row = self._row(self._store, tenant, task_type, version)
+        if not row["rule"]:
+            raise InvalidPolicy(f"the rule of version {version} was let go of: later candidates have outlived it.")
         return _info(row), unpack(row["rule"])
 
     def version(self, tenant: str, task_type: str, agent: str | None) -> int:
@@ -73,9 +85,26 @@ class Policies:
         return next((found[name] for name in agents if name in found), ONLINE)
 
     def live(self, tenant: str, task_type: str, agent: str | None) -> tuple[int, Rule | None]:
-        """The version that advises this agent (or the tenant), and its rule; ONLINE and None when there is none."""
+        """The version that advises this agent (or the tenant), and its rule; ONLINE and None when there is none. No
+        rule also when it cannot be read here: then the online learner advises (``unreadable`` says why)."""
         version = self.version(tenant, task_type, agent)
-        return (version, self.find(tenant, task_type, version)[1]) if version else (ONLINE, None)
+        if not version:
+            return ONLINE, None
+        try:
+            return version, self.find(tenant, task_type, version)[1]
+        except InvalidPolicy as error:
+            _log.warning("version %d of %r cannot advise, the online learner does: %s", version, task_type, error)
+            return version, None
+
+    def unreadable(self, limit: int = 10_000) -> list[str]:
+        """Live policies that cannot advise here, with why."""
+        found = []
+        for one in self.known(state="live", limit=limit):
+            try:
+                self.find(one.tenant, one.task_type, one.version)
+            except InvalidPolicy as error:
+                found.append(f"version {one.version} of {one.task_type!r} in tenant {one.tenant!r}: {error}")
+        return found
 
     def events(
         self, tenant: str | None = None, task_type: str | None = None, version: int | None = None, limit: int = 100
@@ -166,6 +195,34 @@ class Policies:
             self._move(tx, target, "live", "promoted", f"rolled back to: {reason}", actor)
         return after
 
+    def fall_back(
+        self, tx: Transaction, tenant: str, task_type: str, agent: str | None, reason: str, actor: str
+    ) -> int:
+        """Roll the live version back to the last one before it that was not itself rolled back and can be read, else to
+        the online learner; the version that advises now."""
+        asked = {"tenant": tenant, "task_type": task_type}
+        live = tx.read("policy_live", {**asked, "agents": [agent or TENANT]})
+        version = int(live[0]["version"]) if live else ONLINE
+        while version != ONLINE:
+            version = int(self._row(tx, tenant, task_type, version)["parent"])
+            fate = tx.read("policy_fate", {**asked, "version": version}) if version else []
+            if fate and fate[0]["event"] == "promoted" and _readable(self._row(tx, tenant, task_type, version)["rule"]):
+                break
+        return self.roll_back(tx, tenant, task_type, agent, version, reason, actor)
+
+    def fallen(self, tenant: str, task_type: str, agent: str | None) -> Iterator[tuple[int, Rule]]:
+        """Versions that were rolled back lately and can be read, the latest first, with their rules."""
+        asked = {"tenant": tenant, "task_type": task_type, "agent": agent or TENANT, "limit": FALLEN}
+        asked |= {"since": self._world.now() - LATELY}
+        for row in self._store.read("policy_fallen", asked):
+            if _readable(row["rule"]):
+                yield int(row["version"]), unpack(row["rule"])
+
+    def trim(self, tx: Transaction, tenant: str, task_type: str, agent: str | None) -> None:
+        """Let the rules go of all but the latest candidates; what is told of them stays."""
+        key = {"tenant": tenant, "task_type": task_type, "agent": agent or TENANT}
+        tx.run("policy_trim", {**key, "nothing": b"", "keep": CANDIDATES})
+
     def _retire(self, tx: Transaction, row: Row, reason: str, event: str, actor: str) -> None:
         key = {"tenant": row["tenant"], "task_type": row["task_type"]}
         for one in tx.read("policy_live", {**key, "agents": [row["agent"]]}):
@@ -178,6 +235,8 @@ class Policies:
         if state == "live" or row["state"] == "live":
             scope = scope_name(row["agent"], row["task_type"])
             tx.read("scope_bump", {"tenant": row["tenant"], "name": scope, "purges": 0})
+            if row["agent"] == TENANT:
+                tx.run("dream_mark_shift", {"tenant": row["tenant"], "task_type": row["task_type"]})
         key = {"tenant": row["tenant"], "task_type": row["task_type"], "version": row["version"]}
         if state == "live":
             unpack(row["rule"])  # what cannot be read must not advise
@@ -208,3 +267,11 @@ def _info(row: Row) -> PolicyInfo:
         None if row["live_at"] is None else from_micros(row["live_at"]), data, metrics, told,
         row["told_total"] / told if told else None, row["dream"],
     )  # fmt: skip
+
+
+def _readable(rule: bytes) -> bool:
+    try:
+        unpack(rule)
+    except InvalidPolicy:
+        return False
+    return True

@@ -19,10 +19,11 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from engrain.learn.credit import TASK, TENANT, Sums, scope_name
+from engrain.learn.credit import TASK, TENANT, Sums, Tally, scope_name
 from engrain.learn.features import Space
 from engrain.learn.policies import ONLINE, Policies
 from engrain.learn.rule import Rule
+from engrain.learn.standing import WHOLE, Share, shares, standing, standing_rows
 from engrain.model.decision import QValue
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Store
@@ -31,18 +32,18 @@ MAX_ROWS = 4_096
 MAX_TABLES = 32
 
 
-def q_value(row: Row) -> QValue:
-    """What a row of ``q_values`` with at least one visit says."""
-    sums = sums_of(row)
+def q_value(row: Row, share: Share) -> QValue:
+    """What a row of ``q_values`` with at least one visit says, of which so much counts."""
+    sums = standing(tally_of(row), share)
     mean = sums.total / sums.weight
     state = None if row["state_key"] == TASK else json.loads(row["state"])
     spread = math.sqrt(max(0.0, sums.squares / sums.weight - mean * mean))
     return QValue(row["task_type"], state, row["action"], sums.visits, sums.weight, mean, spread)
 
 
-def sums_of(row: Row) -> Sums:
+def tally_of(row: Row) -> Tally:
     """The sums in a row of ``q_values``."""
-    return Sums(row["visits"], row["weight"], row["total"], row["squares"])
+    return Tally._make(row[name] for name in Tally._fields)
 
 
 class QTable:
@@ -50,12 +51,15 @@ class QTable:
 
     def __init__(self) -> None:
         self.actions: dict[str, int] = {}
-        self.own: dict[str, Sums] = {}  # the whole task type, by action
+        self.own: dict[str, Sums] = {}  # the whole task type, by action: what counts of it
         self.tenant: dict[str, Sums] = {}  # the same of all agents of the tenant, this one included
+        self.shares: dict[str, Share] = {}  # what counts of this agent's rows, by action
+        self._own: dict[str, Tally] = {}
+        self._tenant: dict[str, Tally] = {}
         self.states: dict[str, int] = {}
         self.space = Space()
         self._rows: dict[tuple[int, int], int] = {}
-        self._cells = np.zeros((5, 64))  # state, action, weight, total, squares
+        self._cells = np.zeros((2 + len(Tally._fields) - 1, 64))  # state, action, and the tally without its visits
         self._seqs = np.zeros(64, dtype=np.int64)
         self.policy: tuple[int, Rule | None] = (ONLINE, None)  # the version that is live, and its rule
         self.marks: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))  # (seq, purges) of agent and tenant
@@ -70,8 +74,21 @@ class QTable:
         if index == len(self._seqs):
             self._cells = np.hstack([self._cells, np.zeros_like(self._cells)])
             self._seqs = np.concatenate([self._seqs, np.zeros_like(self._seqs)])
-        self._cells[:, index] = (*pair, row["weight"], row["total"], row["squares"])
+        self._cells[:, index] = (*pair, *tally_of(row)[1:])
         self._seqs[index] = row["seq"]
+
+    def settle(self, own: dict[str, Tally] | None, tenant: dict[str, Tally] | None) -> None:
+        """Take over the rows of the whole task type, the agent's and the tenant's, where they have changed."""
+        self._own = self._own if own is None else own
+        self._tenant = self._tenant if tenant is None else tenant
+        self.shares = shares(self._own)
+        self.own = {action: standing(tally, self.shares[action]) for action, tally in self._own.items()}
+        others = {action: tally.plus(self._own.get(action, Tally()), -1) for action, tally in self._tenant.items()}
+        theirs = shares(others, hearsay=True)
+        self.tenant = {
+            action: standing(tally, theirs[action]).plus(self.own.get(action, Sums()))
+            for action, tally in others.items()
+        }
 
     def outlived(self, marks: tuple[tuple[int, int], tuple[int, int]]) -> bool:
         """Whether rows were removed since, or the whole sequence: then it began anew, with smaller numbers."""
@@ -89,7 +106,14 @@ class QTable:
         if n > MAX_ROWS:
             oldest = np.partition(self._seqs[:n], n - MAX_ROWS)[n - MAX_ROWS]
             cells = cells[:, self._seqs[:n] >= oldest]
-        return cells[0].astype(np.int64), cells[1].astype(np.int64), cells[2:]
+        actions = cells[1].astype(np.int64)
+        return cells[0].astype(np.int64), actions, self._standing(actions, cells[2:])
+
+    def _standing(self, actions: NDArray[np.int64], cells: NDArray[np.float64]) -> NDArray[np.float64]:
+        if all(share is WHOLE for share in self.shares.values()):
+            return cells[:3]
+        by_action = np.array([self.shares.get(action, WHOLE) for action in self.actions])  # in the order of numbers
+        return standing_rows(cells, by_action[actions].T)
 
 
 class Tables:
@@ -118,14 +142,17 @@ class Tables:
             changes = self._store.read("q_changes", {**asked, "seq": table.marks[0][0], "limit": MAX_ROWS})
             for row in reversed(changes):  # the oldest first: states are numbered as they came
                 table.put(row)
-            table.own = {row["action"]: sums_of(row) for row in self._store.read("q_task", asked)}
-        if table.marks[1] != tenant:
-            table.tenant = {
-                row["action"]: sums_of(row) for row in self._store.read("q_task", {**asked, "agent": TENANT})
-            }
+        if table.marks != (own, tenant):
+            table.settle(
+                self._task(asked) if table.marks[0] != own else None,
+                self._task({**asked, "agent": TENANT}) if table.marks[1] != tenant else None,
+            )
         if table.marks != (own, tenant):
             known = self._policies.version(scope.tenant, task_type, scope.agent)
             if known != table.policy[0]:
                 table.policy = self._policies.live(scope.tenant, task_type, scope.agent)
         table.marks = (own, tenant)
         return table
+
+    def _task(self, asked: dict[str, str]) -> dict[str, Tally]:
+        return {row["action"]: tally_of(row) for row in self._store.read("q_task", asked)}

@@ -24,19 +24,24 @@ from engrain.errors import (
     NotFound,
     UnknownDecision,
 )
+from engrain.learn.books import Books
 from engrain.learn.credit import TENANT, Ledger, contribution, scope_name
+from engrain.learn.drift import Drifts
 from engrain.learn.experience import experience_from_row, verdict
 from engrain.learn.fields import checked_number, checked_text, optional_text
 from engrain.learn.outcome import checked_outcome, revised
 from engrain.learn.past import Past, Record
+from engrain.learn.policies import Policies
 from engrain.learn.reward import reward_of, weight_of
 from engrain.learn.state import State, checked_state, stored_state
+from engrain.learn.watch import Alarm, Heard, Watch
 from engrain.model.decision import Advice, Experience, Outcome
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Store, Transaction
 from engrain.world import World, from_micros
 
 BATCH = 1_000
+_DAY = 86_400_000_000  # µs
 TRIES = 20  # while others archive
 T = TypeVar("T")
 _STEP = ("task_type", "state", "action", "outcome", "next_state", "propensity", "episode", "task_id")
@@ -60,6 +65,7 @@ class _Replayed:
     """What was archived, added up: by whom and of which task types; ``standing``: that of the archive before."""
 
     standing: tuple[int, ...]
+    drifts: Mapping[tuple[str, str], int]  # those known then
     ledger: Ledger
     scopes: set[tuple[str, str]]
     used: int
@@ -84,8 +90,17 @@ class _Report:
 class Recorder:
     """Writes experiences and keeps the sums of Q-values in step with them."""
 
-    def __init__(self, store: Store, world: World, past: Past | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        world: World,
+        past: Past | None = None,
+        settled_days: float = 0.0,
+        alarm: Alarm | None = None,
+    ) -> None:
         self._store, self._world, self._past = store, world, past
+        self._hot = int(settled_days / 2.0 * _DAY) if past else _DAY * 36_500  # µs for which nothing leaves the store
+        self._watch = Watch(Policies(store, world), alarm)
 
     def record(self, scope: Scope, rows: Iterable[Mapping[str, Any]]) -> list[Experience]:
         """Record rows in one transaction, all or none; the error of a bad row names its number, counted from 0."""
@@ -101,17 +116,25 @@ class Recorder:
                 raise _named(error, number, len(given)) from error
         if not reports:
             return []
-        now, ledger, done = self._world.now(), Ledger(), []
+        now, ledger, told, done = self._world.now(), Ledger(), Heard(), []
         with self._store.transaction(scope.tenant) as tx:
             agents = (scope.agent, TENANT)
             seqs = bump(tx, scope.tenant, {(agent, report.task_type) for report in reports for agent in agents})
             self._take_back(tx, scope, reports, now)
+            drifts = Drifts(tx, scope.tenant, scope.agent, self._hot)
             for number, report in enumerate(reports):
                 try:
-                    done.append(self._enter(tx, scope, report, ledger, now))
+                    done.append(self._enter(tx, scope, report, Books(ledger, drifts, told), now))
                 except InvalidInput as error:
                     raise _named(error, number, len(given)) from error
             tx.run_many("q_add", list(ledger.params(scope.tenant, seqs)))
+            if fallen := drifts.settle():
+                outdated = Ledger()
+                for task_type, fall in fallen.items():
+                    drifts.outdate(task_type, fall, now, outdated)
+                bump(tx, scope.tenant, {(scope.agent, task_type) for task_type in fallen}, purges=1)
+                tx.run_many("q_add", list(outdated.params(scope.tenant, seqs)))
+            self._watch.see(tx, scope.tenant, told)
         return done
 
     def rebuild(self, tenant: str) -> int:
@@ -127,17 +150,18 @@ class Recorder:
             found = _scopes(tx, tenant) | cold.scopes | {(TENANT, task_type) for _, task_type in cold.scopes}
             scopes = {pair for pair in found if pair[1] in task_types}  # nobody can add to these any more
             seqs |= bump(tx, tenant, (pair for pair in scopes if pair[0] != TENANT), purges=1)
+            drifts = _drifts(tx, tenant)
             if past is not None:
                 past.hold(tx)
-                if cold.standing != past.standing(tx, tenant):
-                    cold = self._replayed(tenant)
+                if (cold.standing, cold.drifts) != (past.standing(tx, tenant), drifts):
+                    cold = self._replayed(tenant, drifts)
             ledger, used, after = cold.ledger, cold.used, ""
             while rows := tx.read("experience_all", {"tenant": tenant, "after": after, "limit": BATCH}):
                 after = rows[-1]["id"]
                 for row in rows:
                     if (row["agent"], row["task_type"]) not in scopes:
                         continue  # a task type that began after the locks were taken: its observers keep its sums
-                    _replay(ledger, row)
+                    _replay(ledger, row, drifts)
                     used += 1
             if past is not None and past.standing(tx, tenant) != cold.standing:
                 raise _Moved
@@ -146,14 +170,15 @@ class Recorder:
             tx.run_many("q_add", list(ledger.params(tenant, seqs)))
         return used
 
-    def _replayed(self, tenant: str) -> _Replayed:
+    def _replayed(self, tenant: str, drifts: Mapping[tuple[str, str], int] | None = None) -> _Replayed:
         past, ledger, scopes, used = self._past, Ledger(), set(), 0
+        drifts = _drifts(self._store, tenant) if drifts is None else drifts
         standing = past.standing(self._store, tenant) if past else ()
         for row in past.replay(tenant) if past else ():
-            _replay(ledger, row)
+            _replay(ledger, row, drifts)
             scopes.add((row["agent"], row["task_type"]))
             used += 1
-        return _Replayed(standing, ledger, scopes, used)
+        return _Replayed(standing, drifts, ledger, scopes, used)
 
     # -- checking ------------------------------------------------------------------------------------------------------
 
@@ -229,12 +254,12 @@ class Recorder:
         for one in found.values():
             self._past.take_back(tx, one.row, now)
 
-    def _enter(self, tx: Transaction, scope: Scope, report: _Report, ledger: Ledger, now: int) -> Experience:
+    def _enter(self, tx: Transaction, scope: Scope, report: _Report, books: Books, now: int) -> Experience:
         if report.decision is not None:
             params = {"tenant": scope.tenant, "agent": scope.agent, "decision_id": report.decision["id"]}
             known = tx.read("experience_of_decision", params)
             if known:
-                return _revise(tx, known[0], report, ledger, now)
+                return _revise(tx, known[0], report, books, now)
             if not tx.read("decision_find", {**params, "id": report.decision["id"]}):
                 raise _Moved
         experience = self._fresh(scope, report, now)
@@ -252,7 +277,10 @@ class Recorder:
             "updated_at": now,
         }
         tx.run("experience_insert", {**verdict(experience, weight), **columns})
-        _credit(ledger, experience, (report.state.key, report.state.text), weight)
+        books.credit(experience, (report.state.key, report.state.text), weight)
+        books.follow(experience, weight, report.decision)
+        if report.decision is not None:
+            books.told.add(report.decision["policy"], report.decision["action"], experience)
         return experience
 
     def _fresh(self, scope: Scope, report: _Report, now: int) -> Experience:
@@ -281,7 +309,7 @@ class Recorder:
         )
 
 
-def _revise(tx: Transaction, row: Row, report: _Report, ledger: Ledger, now: int) -> Experience:
+def _revise(tx: Transaction, row: Row, report: _Report, books: Books, now: int) -> Experience:
     """Replace the outcome of a decision; the same outcome again changes nothing. Who took the action stays as told."""
     assert report.decision is not None  # noqa: S101 (only decisions are revised)
     before = experience_from_row(row)
@@ -300,8 +328,13 @@ def _revise(tx: Transaction, row: Row, report: _Report, ledger: Ledger, now: int
     weight, state = weight_of(outcome), (row["state_key"], row["state"])
     if not tx.run("experience_revise", {**verdict(after, weight), "now": now}):
         raise _Moved
-    _credit(ledger, before, state, row["weight"], sign=-1)
-    _credit(ledger, after, state, weight)
+    books.credit(before, state, row["weight"], sign=-1)
+    books.credit(after, state, weight)
+    decision = report.decision
+    books.told.add(decision["policy"], decision["action"], before, sign=-1)
+    books.told.add(decision["policy"], decision["action"], after)
+    if before.reward is None:
+        books.follow(after, weight, decision)
     return after
 
 
@@ -313,14 +346,15 @@ def _unmoved(attempt: Callable[[], T]) -> T:
     raise ArchiveConflict("Experiences are being archived.")
 
 
-def _replay(ledger: Ledger, row: Record) -> None:
-    state, sums = (row["state_key"], row["state"]), contribution(row["reward"], row["weight"])
-    ledger.add(row["agent"], row["task_type"], state, row["action"], sums)
+def _replay(ledger: Ledger, row: Record, drifts: Mapping[tuple[str, str], int]) -> None:
+    old = row["created_at"] <= drifts.get((row["agent"], row["task_type"]), -1)
+    state, told = (row["state_key"], row["state"]), contribution(row["reward"], row["weight"], old)
+    ledger.add(row["agent"], row["task_type"], state, row["action"], told)
 
 
-def _credit(ledger: Ledger, experience: Experience, state: tuple[str, str], weight: float, sign: int = 1) -> None:
-    sums = contribution(experience.reward, weight)
-    ledger.add(experience.agent, experience.task_type, state, experience.action, sums, sign)
+def _drifts(at: Store | Transaction, tenant: str) -> dict[tuple[str, str], int]:
+    """By agent and task type: until when what was observed is old."""
+    return {(row["agent"], row["task_type"]): int(row["since"]) for row in at.read("drift_all", {"tenant": tenant})}
 
 
 def _drawn(decision: Record, action: str | None) -> float | None:

@@ -15,7 +15,7 @@ WEEK = 7  # days that the numbers are about; the charts show more
 TOP = 10  # agents
 FLOWS = ("expired", "archived", "promoted")
 _MARKDOWN = re.compile(r"([\\`*_\[\]#!|~])")
-_STYLE = """
+STYLE = """
 :root{color-scheme:light dark;--ink:#1d2330;--dim:#667085;--paper:#fff;--line:#e3e6ec;--card:#f6f7f9;
 --s0:#3b6fd4;--s1:#d98a2b;--s2:#3a9b6b;--bad:#b3261e;--good:#2c7a4b}
 @media (prefers-color-scheme:dark){:root{--ink:#e6e8ee;--dim:#98a2b3;--paper:#14171d;--line:#2b313c;--card:#1c2029;
@@ -142,7 +142,7 @@ class Health:
         return (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width"><title>How the memory fared</title>'
-            f"<style>{_STYLE}</style></head><body><h1>How the memory fared</h1>"
+            f"<style>{STYLE}</style></head><body><h1>How the memory fared</h1>"
             f'<p class="dim">{escape(self.period.replace("/", " to "))}, days in UTC. Dotted: not measured.</p>'
             f'{alerts or "<p class=good>No alert is open.</p>"}<div class="tiles">{tiles}</div>{drawn}'
             f"<h2>What became of memories</h2><table>{flow}</table>"

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+ROLLED_BACK = "policy-rolled-back"
+"""The alert of a live policy that the regression watch took back. Its subject is ``tenant/task type``, or of an agent's
+own policy ``tenant/agent/task type``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -102,3 +106,15 @@ class Dream:
     ended_at: datetime | None
     findings: Mapping[str, Any]
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DreamReport:
+    """What a dream came to, for people: as Markdown, and as one page of HTML with pictures that needs nothing else.
+    ``at`` is when the dream ended, or the moment of asking while it has not."""
+
+    id: str
+    at: datetime
+    state: str
+    markdown: str
+    html: str

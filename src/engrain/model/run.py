@@ -73,8 +73,8 @@ class DaemonStatus:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that somebody should look at. ``name`` is role-failed or growth, ``subject`` the role, or the agent
-    as ``tenant/agent``; ``settled_at`` is when it was over."""
+    """Something that somebody should look at. ``name`` is role-failed, growth or learning-silent, ``subject`` the
+    role, the agent as ``tenant/agent``, or the stage of learning; ``settled_at`` is when it was over."""
 
     id: str
     at: datetime

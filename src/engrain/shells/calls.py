@@ -12,6 +12,8 @@ from engrain.model.decision import Experience, Outcome
 from engrain.model.event import Event
 from engrain.model.item import Hit, MemoryItem
 from engrain.model.key import ApiKey
+from engrain.model.learning import LearningHealth
+from engrain.model.policy import Dream, PolicyEvent, PolicyInfo
 from engrain.model.report import AgentInfo, Check, ReportInfo, TableInfo
 from engrain.model.run import Alert, DaemonInfo, DaemonStatus, RoleState, Run
 from engrain.shells.plain import json_value
@@ -106,6 +108,32 @@ class Switch(TypedDict):
 
 class Alerts(TypedDict):
     alerts: list[Alert]
+
+
+class Loop(TypedDict):
+    ok: bool  # no stage is silent
+    health: LearningHealth
+
+
+class Policies(TypedDict):
+    policies: list[PolicyInfo]
+
+
+class PolicyEvents(TypedDict):
+    events: list[PolicyEvent]
+
+
+class Dreams(TypedDict):
+    dreams: list[Dream]
+
+
+class DreamStatus(TypedDict):
+    dreams: list[Dream]  # the last, or none
+    role: RoleState
+
+
+class Live(TypedDict):
+    live: PolicyInfo | None
 
 
 class Tables(TypedDict):
@@ -227,6 +255,15 @@ def daemon_status(memory: Memory, agent: Agent | None, given: dict[str, Any]) ->
 def tick(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Ticked:
     runs = memory.tick(**given)
     return {"ok": all(run.state != "failed" for run in runs), "runs": runs}
+
+
+def learning(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Loop:
+    health = memory.learning_health(**given)
+    return {"ok": health.alive is not False and (health.canary is None or health.canary.ok), "health": health}
+
+
+def dream_status(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> DreamStatus:
+    return {"dreams": memory.dreams(limit=1), "role": next(one for one in memory.roles() if one.name == "learn")}
 
 
 def sql(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Rows:

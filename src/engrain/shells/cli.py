@@ -13,7 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engrain.errors import AccessDenied, EngrainError, InvalidContent, InvalidField, InvalidInput, NotFound, StoreError
+from engrain.errors import (
+    AccessDenied,
+    EngrainError,
+    InvalidContent,
+    InvalidField,
+    InvalidInput,
+    NotFound,
+    PolicyRefused,
+    StoreError,
+)
 from engrain.shells.commands import COMMANDS, GROUPS, Command, Place
 from engrain.shells.fields import Field
 from engrain.shells.inputs import COMMON
@@ -53,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _typed(known, name, words, as_json) if values is None else call(known[name], values)
     except EngrainError as error:
-        code = 1 if isinstance(error, NotFound) else 2 if isinstance(error, InvalidInput) else 3
+        code = 1 if isinstance(error, NotFound | PolicyRefused) else 2 if isinstance(error, InvalidInput) else 3
         return _fail(error, str(error), as_json, code)
     except KeyboardInterrupt:
         return 130

@@ -1,4 +1,17 @@
+drop view steps;
+drop table drift_tracks;
+drop table drifts;
+alter table q_values drop column old_claim_squares;
+alter table q_values drop column old_claim_total;
+alter table q_values drop column old_claim_weight;
+alter table q_values drop column old_squares;
+alter table q_values drop column old_total;
+alter table q_values drop column old_weight;
+alter table q_values drop column claim_squares;
+alter table q_values drop column claim_total;
+alter table q_values drop column claim_weight;
 drop table dream_marks;
+drop table dream_findings;
 drop table dreams;
 drop table policy_events;
 drop table policies;

@@ -43,25 +43,98 @@ order by created_at desc, id desc limit :limit;
 select * from experiences where tenant = :tenant and reward is not null and id > :after order by id limit :limit;
 
 -- name: q_add
-insert into q_values (tenant, agent, task_type, state_key, action, state, visits, weight, total, squares, seq)
-values (:tenant, :agent, :task_type, :state_key, :action, :state, :visits, :weight, :total, :squares, :seq)
+insert into q_values (tenant, agent, task_type, state_key, action, state, visits, weight, total, squares,
+    claim_weight, claim_total, claim_squares,
+    old_weight, old_total, old_squares, old_claim_weight, old_claim_total, old_claim_squares, seq)
+values (:tenant, :agent, :task_type, :state_key, :action, :state, :visits, :weight, :total, :squares,
+    :claim_weight, :claim_total, :claim_squares,
+    :old_weight, :old_total, :old_squares, :old_claim_weight, :old_claim_total, :old_claim_squares, :seq)
 on conflict (tenant, agent, task_type, state_key, action) do update set
     visits = q_values.visits + excluded.visits, weight = q_values.weight + excluded.weight,
-    total = q_values.total + excluded.total, squares = q_values.squares + excluded.squares, seq = excluded.seq;
+    total = q_values.total + excluded.total, squares = q_values.squares + excluded.squares,
+    claim_weight = q_values.claim_weight + excluded.claim_weight,
+    claim_total = q_values.claim_total + excluded.claim_total,
+    claim_squares = q_values.claim_squares + excluded.claim_squares,
+    old_weight = q_values.old_weight + excluded.old_weight,
+    old_total = q_values.old_total + excluded.old_total,
+    old_squares = q_values.old_squares + excluded.old_squares,
+    old_claim_weight = q_values.old_claim_weight + excluded.old_claim_weight,
+    old_claim_total = q_values.old_claim_total + excluded.old_claim_total,
+    old_claim_squares = q_values.old_claim_squares + excluded.old_claim_squares,
+    seq = excluded.seq;
 
 -- name: q_changes
-select state_key, action, state, visits, weight, total, squares, seq from q_values
+select state_key, action, state, visits, weight, total, squares, claim_weight, claim_total, claim_squares,
+    old_weight, old_total, old_squares, old_claim_weight, old_claim_total, old_claim_squares, seq
+from q_values
 where tenant = :tenant and agent = :agent and task_type = :task_type and seq > :seq and state_key <> ''
 order by seq desc, state_key, action limit :limit;
 
 -- name: q_task
-select state_key, action, state, visits, weight, total, squares, seq from q_values
+select state_key, action, state, visits, weight, total, squares, claim_weight, claim_total, claim_squares,
+    old_weight, old_total, old_squares, old_claim_weight, old_claim_total, old_claim_squares, seq
+from q_values
 where tenant = :tenant and agent = :agent and task_type = :task_type and state_key = '' order by action;
 
 -- name: q_list
-select agent, task_type, state_key, action, state, visits, weight, total, squares from q_values
+select agent, task_type, state_key, action, state, visits, weight, total, squares,
+    claim_weight, claim_total, claim_squares,
+    old_weight, old_total, old_squares, old_claim_weight, old_claim_total, old_claim_squares
+from q_values
 where tenant = :tenant and agent = :agent and (cast(:task_type as text) is null or task_type = :task_type) and visits > 0
 order by task_type, state_key, action;
+
+-- What was before a drift: every row of an agent's task type.
+-- name: q_outdate
+update q_values set old_weight = weight, old_total = total, old_squares = squares, old_claim_weight = claim_weight,
+    old_claim_total = claim_total, old_claim_squares = claim_squares
+where tenant = :tenant and agent = :agent and task_type = :task_type;
+
+-- name: drift_find
+select since, drifts, seen_at from drifts where tenant = :tenant and agent = :agent and task_type = :task_type;
+
+-- name: drift_all
+-- scope: tenant
+select agent, task_type, since from drifts where tenant = :tenant;
+
+-- name: drift_note
+insert into drifts (tenant, agent, task_type, since, drifts, seen_at, action, before, after)
+values (:tenant, :agent, :task_type, :since, 1, :now, :action, :before, :after)
+on conflict (tenant, agent, task_type) do update set since = excluded.since, drifts = drifts.drifts + 1,
+    seen_at = excluded.seen_at, action = excluded.action, before = excluded.before, after = excluded.after;
+
+-- name: drift_list
+select agent, task_type, since, drifts, seen_at, action, before, after from drifts
+where tenant = :tenant and agent = :agent and (cast(:task_type as text) is null or task_type = :task_type)
+order by task_type;
+
+-- name: purge_drifts
+-- scope: tenant
+delete from drifts where tenant = :tenant;
+
+-- name: track_find
+select action, n, total, squares, plain, recent from drift_tracks
+where tenant = :tenant and agent = :agent and task_type = :task_type and action in (:actions);
+
+-- name: track_put
+insert into drift_tracks (tenant, agent, task_type, action, n, total, squares, plain, recent)
+values (:tenant, :agent, :task_type, :action, :n, :total, :squares, :plain, :recent)
+on conflict (tenant, agent, task_type, action) do update set n = excluded.n, total = excluded.total,
+    squares = excluded.squares, plain = excluded.plain, recent = excluded.recent;
+
+-- name: track_clear
+delete from drift_tracks where tenant = :tenant and agent = :agent and task_type = :task_type;
+
+-- name: purge_drift_tracks
+-- scope: tenant
+delete from drift_tracks where tenant = :tenant;
+
+-- name: experience_since
+select state_key, state, action, reward, weight from experiences
+where tenant = :tenant and agent = :agent and task_type = :task_type and created_at > :since and reward is not null;
+
+-- name: experience_newest
+select max(created_at) as newest from experiences where tenant = :tenant and agent = :agent and task_type = :task_type;
 
 -- name: q_clear
 -- scope: tenant

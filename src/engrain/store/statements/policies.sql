@@ -28,7 +28,8 @@ order by made_at desc, tenant, task_type, version desc limit :limit;
 
 -- name: policy_state
 -- scope: tenant
-update policies set state = :state, live_at = coalesce(:live_at, live_at)
+update policies set state = :state, live_at = coalesce(:live_at, live_at),
+    watch = case when :state = 'live' then '{}' else watch end
 where tenant = :tenant and task_type = :task_type and version = :version;
 
 -- name: policy_judged
@@ -37,8 +38,23 @@ update policies set metrics = :metrics where tenant = :tenant and task_type = :t
 
 -- name: policy_told
 -- scope: tenant
-update policies set told = told + :n, told_total = told_total + :total, told_squares = told_squares + :squares
+update policies set told = told + :n, told_total = told_total + :total, told_squares = told_squares + :squares,
+    watch = :watch
 where tenant = :tenant and task_type = :task_type and version = :version;
+
+-- name: policy_watched
+-- scope: tenant
+select agent, state, data, metrics, watch from policies
+where tenant = :tenant and task_type = :task_type and version = :version;
+
+-- Whose rules are kept: all but those of candidates that later ones have outlived.
+-- name: policy_trim
+-- scope: tenant
+update policies set rule = :nothing
+where tenant = :tenant and task_type = :task_type and agent = :agent and state = 'candidate' and rule <> :nothing
+  and version < (select min(k.version) from (select p.version from policies p
+    where p.tenant = :tenant and p.task_type = :task_type and p.agent = :agent and p.state = 'candidate'
+    order by p.version desc limit :keep) k);
 
 -- name: policy_event
 insert into policy_events (id, tenant, agent, task_type, version, at, event, reason, actor)
@@ -51,6 +67,22 @@ where (cast(:tenant as text) is null or tenant = :tenant) and (cast(:task_type a
   and (cast(:version as bigint) is null or version = :version)
 order by at desc, id desc limit :limit;
 
+-- What last became of a version's turn to advise.
+-- name: policy_fate
+-- scope: tenant
+select event from policy_events
+where tenant = :tenant and task_type = :task_type and version = :version and event in ('promoted', 'rolled-back')
+order by at desc, id desc limit 1;
+
+-- Versions of one owner that were rolled back lately, with their rules.
+-- name: policy_fallen
+-- scope: tenant
+select p.version, p.rule from policies p
+where p.tenant = :tenant and p.task_type = :task_type and p.agent = :agent and p.state = 'retired'
+  and exists (select 1 from policy_events e where e.tenant = :tenant and e.task_type = p.task_type
+    and e.version = p.version and e.event = 'rolled-back' and e.at >= :since)
+order by p.version desc limit :limit;
+
 -- name: purge_policies
 -- scope: tenant
 delete from policies where tenant = :tenant;
@@ -58,7 +90,3 @@ delete from policies where tenant = :tenant;
 -- name: purge_policy_events
 -- scope: tenant
 delete from policy_events where tenant = :tenant;
-
--- name: purge_dream_marks
--- scope: tenant
-delete from dream_marks where tenant = :tenant;

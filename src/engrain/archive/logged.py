@@ -1,0 +1,49 @@
+"""Archived experiences for training, together with those of the store. See ``learn.logged``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from engrain.archive.tiers import ELSEWHERE
+from engrain.errors import ArchiveUnavailable
+from engrain.model.steps import Columns
+from engrain.store.port import Store
+
+if TYPE_CHECKING:
+    from engrain.archive.tables import Tables
+
+
+class ColdSteps:
+    """The steps of one home while some are archived. Imports the libraries of the archive only then."""
+
+    def __init__(self, store: Store, tables: Callable[[], Tables | None]) -> None:
+        self._store, self._tables = store, tables
+
+    def closed(self) -> int:
+        return int(self._store.read("batch_closed", {"kind": "experiences"})[0]["number"])
+
+    def agents(self, tenant: str, task_type: str) -> set[str]:
+        from engrain.archive.steps import agents
+
+        return agents(self._store, self._found(), {"tenant": tenant, "task_type": task_type})
+
+    def counts(self, tenant: str, task_type: str, agent: str | None) -> Columns:
+        from engrain.archive.steps import counts
+
+        return counts(self._store, self._found(), _asked(tenant, task_type, agent, 0))
+
+    def steps(self, tenant: str, task_type: str, agent: str | None, since: int) -> Columns:
+        from engrain.archive.steps import steps
+
+        return steps(self._store, self._found(), _asked(tenant, task_type, agent, since))
+
+    def _found(self) -> Tables:
+        tables = self._tables()
+        if tables is None:
+            raise ArchiveUnavailable(ELSEWHERE)
+        return tables
+
+
+def _asked(tenant: str, task_type: str, agent: str | None, since: int) -> dict[str, Any]:
+    return {"tenant": tenant, "task_type": task_type, "agent": agent, "since": since}

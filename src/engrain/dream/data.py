@@ -1,0 +1,80 @@
+"""What a dream reads of one owner's experiences of a task type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engrain.dream.parts import Parts, Task
+from engrain.learn.log import END, EXECUTED, Counts, Log
+from engrain.learn.rule import Rule
+from engrain.learn.state import stored_state
+from engrain.learn.watch import DECISION, EPISODE
+from engrain.world import from_micros
+
+COMPARED = 20_000  # states
+
+Mask = NDArray[np.bool_]
+
+
+def known(log: Log) -> Mask:
+    """Which outcomes [n] are more than claims."""
+    return np.asarray(log.evidence >= EXECUTED)
+
+
+def decisive(log: Log) -> Mask:
+    """Which outcomes [n] may decide what is promoted: more than claims, of decisions whose propensity was logged."""
+    return np.asarray(known(log) & np.isfinite(log.propensity) & (log.propensity > 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """``since`` reads the log again, of decisions from a moment on (µs UTC)."""
+
+    counts: Counts
+    log: Log
+    since: Callable[[int], Log]
+
+    @classmethod
+    def read(cls, parts: Parts, task: Task, agent: str | None) -> Data:
+        """Raises ArchiveError when experiences are archived and cannot be reached."""
+        whence = parts.experiences()
+        counts = whence.counts(task.tenant, task.task_type, agent)
+        log = whence.log(task.tenant, task.task_type, agent)
+        return cls(counts, log, lambda at: whence.log(task.tenant, task.task_type, agent, since=at))
+
+    @property
+    def version(self) -> str:
+        return self.counts.data
+
+    @property
+    def unit(self) -> str:
+        """What values are told of: a decision, or where one leads to another, an episode."""
+        return EPISODE if bool((self.log.next != END).any()) else DECISION
+
+    def alike(self, one: Rule, other: Rule) -> bool:
+        """Whether two rules do the same in the states that were seen, the first of them where there are very many."""
+        actions = self.counts.actions
+        for place in np.unique(self.counts.state)[:COMPARED].tolist():
+            state = stored_state(self.counts.texts[place])
+            chances = [rule.chances(state, actions) for rule in (one, other)]
+            first, second = (np.zeros(len(actions)) if found is None else found for found in chances)
+            if not np.allclose(first, second, atol=1e-9):
+                return False
+        return True
+
+    def told(self) -> dict[str, Any]:
+        """What it is, as JSON values."""
+        ends = (int(self.log.at.min()), int(self.log.at.max())) if len(self.log) else None
+        return {
+            "from": None if ends is None else from_micros(ends[0]).isoformat(),
+            "to": None if ends is None else from_micros(ends[1]).isoformat(),
+            "rows": len(self.log),
+            "lineages": len(np.unique(self.log.lineage)),
+            "version": self.version,
+            "unit": self.unit,
+        }

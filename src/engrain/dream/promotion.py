@@ -1,0 +1,35 @@
+"""The gate once more, for a version that did not pass or waits: nobody is let advise without it."""
+
+from __future__ import annotations
+
+from engrain.dream.parts import Parts
+from engrain.errors import PolicyRefused
+from engrain.learn.policies import Policies
+from engrain.model.policy import PolicyInfo
+from engrain.store.port import Store
+from engrain.world import to_micros
+
+
+def promote(
+    store: Store, policies: Policies, parts: Parts, tenant: str, task_type: str, version: int, actor: str
+) -> PolicyInfo:
+    """Judge a version on what was decided since it was made, which it cannot have been trained on, and let it advise
+    when its lower bound beats what is live. The verdict is kept either way. Raises UnknownPolicy; PolicyRefused with
+    the reason; InvalidPolicy, ArchiveError."""
+    info, rule = policies.find(tenant, task_type, version)
+    if info.state == "live":
+        return info
+    log = parts.experiences().log(tenant, task_type, info.agent, since=to_micros(info.made_at))
+    before, live = policies.live(tenant, task_type, info.agent)
+    verdict = parts.judge_fixed(log, rule, live, discount=info.discount, seed=info.seed)
+    where = (tenant, task_type, version)
+    with store.transaction(tenant) as tx:
+        now = policies.version(tenant, task_type, info.agent)
+        if now != before:
+            raise PolicyRefused("What is live was changed while it was judged. Ask again.")
+        policies.judge(tx, *where, verdict, actor)
+        if verdict.passed:
+            policies.promote(tx, *where, verdict.reason, actor)
+    if not verdict.passed:
+        raise PolicyRefused(f"Of {len(log):,} outcomes since it was made: {verdict.reason}")
+    return policies.info(*where)

@@ -1,0 +1,36 @@
+"""What one transaction of outcomes enters where: sums, drifts, and the watch over live policies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engrain.learn.credit import Ledger, contribution
+from engrain.learn.drift import Drifts, Told
+from engrain.learn.past import Record
+from engrain.learn.watch import Heard
+from engrain.model.decision import Experience
+from engrain.world import to_micros
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What a transaction enters: the sums, and the rewards by which drifts are told."""
+
+    ledger: Ledger
+    drifts: Drifts
+    told: Heard
+
+    def credit(self, experience: Experience, state: tuple[str, str], weight: float, sign: int = 1) -> None:
+        """Enter what an experience adds to the sums, or take it back."""
+        old = self.drifts.old(experience.task_type, to_micros(experience.created_at))
+        told = contribution(experience.reward, weight, old)
+        self.ledger.add(experience.agent, experience.task_type, state, experience.action, told, sign)
+
+    def follow(self, experience: Experience, weight: float, decision: Record | None) -> None:
+        """A reward became known: it may tell of a drift, unless it is from before the last one."""
+        if experience.reward is None or self.drifts.old(experience.task_type, to_micros(experience.created_at)):
+            return
+        advised = decision is not None and decision["action"] == experience.action
+        expected = decision["value"] if decision is not None and advised else None
+        at = to_micros(experience.created_at)
+        self.drifts.tell(experience.task_type, Told(experience.action, experience.reward, weight, expected, at))

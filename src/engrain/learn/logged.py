@@ -1,0 +1,237 @@
+"""Experiences for training: counts and logs over the store and the archive together, each experience exactly once.
+
+What comes next after a step is the next state that was told with it; else, within an episode, the state of what was
+decided next, whether its outcome is known yet or not; else the episode ended there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from engrain.learn.credit import STEPS
+from engrain.learn.log import END, Counts, Ints, Log
+from engrain.learn.state import checked_state, stored_state
+from engrain.model.decision import EVIDENCE
+from engrain.model.steps import NONE, SHARED, Columns, Texts
+from engrain.store.port import Row, Store
+
+_GROUP = ("state_key", "state", "action", "next_key", "next_state")
+_TEXTS = (
+    "agent",
+    "state",
+    "state_key",
+    "open_state",
+    "action",
+    "evidence",
+    "next_state",
+    "episode",
+    "task_id",
+    "advised_action",
+    "policy",
+)
+_REALS = ("reward", "weight", "propensity")
+_WHOLE = ("decided_at", "updated_at", "revision")
+
+
+class Cold(Protocol):
+    """The port of steps while some of them are archived: those of the archive and of the store together. Everything but
+    ``closed`` raises ArchiveError when the archive cannot be reached."""
+
+    def closed(self) -> int:
+        """The last batch of experiences that left the store; 0 when none did."""
+        ...
+
+    def agents(self, tenant: str, task_type: str) -> Iterable[str]: ...
+
+    def counts(self, tenant: str, task_type: str, agent: str | None) -> Columns:
+        """The columns of the statement ``step_counts``; ``next_key`` and ``state_key`` have the same values."""
+        ...
+
+    def steps(self, tenant: str, task_type: str, agent: str | None, since: int) -> Columns:
+        """Those of ``step_list`` but for ids, and ``rank``: where each step is in the order of (decided_at, id)."""
+        ...
+
+
+class LoggedExperiences:
+    """See ``learn.log.Experiences``."""
+
+    def __init__(self, store: Store, cold: Cold) -> None:
+        self._store, self._cold = store, cold
+
+    def agents(self, tenant: str, task_type: str) -> Sequence[str]:
+        rows = self._hot("step_agents", {"tenant": tenant, "task_type": task_type})
+        found = self._cold.agents(tenant, task_type) if rows is None else (row["agent"] for row in rows)
+        return sorted(found)
+
+    def counts(self, tenant: str, task_type: str, agent: str | None = None) -> Counts:
+        rows = self._hot("step_counts", {"tenant": tenant, "task_type": task_type, "agent": agent})
+        return counted(self._cold.counts(tenant, task_type, agent) if rows is None else _groups(rows))
+
+    def log(self, tenant: str, task_type: str, agent: str | None = None, since: int = 0) -> Log:
+        asked = {"tenant": tenant, "task_type": task_type, "agent": agent, "since": since}
+        rows = self._hot("step_list", asked)
+        return logged(self._cold.steps(tenant, task_type, agent, since) if rows is None else _plain(rows))
+
+    def _hot(self, statement: str, asked: Mapping[str, Any]) -> list[Row] | None:
+        """Rows of the store when all there is is there; None when some are archived."""
+        if self._cold.closed():
+            return None
+        rows = self._store.read(statement, asked)
+        return None if self._cold.closed() else rows
+
+
+def _groups(rows: Sequence[Row]) -> Columns:
+    """Rows of ``step_counts``."""
+    reals = {name: np.array([row[name] for row in rows], np.float64) for name in ("weight", "total", "squares")}
+    whole = {name: np.array([row[name] for row in rows], np.int64) for name in ("n", "steps", "told")}
+    return Columns(_texts(rows, _GROUP), reals, whole)
+
+
+def _plain(rows: Sequence[Row]) -> Columns:
+    """Rows of ``step_list``."""
+    reals = {name: np.array([row[name] for row in rows], np.float64) for name in _REALS}  # None becomes NaN
+    whole = {name: np.array([row[name] for row in rows], np.int64) for name in _WHOLE}
+    order = sorted(range(len(rows)), key=lambda at: (rows[at]["decided_at"], rows[at]["id"]))
+    rank = np.empty(len(rows), np.int64)
+    rank[order] = np.arange(len(rows))
+    return Columns(_texts(rows, _TEXTS), reals, {**whole, "rank": rank})
+
+
+def _texts(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Texts]:
+    codes, known = {}, {SHARED.get(name, name): dict[str, int]() for name in names}
+    for name in names:
+        of = known[SHARED.get(name, name)]
+        told = [NONE if row[name] is None else of.setdefault(row[name], len(of)) for row in rows]
+        codes[name] = np.array(told, np.int32)
+    values = {name: list(of) for name, of in known.items()}
+    return {name: Texts(codes[name], values[SHARED.get(name, name)]) for name in names}
+
+
+# -- what is made of them ----------------------------------------------------------------------------------------------
+
+
+def counted(groups: Columns) -> Counts:
+    """The empirical model, from the columns of ``step_counts``."""
+    texts, reals, whole = groups.texts, groups.reals, groups.whole
+    known = whole["n"] > 0
+    next_key, told = (texts[name].codes[known].astype(np.int64) for name in ("next_key", "next_state"))
+    keys, shown, state, following = _states(texts, known, next_key, told)
+    actions, action = _sorted(texts["action"], known)
+    size = len(keys) + 1
+    cell, place = np.unique((state * len(actions) + action) * size + following + 1, return_inverse=True)
+    summed = (whole["n"], reals["weight"], reals["total"], reals["squares"])  # whole numbers: in any order the same
+    n, *sums = (np.bincount(place, one[known], len(cell)).astype(np.float64) for one in summed)
+    weight, total, squares = (one / STEPS for one in sums)
+    pair, following = np.divmod(cell, size)
+    state, action = np.divmod(pair, max(1, len(actions)))
+    version = _version(*(int(whole[name].sum()) for name in ("n", "steps", "told")))
+    return Counts(keys, shown, actions, state, action, following - 1, n, weight, total, squares, version)
+
+
+def logged(steps: Columns) -> Log:
+    """Experiences one by one, from the columns of ``step_list``."""
+    texts, reals, whole = steps.texts, steps.reals, steps.whole
+    order = np.argsort(whole["rank"])
+    agent, run = texts["agent"].codes[order].astype(np.int64), texts["episode"].codes[order].astype(np.int64)
+    alone = -1 - np.arange(len(order))
+    episode = _numbered(np.where(run == NONE, alone, agent * (1 + run.max(initial=0)) + run))
+    within = np.argsort(episode, kind="stable")
+    order, episode = order[within], episode[within]
+    goes_on = np.append(episode[1:] == episode[:-1], False)[: len(order)]
+    known = ~np.isnan(reals["reward"][order])
+    chosen, later = order[known], np.roll(order, -1)[known]
+    later, lasting = later[goes_on[known]], goes_on[known]
+    next_key, told = np.full(len(chosen), NONE), texts["next_state"].codes[chosen].astype(np.int64)
+    next_key[lasting] = texts["state_key"].codes[later]
+    opened = np.full(len(chosen), NONE)
+    opened[lasting] = texts["open_state"].codes[later]
+    told = np.where(told == NONE, opened, told)
+    keys, shown, state, following = _states(texts, chosen, next_key, told)
+    actions, action = _sorted(texts["action"], chosen)
+    _, agent = _sorted(texts["agent"], chosen)
+    versions = np.array([_policy(one) for one in texts["policy"].values] + [-1], np.int64)
+    own = texts["action"].codes[chosen] == texts["advised_action"].codes[chosen]
+    tiers = np.array([EVIDENCE.index(one) for one in texts["evidence"].values] + [-1], np.int64)
+    marks = (whole["decided_at"] % 1_000_000_007 + whole["updated_at"] % 998_244_353 + whole["revision"]).sum()
+    return Log(
+        keys, shown, actions, state, action, following, reals["reward"][chosen],
+        tiers[texts["evidence"].codes[chosen]], reals["propensity"][chosen], _numbered(episode[known]),
+        _numbered(_lineages(texts, chosen, agent)), agent, whole["decided_at"][chosen],
+        versions[np.where(own, texts["policy"].codes[chosen], NONE)], _version(len(chosen), len(order), int(marks)),
+    )  # fmt: skip
+
+
+def _states(
+    texts: Mapping[str, Texts], chosen: Any, next_key: Ints, told: Ints
+) -> tuple[tuple[str, ...], tuple[str, ...], Ints, Ints]:
+    """The keys and texts of all states, in order, and numbers into them: of the chosen rows' states, and of those that
+    came next (by their key, or as ``told``)."""
+    own, written, values = texts["state_key"], texts["state"], texts["next_state"].values
+    at = own.codes != NONE
+    text_of = np.full(len(own.values) + 1, NONE)
+    text_of[own.codes[at]] = written.codes[at]
+    next_key = np.where(told == NONE, next_key, NONE)
+    used = np.setdiff1d(np.union1d(own.codes[chosen], next_key), [NONE])
+    found = {own.values[code]: _shown(written.values[text_of[code]]) for code in used.tolist()}
+    given = np.setdiff1d(told, [NONE]).tolist()
+    further = {code: stored_state(values[code]).key for code in given}
+    for code, key in further.items():
+        found.setdefault(key, _shown(values[code]))
+    keys = tuple(sorted(found))
+    number = {key: at for at, key in enumerate(keys)}
+    by_key, by_text = np.full(len(text_of), END), np.full(1 + len(values), END)  # the last for NONE
+    by_key[used] = [number[own.values[code]] for code in used.tolist()]
+    by_text[given] = [number[further[code]] for code in given]
+    following = np.where(told == NONE, by_key[next_key], by_text[told])
+    return keys, tuple(found[key] for key in keys), by_key[own.codes[chosen]], following
+
+
+def _shown(text: str) -> str:
+    """A state's text without features that are missing: those are no part of its key."""
+    if "null" not in text:
+        return text
+    return checked_state({name: value for name, value in json.loads(text).items() if value is not None}).text
+
+
+def _sorted(column: Texts, chosen: Any) -> tuple[tuple[str, ...], Ints]:
+    """The values that the chosen rows have, in order, and their numbers."""
+    codes, values = np.unique(column.codes[chosen]), column.values
+    names = sorted(values[code] for code in codes.tolist())
+    number = {name: at for at, name in enumerate(names)}
+    found = np.full(len(values) + 1, NONE)
+    found[codes] = [number[values[code]] for code in codes.tolist()]
+    return tuple(names), found[column.codes[chosen]]
+
+
+def _numbered(values: Ints) -> Ints:
+    """The same as numbers from 0 on, in the order in which they first came."""
+    _, first, place = np.unique(values, return_index=True, return_inverse=True)
+    number = np.empty(len(first), np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    found: Ints = number[place]
+    return found
+
+
+def _lineages(texts: Mapping[str, Texts], chosen: Ints, agent: Ints) -> Ints:
+    """Who told it, for each of the chosen rows: a task of an agent, or else its episode, or else the agent."""
+    task, run = (texts[name].codes[chosen].astype(np.int64) for name in ("task_id", "episode"))
+    tasks, runs = 1 + task.max(initial=NONE), 1 + run.max(initial=NONE)
+    found: Ints = agent * (tasks + runs + 1) + np.where(
+        task != NONE, task, np.where(run != NONE, tasks + run, tasks + runs)
+    )
+    return found
+
+
+def _policy(label: str) -> int:
+    """The version that a decision's label names; 0 for the online learner."""
+    return int(label[1:]) if re.fullmatch(r"v\d+", label) else 0
+
+
+def _version(*marks: int) -> str:
+    return hashlib.blake2b(json.dumps(marks).encode(), digest_size=16).hexdigest()

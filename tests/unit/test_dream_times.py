@@ -1,0 +1,151 @@
+"""When the background dreams, the shadow period, and what is kept of policies that did not pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engrain import Agent
+from engrain.errors import InvalidField, InvalidPolicy, NotFound
+from engrain.learn.policies import Policies
+from engrain.lifecycle.alerts import alerts
+from engrain.memory import Memory
+from engrain.testing import SimulatedWorld
+from tests.dreams import TASK, chosen, fill, rows, stepping
+from tests.postgres import Place
+
+# -- asked for, by time, by outcomes -----------------------------------------------------------------------------------
+
+
+def test_a_request_waits_for_the_background_and_is_made_once(
+    memory: Memory, agent: Agent, world: SimulatedWorld
+) -> None:
+    fill(agent, 60)
+    asked = memory.dream_request("gate")
+    assert (asked.state, asked.reason, asked.phase) == ("pending", "gate", "ingest")
+    assert memory.dream_request("gate").id == asked.id
+    world.advance(hours=2)
+    runs = {run.role: run for run in memory.tick()}
+    assert runs["learn"].findings["dreams"] == 1
+    (dream,) = memory.dreams()
+    assert (dream.id, dream.state) == (asked.id, "completed")
+    with pytest.raises(InvalidField, match="reason must be one of"):
+        memory.dream_request("mood")
+
+
+def test_many_outcomes_are_not_left_waiting_for_a_day(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
+    agent.observe_many(rows(60))
+    world.advance(hours=1)
+    assert "learn" not in {run.role for run in memory.tick()}
+    agent.observe_many(rows(60, seed=2))
+    world.advance(hours=1)
+    assert "learn" in {run.role for run in memory.tick()}
+    (dream,) = memory.dreams()
+    assert dream.reason == "outcomes"
+    agent.observe_many(rows(10, seed=3))
+    world.advance(hours=2)
+    assert "learn" not in {run.role for run in memory.tick()}
+    world.advance(days=1)
+    assert "learn" in {run.role for run in memory.tick()}
+    assert memory.dreams()[0].reason == "time"
+
+
+def test_a_dream_that_does_not_exist(memory: Memory) -> None:
+    with pytest.raises(NotFound, match="No dream has been dreamt yet"):
+        memory.dream_report()
+    with pytest.raises(NotFound, match="no dream 'x'"):
+        memory.dream_report("x")
+
+
+@pytest.mark.parametrize("bad", [{"budget": 0}, {"seed": -1}, {"task_type": ""}, {"tenant": 3}, {"dry_run": "no"}])
+def test_bad_input_changes_nothing(memory: Memory, bad: dict[str, Any]) -> None:
+    with pytest.raises(InvalidField):
+        memory.dream(**bad)
+    assert memory.dreams() == []
+
+
+# -- the shadow period -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shadowed(place: Place, world: SimulatedWorld) -> Memory:
+    memory = place.open(world=world, shadow_days=7.0)
+    fill(memory.agent("ann", tenant="acme"))
+    world.advance(hours=1)
+    (finding,) = memory.dream().findings["findings"]
+    assert finding["outcome"] == "shadow"
+    assert {one.state for one in memory.policies()} == {"shadow"}
+    assert {policy for _, policy in chosen(memory.agent("ann", tenant="acme"), 1)} == {"online-1"}
+    return memory
+
+
+def test_a_policy_that_stands_its_shadow_period_advises(shadowed: Memory, world: SimulatedWorld) -> None:
+    agent = shadowed.agent("ann", tenant="acme")
+    world.advance(days=3)
+    fill(agent, 200, seed=2)
+    (finding,) = shadowed.dream().findings["findings"]
+    assert "shadow period" in finding["reason"]
+    world.advance(days=5)
+    fill(agent, 200, seed=3)
+    assert next(one["outcome"] for one in shadowed.dream().findings["findings"]) == "promoted"
+    (info,) = shadowed.policies(state="live")
+    assert (info.version, info.metrics["candidate"]["n"]) == (1, 400)  # judged by what came after it was made
+    assert shadowed.journal.waits() == (0, 0)
+
+
+def test_one_that_does_not_is_retired(shadowed: Memory, world: SimulatedWorld) -> None:
+    world.advance(days=8)
+    fill(shadowed.agent("ann", tenant="acme"), 600, seed=2, flip=True)
+    first, *_ = shadowed.dream().findings["findings"]
+    assert (first["outcome"], first["version"]) == ("retired", 1)
+    assert [one.state for one in shadowed.policies() if one.version == 1] == ["retired"]
+
+
+def test_what_was_changed_while_it_was_judged_is_not_overruled(memory: Memory, agent: Agent) -> None:
+    fill(agent)
+    memory.dream()
+    fill(agent, 3000, seed=2, flip=True)
+    done: list[str] = []
+
+    def meanwhile(phase: str) -> None:
+        if phase == "evaluate" and not done:
+            done.append(phase)
+            memory.rollback(TASK, tenant="acme")
+
+    stepping(memory, meanwhile)
+    (finding,) = memory.dream().findings["findings"]
+    assert done
+    assert (finding["outcome"], finding["reason"]) == ("refused", "what is live was changed while it was judged")
+    assert memory.policies(state="live") == []
+
+
+def test_rules_of_old_candidates_are_let_go_of(memory: Memory, agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engrain.learn import policies
+
+    monkeypatch.setattr(policies, "CANDIDATES", 2)
+    for seed in range(4):
+        agent.observe_many([row for pair in zip(rows(60, seed=seed), rows(60, seed=seed, flip=True), strict=True)
+                            for row in pair])  # fmt: skip
+        memory.dream()
+    versions = Policies(memory.store, memory.world)
+    old, older, *kept = sorted(one.version for one in memory.policies(state="candidate"))
+    assert [versions.find("acme", TASK, version)[0].version for version in kept] == kept == [3, 4]
+    for version in (old, older):
+        with pytest.raises(InvalidPolicy, match="let go of"):
+            versions.find("acme", TASK, version)
+
+
+def test_an_alert_is_settled_when_something_better_advises(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:
+    fill(agent)
+    wrong = {f"acme/{TASK}": "version 9 fell"}
+    with memory.store.transaction("acme") as tx:
+        memory._alarm(tx, "policy-rolled-back", wrong)
+    assert len(alerts(memory.store, world.now())) == 1
+    memory.dream()
+    assert alerts(memory.store, world.now()) == []
+    with memory.store.transaction("acme") as tx:
+        memory._alarm(tx, "policy-rolled-back", wrong)
+    world.advance(days=8)
+    memory.tick(["learn"])
+    assert alerts(memory.store, world.now()) == []
