@@ -30,6 +30,7 @@ from bench.learning_table import Table
 SECTIONS = {
     "spibb": "bench.learning_spibb:run",  # offline: a gridworld with a trusted baseline policy
     "toytext": "bench.learning_toytext:run",  # offline: logs of a 40 %-random policy
+    "retrieval": "bench.learning_retrieval:run",  # the most similar earlier task, by recall
 }
 """By name: ``module:function``, loaded when it is asked for. The function takes ``quick`` (few seeds, for a look) and
 gives its tables."""
