@@ -63,7 +63,8 @@ def test_a_delayed_reward_is_found() -> None:
     state: Any = type("S", (), {"key": "s"})
     known = found(state, "later")
     assert known is not None
-    assert (known.value, known.visits) == (pytest.approx(0.9), 50.0)
+    assert known.value == pytest.approx(0.9)
+    assert known.visits == 50.0
 
 
 def test_what_was_lucky_once_does_not_shine() -> None:
