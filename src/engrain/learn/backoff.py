@@ -15,8 +15,8 @@ they are few. Of v, half is taken to lie between states, unless states that came
 learned adds up in precisions, from which the posterior standard deviation and the 90 % interval follow.
 
 What is chosen by is the same chain over rewards that are half graded (see ``graded``) while outcomes are few. What may
-be explored in a state never seen is bounded by the headroom, by how much an action can be better than is believed: where
-it goes well there is little to gain (satisficing; Simon 1956), where everything has failed there is much.
+be explored in a state never seen is bounded by the headroom, by how much an action can be better than is believed:
+where it goes well there is little to gain (satisficing; Simon 1956), where everything has failed there is much.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ STATE_CAP = 2.0  # outcomes that everything above is worth to a state that has o
 GRADED = 0.5  # share of graded rewards in what is chosen by, before any outcome
 GRADED_FOR = 30.0  # outcomes of an action after which that has halved
 HEADROOM = 0.2  # of what an action can be better than is believed: the deviation that exploration may use
+CALM = 20.0  # outcomes an action after which that has halved (in variance)
 SPREAD_OUT = 20.0  # most outcomes of an action that tell of other ones, where states have features
 BETWEEN = 0.5  # share of the variance that lies between states, when states do not tell
 Z90 = 1.6448536269514722
@@ -94,6 +95,7 @@ class _Local:
     extra: Floats
     within: float | None  # variance inside of states that came back
     trust: Floats
+    error: float | None  # mean squared error of telling outcomes from other states
 
 
 def posterior(table: QTable, state: State, actions: Sequence[str]) -> Posterior:
@@ -119,11 +121,14 @@ def posterior(table: QTable, state: State, actions: Sequence[str]) -> Posterior:
     inside = variance * (1.0 - BETWEEN) if local.within is None else np.full_like(variance, local.within)
     between = np.maximum(variance - inside, 0.0)
     near_variance = variance / (near_weight + variance / (task_variance + between))
+    if local.error is not None:  # features may tell less than their nearness promises
+        near_variance = np.maximum(near_variance, local.error - inside)
     # level 4
     prior = np.minimum(inside / near_variance, STATE_CAP)
     mean, choice = (prior * near_mean + local.here_total) / (prior + local.here_weight)
     here_variance = inside / (prior + local.here_weight)
-    headroom = HEADROOM * np.maximum(HIGH - mean, 1e-6) / np.sqrt(1.0 + near_weight)
+    calm = CALM / (CALM + weight.sum() / len(actions))
+    headroom = HEADROOM * np.maximum(HIGH - mean, 1e-6) * np.sqrt(calm / (1.0 + near_weight))
     seen = bool(local.here_weight.any()) or not table.space.matrix.shape[1]
     return Posterior(
         mean=mean,
@@ -156,7 +161,7 @@ def _local(table: QTable, state: State, actions: Sequence[str]) -> _Local:
     nothing, even = np.zeros(k), np.full(len(CHOICES), 1.0 / len(CHOICES))
     if not len(states):
         two, near = np.zeros((2, k)), np.zeros((len(WIDTHS), k))
-        return _Local(nothing, two, near, np.zeros((len(WIDTHS), 2, k)), nothing, two, nothing, None, even)
+        return _Local(nothing, two, near, np.zeros((len(WIDTHS), 2, k)), nothing, two, nothing, None, even, None)
     weights, totals, squares = cells
     nearness = _nearness(table, states, acts, cells)
     here = table.states.get(state.key, -1)
@@ -188,6 +193,7 @@ def _local(table: QTable, state: State, actions: Sequence[str]) -> _Local:
         extra=by_action(extra),
         within=_within(weights, totals, squares),
         trust=nearness.weights,
+        error=nearness.error,
     )
 
 

@@ -22,7 +22,7 @@ from engrain.errors import InvalidPolicy
 from engrain.learn.features import Space
 from engrain.learn.forest import TREES, Forest, grow
 from engrain.learn.log import Counts, Floats
-from engrain.learn.nearness import SHARED_SHIFT, graded
+from engrain.learn.nearness import SHARED_SHIFT, graded, trusted
 from engrain.learn.rule import Known
 from engrain.learn.state import State, stored_state
 
@@ -30,18 +30,19 @@ LEAST_STATES = 16
 LEAST_OUTCOMES = 32.0
 LARGEST = 400_000  # cells of all leaves: some megabytes of JSON
 PESSIMISM = 0.5
-TRUST = 1.0  # outcomes alike that the level above is worth
 PRIOR_VARIANCE, PRIOR_COUNT = 2.0, 2.0
 
 
 class FeaturesRule:
-    """Decides by features. ``base`` [k, 2] are mean and variance of each action; ``cells`` [m, 4] what leaves hold: node,
-    action, weight, and total reward beyond the mean."""
+    """Decides by features. ``base`` [k, 2] are mean and variance of each action; ``cells`` [m, 4] what leaves hold:
+    node, action, weight, and total reward beyond the mean; ``trust`` the outcomes alike that the mean is worth."""
 
     kind = "features"
 
-    def __init__(self, actions: tuple[str, ...], space: Space, forest: Forest, base: Floats, cells: Floats) -> None:
-        self.actions = actions
+    def __init__(
+        self, actions: tuple[str, ...], space: Space, forest: Forest, base: Floats, cells: Floats, trust: float
+    ) -> None:
+        self.actions, self._trust = actions, trust
         self._space, self._forest, self._base, self._cells = space, forest, base, cells
         k = len(actions)
         place = cells[:, 0].astype(np.int64) * k + cells[:, 1].astype(np.int64)
@@ -54,8 +55,8 @@ class FeaturesRule:
         leaves = self._forest.leaves(self._space.vector(state.values)[None, :])[0]
         weight, total = self._weight[leaves].mean(axis=0), self._total[leaves].mean(axis=0)
         shift = total.sum() / (weight.sum() + SHARED_SHIFT)
-        value = self._base[:, 0] + shift + (total - weight * shift) / (weight + TRUST)
-        return np.clip(value, -2.0, 2.0), np.sqrt(self._base[:, 1] / (weight + TRUST)), weight
+        value = self._base[:, 0] + shift + (total - weight * shift) / (weight + self._trust)
+        return np.clip(value, -2.0, 2.0), np.sqrt(self._base[:, 1] / (weight + self._trust)), weight
 
     def chances(self, state: State, actions: Sequence[str]) -> Floats | None:
         """All of the probability on the offered action of the highest lower bound; None when it knows none of them."""
@@ -79,6 +80,7 @@ class FeaturesRule:
             "actions": list(self.actions),
             "space": self._space.body(),
             "forest": {"feature": forest.feature.tolist(), "cut": forest.cut.tolist(), "child": forest.child.tolist()},
+            "trust": self._trust,
             "base": self._base.tolist(),
             "cells": self._cells.T.tolist(),
         }
@@ -114,15 +116,20 @@ class FeaturesRule:
             raise InvalidPolicy("cells are the four lists node, action, weight and total; only totals may be negative.")
         if (cells[:, 0] >= nodes).any() or (cells[:, 1] >= len(actions)).any():
             raise InvalidPolicy("a cell names a node or an action that is not there.")
+        trust = body.get("trust")
+        if not isinstance(trust, int | float) or not 0.0 < trust < 1e9:
+            raise InvalidPolicy("trust is a number above 0.")
         whole = Forest(feature.astype(np.int32), cut.astype(np.float32), child.astype(np.int32))
-        return cls(tuple(actions), space, whole, base, cells)
+        return cls(tuple(actions), space, whole, base, cells, float(trust))
 
 
 def fit(counts: Counts) -> FeaturesRule | None:
     """The rule for these outcomes; None when the states have no features, or there is too little to learn from."""
     k, states = len(counts.actions), [stored_state(text) for text in counts.texts]
     weight, total, squares = (
-        np.bincount(counts.state * k + counts.action, one, minlength=len(states) * k).reshape(len(states), k)
+        np.bincount(counts.state * k + counts.action, one, minlength=len(states) * k)
+        .reshape(len(states), k)
+        .astype(np.float64)
         for one in (counts.weight, counts.total, counts.squares)
     )
     if len(states) < LEAST_STATES or weight.sum() < LEAST_OUTCOMES:
@@ -144,9 +151,10 @@ def fit(counts: Counts) -> FeaturesRule | None:
     forest = grow(space.matrix, weight, told - weight * usual, leaf=_leaf(int((weight > 0.0).sum())))
     if not (forest.feature >= 0).any():
         return None
+    trust = round(trusted(space.matrix, weight, total), 4)
     cells = _cells(forest, space, weight, total - weight * mean)
     used = tuple(counts.actions)
-    return FeaturesRule(used, space, forest, np.round(np.stack([mean, variance], axis=1), 6), cells)
+    return FeaturesRule(used, space, forest, np.round(np.stack([mean, variance], axis=1), 6), cells, trust)
 
 
 def _leaf(outcomes: int) -> int:
@@ -162,7 +170,7 @@ def _cells(forest: Forest, space: Space, weight: Floats, rest: Floats) -> Floats
     slot = slot.reshape(-1)
 
     def summed(values: Floats) -> Floats:
-        return np.bincount(slot, np.repeat(values[state, action], TREES), minlength=len(found))
+        return np.bincount(slot, np.repeat(values[state, action], TREES), minlength=len(found)).astype(np.float64)
 
     node, act = np.divmod(found, weight.shape[1])
     return np.round(np.stack([node, act, summed(weight), summed(rest)], axis=1), 4)

@@ -167,8 +167,8 @@ class Space:
 
 
 def step(n: int) -> int:
-    """The largest number up to ``n`` of 1, 2, … 32, and from there on each a sixth larger: when what is made of all data
-    is made anew. It depends on nothing but ``n``, so that every process works with the same."""
+    """The largest number up to ``n`` of 1, 2, … 32, and from there on each a sixth larger: when what is made of all
+    data is made anew. It depends on nothing but ``n``, so that every process works with the same."""
     at = min(n, 32)
     while at >= 32 and at + at // 6 <= n:
         at += at // 6

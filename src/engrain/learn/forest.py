@@ -53,8 +53,8 @@ class Forest:
 
 def grow(states: Matrix, known: Floats, totals: Floats, leaf: int = LEAF, seed: int = 0) -> Forest:
     """A forest for ``states`` [n, d]; ``known`` [n, k] is the weight of what is known of each action there, ``totals``
-    its sum of results, centred so that 0 is what is to be expected of the action; a node of fewer than ``leaf`` states is
-    not split."""
+    its sum of results, centred so that 0 is what is to be expected of the action; a node of fewer than ``leaf`` states
+    is not split."""
     rng = np.random.default_rng(seed)
     n = len(states)
     if n > MOST:

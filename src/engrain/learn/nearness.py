@@ -1,11 +1,11 @@
 """How near states are to each other, learned from what came of actions in them.
 
-Half of it is distance, exp(-d² / (h m)), m the median squared distance from the state that is asked about; half the
-likeness of a forest (see ``forest``), once there are ``FOREST_FROM`` states. How wide the kernel is (h) and how many
-outcomes nearby outweigh what is known of the whole task type (the trust) are not fixed: each pair of ``CHOICES`` tells
-the outcomes there are, each from those of all other states, and weighs by how well it does (the profile likelihood of
-normal errors). Where features tell nothing, wide kernels that are hardly trusted win, and the best action of the whole
-task type is advised.
+Half of it is distance, exp(-d² / (h m)), m the median squared distance from the state that is asked about; half, and
+more where there are many outcomes, the likeness of a forest (see ``forest``), once there are ``FOREST_FROM`` states.
+How wide the kernel is (h) and how many outcomes nearby outweigh what is known of the whole task type (the trust) are
+not fixed: each pair of ``CHOICES`` tells the outcomes there are, each from those of all other states, and weighs by how
+well it does (the profile likelihood of normal errors). Where features tell nothing, wide kernels that are hardly
+trusted win, and the best action of the whole task type is advised.
 
 Made of the first ``step(n)`` rows, in the order in which they were learned: seldom, and alike in every process.
 """
@@ -28,6 +28,7 @@ TRUSTS = (1.0, 3.0, 10.0)  # outcomes that the level above is worth against thos
 CHOICES = tuple((h, trust) for h in range(len(WIDTHS)) for trust in TRUSTS)
 SHARED_SHIFT = 3.0  # outcomes nearby that "no shift" is worth
 FOREST_FROM = 16
+FOREST_HALF = 30.0  # outcomes an action at which the forest begins to count for more than half
 ASKED = 256  # states that weigh the choices
 PRIOR_ERROR = 2.0
 FINEST = 0.01  # of the reward's range: what is nearer to the best reward counts as this near
@@ -40,7 +41,9 @@ class Nearness:
         """``rows``: state, action, and weight and total reward [2, n]; ``actions``: how many there are."""
         self.version = space.version
         self.weights = np.full(len(CHOICES), 1.0 / len(CHOICES))
+        self.error: float | None = None  # mean squared error of telling outcomes from other states
         self._forest: Forest | None = None
+        self._share = 0.0
         self._leaves = np.zeros((0, TREES), dtype=np.int32)
         states, acts, (weight, total) = rows
         names, place = np.unique(states, return_inverse=True)
@@ -48,10 +51,12 @@ class Nearness:
         if len(names) < 2 or not space.matrix.shape[1]:
             return
         matrix = space.matrix[names]
-        self.weights = _weigh(matrix, known, _table(place, acts, total, known.shape))
+        self.weights, self.error = _weigh(matrix, known, _table(place, acts, total, known.shape))
         if len(names) >= FOREST_FROM:
             told = _table(place, acts, weight * graded(total / np.maximum(weight, 1e-9)), known.shape)
             usual = (told.sum(axis=0) + told.sum() / known.sum()) / (known.sum(axis=0) + 1.0)
+            each = float(known.sum()) / actions
+            self._share = max(0.5, each / (each + FOREST_HALF))
             self._forest = grow(matrix, known, told - known * usual)
 
     def of(self, space: Space, vector: Matrix, here: int) -> Floats:
@@ -64,7 +69,7 @@ class Nearness:
             if len(self._leaves) < space.size:
                 self._leaves = np.vstack([self._leaves, self._forest.leaves(space.matrix[len(self._leaves) :])])
             alike = (self._leaves == self._forest.leaves(vector[None, :])).mean(axis=1)
-            near = 0.5 * near + 0.5 * alike
+            near = (1.0 - self._share) * near + self._share * alike
         if here >= 0:
             near[:, here] = 0.0
         return np.asarray(near, dtype=np.float64)
@@ -81,13 +86,20 @@ def graded(reward: Floats) -> Floats:
     return np.asarray(2.0 - 4.0 * (short - best) / (worst - best), dtype=np.float64)
 
 
+def trusted(matrix: Matrix, known: Floats, total: Floats) -> float:
+    """How many outcomes nearby outweigh the whole task type, from weights and totals [n, k] of states [n, d]."""
+    weights, _ = _weigh(matrix, known, total)
+    return float(sum(share * trust for share, (_, trust) in zip(weights.tolist(), CHOICES, strict=True)))
+
+
 def _table(place: Ints, acts: Ints, values: Floats, shape: tuple[int, int]) -> Floats:
     found = np.bincount(place * shape[1] + acts, values, minlength=shape[0] * shape[1])
     return found.reshape(shape).astype(np.float64)
 
 
-def _weigh(matrix: Matrix, known: Floats, total: Floats) -> Floats:
-    """How well each of ``CHOICES`` tells what came of actions [n, k] in a state from all other states, as weights."""
+def _weigh(matrix: Matrix, known: Floats, total: Floats) -> tuple[Floats, float]:
+    """How well each of ``CHOICES`` tells what came of actions [n, k] in a state from all other states, as weights, and
+    their mean squared error."""
     asked = np.unique(np.linspace(0, len(matrix) - 1, min(ASKED, len(matrix))).astype(np.int64))
     squares = np.einsum("nd,nd->n", matrix, matrix)
     distances = squares[asked, None] + squares - 2.0 * matrix[asked] @ matrix.T
@@ -109,4 +121,6 @@ def _weigh(matrix: Matrix, known: Floats, total: Floats) -> Floats:
             errors.append(float((mine * off * off).sum()))
     found = -0.5 * (mine.sum() + PRIOR_ERROR) * np.log(np.array(errors) + PRIOR_ERROR)
     weights = np.exp(found - found.max())
-    return np.asarray(weights / weights.sum(), dtype=np.float64)
+    weights /= weights.sum()
+    error = float(weights @ np.array(errors) + PRIOR_ERROR) / (float(mine.sum()) + 1.0)
+    return np.asarray(weights, dtype=np.float64), error
