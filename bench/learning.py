@@ -31,6 +31,9 @@ SECTIONS = {
     "spibb": "bench.learning_spibb:run",  # offline: a gridworld with a trusted baseline policy
     "toytext": "bench.learning_toytext:run",  # offline: logs of a 40 %-random policy
     "speed": "bench.learning_speed:run",  # a whole pass over an archive, beside a textbook replay
+    "digits": "bench.learning_ope:digits",  # off-policy evaluation: handwritten digits as a bandit
+    "openbandit": "bench.learning_ope:openbandit",  # the same on a shop's own logs
+    "gate": "bench.learning_ope:gate",  # how often what is no better passes, and what is better does
 }
 """By name: ``module:function``, loaded when it is asked for. The function takes ``quick`` (few seeds, for a look) and
 gives its tables."""

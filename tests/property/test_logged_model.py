@@ -184,7 +184,9 @@ def expected(steps: list[Step]) -> list[tuple[Any, ...]]:
             value = reward(step)
             if value is None or step.outcome is None:
                 continue
-            source = step.source or (step.episode and f"e {step.episode}") or ""
+            source = (
+                step.source or (step.episode and f"e {step.episode}") or ("" if claimed(step) else f"s {step.number}")
+            )
             own = step.decision is None or step.action == step.advised
             policy = -1 if step.decision is None or step.action != step.advised else 0
             rows.append((number, key(step.state), step.action, following(step, episode), value,
@@ -278,6 +280,7 @@ def test_what_is_read_is_that_of_the_model(place: Place) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", range(2, 12))
 def test_what_is_read_is_that_of_the_model_in_long_lives(place: Place, seed: int) -> None:
-    live(place, seed, 120)
+    live(place, seed, 80)

@@ -8,7 +8,7 @@ importance sampling           w r (Horvitz and Thompson 1952): unbiased, of high
 self-normalised               w r / mean(w) (Swaminathan and Joachims 2015)
 clipped                       min(w, 10) r (Ionides 2008), shifted so that clipping can only take away: its interval is
                               the empirical-Bernstein one, whose low end holds at any n (Thomas et al. 2015)
-direct                        v: as good as the model
+direct                        v: as good as the model; its interval is that of doubly robust, which shows how good
 doubly robust                 v + w (r - q) (Dudík, Langford and Li 2011): right when either the propensities or the
                               model are
 SWITCH                        v + w (r - q) where w <= 10, else v (Wang, Agarwal and Dudík 2017)
@@ -57,7 +57,8 @@ def self_normalised(told: Decided) -> tuple[float, Floats]:
 
 
 def direct(told: Decided) -> tuple[float, Floats]:
-    return _mean(np.where(told.known, told.model_all, told.reward))
+    value = float(np.where(told.known, told.model_all, told.reward).mean())
+    return value, doubly_robust(told)[1]
 
 
 def doubly_robust(told: Decided) -> tuple[float, Floats]:
@@ -127,8 +128,8 @@ def clipped(told: Decided, confidence: float) -> Estimate:
         return Estimate(method, None, None, None, n, effective, confidence, refused)
     terms = np.minimum(told.weight, CLIP) * (told.reward - LOW)
     value, half = float(terms.mean()) + LOW, bernstein(terms, told.cluster, CLIP * (HIGH - LOW), confidence)
-    low, high = max(LOW, value - half), min(HIGH, value + half)
-    return Estimate(method, min(HIGH, value), low, high, n, effective, confidence)
+    value, low, high = (min(max(one, LOW), HIGH) for one in (value, value - half, value + half))
+    return Estimate(method, value, low, high, n, effective, confidence)
 
 
 def refusal(told: Decided, effective: float) -> str | None:
@@ -145,11 +146,12 @@ def refusal(told: Decided, effective: float) -> str | None:
             f"The {n:,} outcomes are worth {effective:.1f} for what it would do (at least {LEAST_EFFECTIVE:.0f} are "
             "needed): it was rarely done, and a few outcomes would decide."
         )
-    missing = 1.0 - float(told.weight.mean()) - SURE * float(told.weight.std()) / math.sqrt(n)
-    if missing > UNTRIED:
-        return (
-            f"At least {missing:.0%} of what it would do had no chance to be tried when the {n:,} outcomes came about."
-        )
+    mean, unsure = float(told.weight.mean()), SURE * float(told.weight.std()) / math.sqrt(n)
+    if mean + unsure < 1.0 - UNTRIED:
+        share = 1.0 - mean - unsure
+        return f"At least {share:.0%} of what it would do had no chance to be tried when the {n:,} outcomes came about."
+    if mean - unsure > 1.0 + UNTRIED:
+        return f"The logged propensities cannot be right: the weights they give average {mean:.2f} instead of 1."
     return None
 
 

@@ -78,7 +78,7 @@ def decided(sample: Sample, fold: Ints, rules: Sequence[Rule], floor: float = 0.
     model, model_all = _table(parts, fold, len(rules), state, action, reward, len(log.actions))
     if 50 <= len(rows) <= FEATURED and len(rows) < RETURNING * len(np.unique(state)):
         further = _linear(sample, parts, state, action, reward, weight)
-        if misfit(reward, weight, further[0]) < misfit(reward, weight, model):
+        if _missed(reward, weight, further[0]) < _missed(reward, weight, model):
             model, model_all = further
     model, model_all = np.where(known, model, 0.0), np.where(known, model_all, 0.0)
     kept: Ints | slice = slice(None) if len(judged) == len(rows) else judged
@@ -94,6 +94,12 @@ def misfit(reward: Floats, weight: Floats, model: Floats) -> float:
     rest = reward - model
     total = float(weight.sum())
     rest = rest - (float(weight @ rest) / total if total > 0.0 else 0.0)
+    return float((weight * weight) @ (rest * rest))
+
+
+def _missed(reward: Floats, weight: Floats, model: Floats) -> float:
+    """The same with what is off on the whole: the direct method has nothing that would set it right."""
+    rest = reward - model
     return float((weight * weight) @ (rest * rest))
 
 

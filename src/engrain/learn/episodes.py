@@ -120,11 +120,15 @@ def marginalised(told: Led) -> Told:
 def fitted_q(told: Led) -> Told:
     """Its interval is that of the doubly robust estimate, which the model is the larger part of."""
     terms = told.start + np.bincount(told.episode, told.ratio * told.error, len(told.start))
-    return _told(FITTED, told, terms - terms.mean() + told.start.mean(), _effective(told))
+    off = float(told.start.mean() - terms.mean()) if len(terms) else 0.0
+    return _told(FITTED, told, terms + off, _effective(told))
 
 
 def per_decision(told: Led, robust: bool) -> Told:
     """Weighted per-decision importance sampling; ``robust``: of what the model does not explain."""
+    name = STEPWISE if robust else WEIGHTED
+    if not len(told.start):
+        return _told(name, told, told.start, 0.0)
     episodes, last = len(told.start), int(told.step.max()) + 1
     rho = _products(told)
     ended = np.bincount(told.episode)  # steps of each episode
@@ -139,7 +143,6 @@ def per_decision(told: Led, robust: bool) -> Told:
     tail = np.append(np.cumsum((power * mean / norm)[::-1])[::-1], 0.0)
     influence -= final * tail[ended] * episodes
     value = float(power @ mean)
-    name = STEPWISE if robust else WEIGHTED
     if robust:
         influence, value = influence + told.start - told.start.mean(), value + float(told.start.mean())
     return _told(name, told, influence - influence.mean() + value, kish(final, told.cluster))
