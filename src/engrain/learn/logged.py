@@ -16,7 +16,7 @@ import numpy as np
 
 from engrain.errors import StoreBusy
 from engrain.learn.credit import STEPS
-from engrain.learn.log import CLAIMED, END, Counts, Ints, Log
+from engrain.learn.log import END, EXECUTED, Counts, Ints, Log
 from engrain.learn.state import checked_state, stored_state
 from engrain.model.decision import EVIDENCE
 from engrain.model.steps import NONE, SHARED, Columns, Texts
@@ -178,7 +178,7 @@ def logged(steps: Columns) -> Log:
     tiers = np.array([EVIDENCE.index(one) for one in texts["evidence"].values] + [-1], np.int64)
     evidence = tiers[texts.pop("evidence").codes[chosen]]
     _, agent = _sorted(texts.pop("agent"), chosen)
-    lineage = _lineages(texts, chosen, agent, evidence == CLAIMED)
+    lineage = _lineages(texts, chosen, agent, evidence)
     reward, propensity = (reals.pop(name)[chosen] for name in ("reward", "propensity"))
     when = whole.pop("decided_at")[chosen]
     told_of = (reward, evidence, propensity, episode, lineage, agent, when, policy, version)
@@ -272,15 +272,15 @@ def _numbered(values: Ints) -> Ints:
     return found
 
 
-def _lineages(texts: Mapping[str, Texts], chosen: Any, agent: Ints, claimed: Any) -> Ints:
-    """Who told it, for each of the chosen rows: a task of an agent, or else its episode; else of a claim the agent, and
-    what was executed or verified stands for itself."""
+def _lineages(texts: Mapping[str, Texts], chosen: Any, agent: Ints, evidence: Ints) -> Ints:
+    """Who told it, for each of the chosen rows: a task of an agent, or else its episode, or else the agent for what it
+    only claims; what was executed or verified beside those stands for itself."""
     task, run = (texts[name].codes[chosen].astype(np.int64) for name in ("task_id", "episode"))
     tasks, runs = 1 + task.max(initial=NONE), 1 + run.max(initial=NONE)
-    told = _paired(agent, np.where(task != NONE, task, np.where(run != NONE, tasks + run, tasks + runs)))
-    alone = (task == NONE) & (run == NONE) & ~claimed
-    told[alone] = 1 + told.max(initial=0) + np.arange(int(alone.sum()))
-    return _numbered(told)
+    alone = (task == NONE) & (run == NONE) & (evidence >= EXECUTED)
+    pair = _paired(agent, np.where(task != NONE, task, np.where(run != NONE, tasks + run, tasks + runs)))
+    pair[alone] = 1 + pair.max(initial=0) + np.arange(int(alone.sum()))
+    return _numbered(pair)
 
 
 def _policy(label: str) -> int:

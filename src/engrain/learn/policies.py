@@ -96,10 +96,10 @@ class Policies:
             _log.warning("version %d of %r cannot advise, the online learner does: %s", version, task_type, error)
             return version, None
 
-    def unreadable(self, limit: int = 10_000) -> list[str]:
+    def unreadable(self, tenant: str | None = None, limit: int = 10_000) -> list[str]:
         """Live policies that cannot advise here, with why."""
         found = []
-        for one in self.known(state="live", limit=limit):
+        for one in self.known(tenant, state="live", limit=limit):
             try:
                 self.find(one.tenant, one.task_type, one.version)
             except InvalidPolicy as error:
