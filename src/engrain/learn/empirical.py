@@ -5,9 +5,9 @@ mean of its rewards weighted by evidence. What was done in a state, in the same 
 log. Evidence is counted in outcomes of the best tier that there is: a log of one tier alone counts each outcome as one.
 
 States that were reached and never acted in are either ends that the user told as a next state, or the last states of
-episodes that were cut off. The share of ends is not known; by the rule of succession (Laplace 1812) a state that was
-reached m times and never left is an end with probability (m + 1) / (m + 2). An end is worth 0. For the rest such a
-state is taken to be worth as little as the worst state that is known, and never more than an end: what nobody has seen
+episodes that were cut off. How often such a state is no end is not known; when it was reached m times and never left,
+at most 3 / m of the time (the rule of three, a 95 % bound; Hanley and Lippman-Hand 1983). So often it is taken to be
+worth as little as the worst state that is known, and never more than an end, which is worth 0: what nobody has seen
 must not look attractive, and a common end that was told as a state is not mistaken for a trap.
 """
 
@@ -28,7 +28,7 @@ class Model:
     By pair, [p]: ``state``, ``action``, ``visits`` (experiences), ``weight`` (evidence, see above), ``reward``,
     ``behaviour`` (share of the state's evidence). By state that was acted in, [s]: ``first``, its first pair. By
     transition, [t]: its ``pair``, ``next`` (``len(keys)``: the end), ``chance``, ``gain`` (mean reward) and ``noise``
-    (variance of the reward). ``open``, [reached only]: how likely no end.
+    (variance of the reward). ``open``, [reached only]: how often no end.
     """
 
     keys: tuple[str, ...]
@@ -127,7 +127,8 @@ def model_of(counts: Counts) -> Model:
         states=ones, state=acting, action=pair[start] % max(width, 1), visits=seen, weight=weights / unit,
         reward=totals / weights, behaviour=weights / np.bincount(acting, weights, ones)[acting],
         first=np.flatnonzero(np.diff(acting, prepend=-1)), pair=owner, next=follower, chance=weight / weights[owner],
-        gain=gain, noise=np.maximum(squares / weight - gain * gain, 0.0), open=1.0 / (reached + 2.0),
+        gain=gain, noise=np.maximum(squares / weight - gain * gain, 0.0),
+        open=np.minimum(1.0, 3.0 / np.maximum(reached, 1.0)),
     )  # fmt: skip
 
 
