@@ -35,6 +35,9 @@ SECTIONS = {
     "openbandit": "bench.learning_ope:openbandit",  # the same on a shop's own logs
     "gate": "bench.learning_ope:gate",  # how often what is no better passes, and what is better does
     "speed": "bench.learning_speed:run",  # a whole pass over an archive, beside a textbook replay
+    "drift": "bench.learning_drift:run",  # online: the best action changes half-way
+    "abb": "bench.learning_abb:run",  # online: ordering the tests of CI cycles
+    "retrieval": "bench.learning_retrieval:run",  # the most similar earlier task, by recall
 }
 """By name: ``module:function``, loaded when it is asked for. The function takes ``quick`` (few seeds, for a look) and
 gives its tables."""

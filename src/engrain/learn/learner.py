@@ -29,6 +29,7 @@ from engrain.world import World, from_micros
 
 POLICY = "online-1"  # what is logged of a decision that no policy made; that of version 3 says "v3"
 RECENT = 3  # decisions named as evidence
+BESIDE = 64  # further actions whose outcomes tell how hard an option's state is
 
 
 class Learner:
@@ -67,7 +68,7 @@ class Learner:
             table = self._tables.current(scope, task_type)
             seen = _seen(table)
             actions = offered if offered is not None else seen
-            known = actions if offered is None else [action for action in offered if action in set(seen)]
+            known = bool(seen) and (offered is None or not set(seen).isdisjoint(offered))
             belief = belief_of(table, asked, actions) if known else None
             visits = {action: sums.visits for action, sums in table.own.items()}
             version, rule = table.policy
@@ -86,7 +87,7 @@ class Learner:
                 ranking,
             )  # fmt: skip
         else:
-            chances = chances_of(self._config, task_type, belief, ruled)
+            chances = exploration.chances(self._config, task_type, belief, ruled)
             index = exploration.draw(chances, self._world.rng)
             action, (value, low, high) = actions[index], belief.interval(index)
             evidence = self._named(scope, task_type, asked.of(action), action, belief.evidence[index])
@@ -185,7 +186,7 @@ class Learner:
         params = {"tenant": scope.tenant, "agent": scope.agent, "task_type": optional_text("task_type", task_type)}
         return [
             Drift(
-                row["task_type"], from_micros(row["since"]), from_micros(row["seen_at"]), row["action"] or None,
+                row["task_type"], from_micros(row["fell_at"]), from_micros(row["seen_at"]), row["action"] or None,
                 row["before"], row["after"], int(row["drifts"]),
             )
             for row in self._store.read("drift_list", params)
@@ -220,37 +221,22 @@ def asked_of(state: Mapping[str, Any] | None, options: object) -> Asked:
 
 
 def belief_of(table: QTable, asked: Asked, actions: Sequence[str]) -> Posterior:
-    """What is believed of each action, each in its own state."""
+    """What is believed of each action in its own state, of which the actions with most outcomes tell, too."""
     if not asked.own:
         return backoff.posterior(table, asked.state, actions)
+    heard = sorted(table.own, key=lambda name: (-table.own[name].weight, name))[:BESIDE]
     places: dict[str, list[int]] = {}
     for index, action in enumerate(actions):
         places.setdefault(asked.of(action).key, []).append(index)
-    parts: list[Any] = [None] * len(actions)
+    columns: dict[str, list[Any]] = {field.name: [None] * len(actions) for field in fields(Posterior)}
     for indices in places.values():
-        found = backoff.posterior(table, asked.of(actions[indices[0]]), actions)
-        for index in indices:
-            parts[index] = [getattr(found, field.name)[index] for field in fields(Posterior)]
-    columns: list[Any] = list(zip(*parts, strict=True))
-    named = dict(zip((field.name for field in fields(Posterior)), columns, strict=True))
-    evidence = named.pop("evidence")  # of different length from action to action
-    return Posterior(**{name: np.array(one) for name, one in named.items()}, evidence=evidence)
-
-
-def chances_of(
-    config: Config, task_type: str, belief: Posterior, ruled: exploration.Floats | None
-) -> exploration.Floats:  # fmt: skip
-    """The distribution that the action is drawn from, [k]; ``ruled`` are the probabilities by a live policy."""
-    open_ = exploration.plausible(belief.mean, belief.high)
-    if ruled is None:
-        kind, floor = config.exploration, config.explore_floor
-        chances = exploration.distribution(kind, belief.choice, belief.explore, belief.weight, floor, open_)
-    else:
-        chances = exploration.mixed(ruled, config.explore_floor, open_)
-    if task_type in config.costly:
-        best = int((belief.choice if ruled is None else ruled).argmax())
-        chances = exploration.capped(chances, best, config.explore_cap)
-    return chances
+        mine = [actions[index] for index in indices]
+        found = backoff.posterior(table, asked.of(mine[0]), [*mine, *(name for name in heard if name not in set(mine))])
+        for name, column in columns.items():
+            for place, index in enumerate(indices):
+                column[index] = getattr(found, name)[place]
+    evidence = tuple(columns.pop("evidence"))
+    return Posterior(**{name: np.array(column) for name, column in columns.items()}, evidence=evidence)
 
 
 def _ranking(actions: Sequence[str], belief: Posterior, chances: Mapping[str, float]) -> tuple[Ranked, ...]:

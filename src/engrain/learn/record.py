@@ -10,9 +10,10 @@ import numpy as np
 
 from engrain.config import Config
 from engrain.errors import InvalidPolicy, UnknownDecision, UnknownPolicy
+from engrain.learn import exploration
 from engrain.learn.credit import TENANT
 from engrain.learn.experience import experience_from_row
-from engrain.learn.learner import Asked, asked_of, belief_of, chances_of
+from engrain.learn.learner import Asked, asked_of, belief_of
 from engrain.learn.past import Past
 from engrain.learn.policies import ONLINE, Policies
 from engrain.learn.qtable import QTable, Tables
@@ -172,7 +173,7 @@ class Records:
         posterior = belief_of(table, asked, actions) if table.own or table.tenant else None
         ruled = rule.chances(asked.state, actions) if rule is not None else None
         if chances is None and posterior is not None:
-            drawn = chances_of(self._config, task_type, posterior, ruled)
+            drawn = exploration.chances(self._config, task_type, posterior, ruled)
             chances = dict(zip(actions, drawn.tolist(), strict=True))
         found = []
         for place, action in enumerate(actions):
