@@ -34,6 +34,9 @@ SECTIONS = {
     "digits": "bench.learning_ope:digits",  # off-policy evaluation: handwritten digits as a bandit
     "openbandit": "bench.learning_ope:openbandit",  # the same on a shop's own logs
     "gate": "bench.learning_ope:gate",  # how often what is no better passes, and what is better does
+    "speed": "bench.learning_speed:run",  # a whole pass over an archive, beside a textbook replay
+    "drift": "bench.learning_drift:run",  # online: the best action changes half-way
+    "abb": "bench.learning_abb:run",  # online: ordering the tests of CI cycles
 }
 """By name: ``module:function``, loaded when it is asked for. The function takes ``quick`` (few seeds, for a look) and
 gives its tables."""

@@ -88,9 +88,10 @@ class LearningParts:
     @cached_property
     def parts(self) -> Parts:
         """What a dream works with: what happened, the algorithms, the gate."""
+        from engrain.config import discount_of
         from engrain.dream.parts import Parts
         from engrain.learn.gate import judge, judge_fixed
-        from engrain.learn.offline import candidates, discount_of
+        from engrain.learn.offline import candidates
 
         floor = self.config.explore_floor  # what is judged is what will be done
         gate = (partial(judge, floor=floor), partial(judge_fixed, floor=floor))

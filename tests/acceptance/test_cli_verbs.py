@@ -146,6 +146,20 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("build --version 0 --agent builder --tenant lab", {"live": None}),
         ("build --tenant lab", {"live.version": 1}),
     ],
+    "policy export": [
+        ("{home}/p.json build --version 1 --tenant lab", {"version": 1}),
+        ("{home}/q.json build --agent builder --tenant lab", {"version": 3}),
+    ],
+    "policy import": [
+        (
+            "{home}/policy.json --tenant lab --agent builder",
+            {"version": 4, "state": "candidate", "agent": "builder", "metrics.passed": False},
+        )
+    ],
+    "export-experiences": [
+        ("{home}/e.parquet --format parquet --tenant lab --agent builder --task-type build", {"experiences": 1}),
+        ("{home}/e.parquet --tenant lab --overwrite", {"experiences": 1}),
+    ],
     "policy explain": [
         ("{decision} --tenant lab", {"decision.id": "{decision}", "agent": "builder", "version": 0}),
         (
@@ -231,6 +245,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         first, then = {1: {"fast": 0.1, "safe": 0.4}}, {1: {"fast": 0.5, "safe": 0.2}, 2: {"fast": 0.5, "safe": 0.3}}
         for values, whose in ((first, None), (then, None), (first, "builder")):
             add(memory, table(values), agent=whose, tenant="lab")
+        memory.policy_export(home / "policy.json", "build", 1, "lab")
         dream = memory.dream_request(tenant="lab")
         ended = {"id": dream.id, "state": "completed", "phase": "done", "checkpoint": "{}", "steps": 0}
         memory.store.write([("dream_end", {**ended, "findings": "{}", "error": None, "now": memory.world.now()})])

@@ -137,6 +137,7 @@ class Trial:
         assert list(self.memory.logged.agents(tenant, task)) == sorted({one.agent for one in rewarded})
         mine = [one for one in steps if agent in (None, one.agent)]
         log, counts = self.memory.logged.log(tenant, task, agent), self.memory.logged.counts(tenant, task, agent)
+        assert [arrays(one) for one in self.memory.logged.both(tenant, task, agent)] == [arrays(counts), arrays(log)]
         assert told_of(log) == expected(mine)
         compare(counts, mine)
         assert log.data == counts.data

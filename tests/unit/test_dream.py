@@ -205,10 +205,10 @@ def test_a_failure_in_one_task_type_does_not_stop_the_others(memory: Memory, age
     parts = memory.dreamer._parts
 
     class Broken(type(parts.experiences())):  # type: ignore[misc]
-        def counts(self, tenant: str, task_type: str, agent: str | None = None) -> Any:
+        def both(self, tenant: str, task_type: str, agent: str | None = None) -> Any:
             if task_type == "another":
                 raise ZeroDivisionError("nothing to divide by")
-            return super().counts(tenant, task_type, agent)
+            return super().both(tenant, task_type, agent)
 
     broken = object.__new__(Broken)
     broken.__dict__.update(parts.experiences().__dict__)

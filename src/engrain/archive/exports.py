@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engrain.archive.steps import KIND, MEMORY, THREADS, Found, opened
+from engrain.archive.steps import KIND, Found, database_in, opened
 from engrain.archive.tables import Tables
 from engrain.store.port import Row, Store
 
@@ -64,10 +64,7 @@ def exported(
     if tables is not None:
         found = opened(store, tables, "step_export", asked)
     failures: list[FileNotFoundError] = []
-    how: dict[str, Any] = {"threads": THREADS, "memory_limit": MEMORY, "python_enable_replacements": False}
-    with closing(duckdb.connect(":memory:", config=how)) as database:
-        database.execute("set temp_directory = ?", [str(folder)])
-        database.execute("set timezone = 'UTC'")
+    with database_in(folder) as database:
         database.register("hot", _hot(found.rows))
         names = ["hot"]
         if tables is not None and found.table is not None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import duckdb
@@ -70,20 +71,33 @@ def steps(store: Store, tables: Tables, asked: Mapping[str, Any]) -> Columns:
 
 def counts(store: Store, tables: Tables, asked: Mapping[str, Any]) -> Columns:
     """What the statement ``step_counts`` says of all steps."""
-    found = _columns(*_together(store, tables, "step_list", asked, _COUNTED), _COUNTED)
+    return counted(_columns(*_together(store, tables, "step_list", asked, _COUNTED), _COUNTED))
+
+
+def counted(found: Columns) -> Columns:
+    """The same of steps one by one."""
     given = {name: pa.array(one.codes, mask=one.codes == NONE) for name, one in found.texts.items()}
     evidence = pa.array(found.texts["evidence"].values, _text)
     given["evidence"] = pa.DictionaryArray.from_arrays(given["evidence"], evidence)
     given |= {name: pa.array(one, mask=np.isnan(one)) for name, one in found.reals.items()}
     given |= {"id" if name == "rank" else name: pa.array(one) for name, one in found.whole.items()}
-    how: dict[str, Any] = {"threads": THREADS, "memory_limit": MEMORY, "python_enable_replacements": False}
-    with tempfile.TemporaryDirectory() as folder, closing(duckdb.connect(":memory:", config=how)) as database:
-        database.execute("set temp_directory = ?", [folder])
+    with tempfile.TemporaryDirectory() as folder, database_in(Path(folder)) as database:
         database.register("_steps", pa.table(given))
         database.execute("create view steps as select 0 as tenant, 0 as task_type, * from _steps")
         text = re.sub(r":([a-z_]+)", r"$\1", shared("step_counts"))
         told = database.sql(text, params={"tenant": 0, "task_type": 0, "agent": None}).to_arrow_table()
     return _grouped(told, found.texts)
+
+
+@contextmanager
+def database_in(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database in memory; what has no room there goes into ``folder``."""
+    how: dict[str, Any] = {"threads": THREADS, "memory_limit": MEMORY, "python_enable_replacements": False}
+    with closing(duckdb.connect(":memory:", config=how)) as database:
+        database.execute("set temp_directory = ?", [str(folder)])
+        database.execute("set timezone = 'UTC'")
+        database.execute("set enable_progress_bar = false")  # it would be told to whoever reads what we say
+        yield database
 
 
 def _grouped(told: pa.Table, texts: Mapping[str, Texts]) -> Columns:

@@ -53,8 +53,7 @@ class Data:
     def read(cls, parts: Parts, task: Task, agent: str | None) -> Data:
         """Raises ArchiveError when experiences are archived and cannot be reached."""
         whence = parts.experiences()
-        counts = whence.counts(task.tenant, task.task_type, agent)
-        log = whence.log(task.tenant, task.task_type, agent)
+        counts, log = whence.both(task.tenant, task.task_type, agent)
         discount = parts.discount(task.task_type)
         return cls(counts, log, discount, lambda at: whence.log(task.tenant, task.task_type, agent, since=at))
 

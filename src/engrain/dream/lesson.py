@@ -94,6 +94,11 @@ class Lesson:
             raise Stopped
         self._standing.steps += 1
 
+    def _check(self) -> None:
+        """Called between the sweeps of a training."""
+        if self._stop():
+            raise Stopped
+
     # -- learning ------------------------------------------------------------------------------------------------------
 
     def learn(self, agent: str | None) -> None:
@@ -103,10 +108,10 @@ class Lesson:
             raise Stopped
         data = self._read(task, agent)
         self._step(INGEST)
-        self._look_after(task, agent, data)
+        fell = self._look_after(task, agent, data)
         task = Task.of(self._standing.place["task"])
-        found = self._study(task, agent, data, keep=True)
-        self._settle(task, agent, data, *found)
+        finding, best, verdict, version = self._study(task, agent, data, keep=True)
+        self._settle(task, agent, data, finding | fell, best, verdict, version)
 
     def would(self, task: Task, agent: str | None) -> list[dict[str, Any]]:
         """What would be found, without keeping anything."""
@@ -177,7 +182,7 @@ class Lesson:
         if not again:
             self._spend()
             self._standing.place["judged"] = {"agent": agent, "version": data.version, "verdicts": {}}
-        made = self._parts.train(data.counts, data.discount, seed=self._standing.seed)
+        made = self._parts.train(data.counts, data.discount, seed=self._standing.seed, stop=self._check)
         if keep:
             self._keep(TRAIN)
         return made
@@ -204,7 +209,7 @@ class Lesson:
         def train(counts: Counts) -> Rule:
             mark = digest(counts)
             if mark not in self._rules:
-                made = self._parts.train(counts, discount, seed=self._standing.seed)
+                made = self._parts.train(counts, discount, seed=self._standing.seed, stop=self._check)
                 self._rules[mark] = {one.name: one.rule for one in made}
             return self._rules[mark].get(name, NOTHING)
 
@@ -264,8 +269,9 @@ class Lesson:
 
     # -- what was promoted before --------------------------------------------------------------------------------------
 
-    def _look_after(self, task: Task, agent: str | None, data: Data) -> None:
-        """Roll a live policy of episodes back that fell, and judge what is in its shadow period."""
+    def _look_after(self, task: Task, agent: str | None, data: Data) -> dict[str, Any]:
+        """Roll a live policy of episodes back that fell, which is told, and judge what is in its shadow period."""
+        fell: dict[str, Any] = {}
         for info in self._policies.known(task.tenant, task.task_type, agent or TENANT, "live", limit=1):
             promised = promise(info.metrics)
             if info.data.get("unit") == EPISODE and promised is not None and info.live_at is not None:
@@ -275,8 +281,10 @@ class Lesson:
                     with self._store.transaction(task.tenant) as tx:
                         self._watch.withdraw(tx, task.tenant, task.task_type, info.version, why)
                         self._shift(tx, task, agent)
+                    fell = {"fell": f"version {info.version} was rolled back: {why}"}
         for info in self._policies.known(task.tenant, task.task_type, agent or TENANT, "shadow"):
             self._shadowed(task, agent, info, data)
+        return fell
 
     def _shadowed(self, task: Task, agent: str | None, info: PolicyInfo, data: Data) -> None:
         made, now = to_micros(info.made_at), self._world.now()

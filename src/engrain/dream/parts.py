@@ -21,9 +21,12 @@ class Candidate(Protocol):
 
 
 class Train(Protocol):
-    """Every algorithm that fits the data, each once; the same data and seed give the same candidates."""
+    """Every algorithm that fits the data, each once; the same data and seed give the same candidates. ``stop`` is
+    called between sweeps; what it raises ends the training."""
 
-    def __call__(self, counts: Counts, discount: float, *, seed: int) -> Sequence[Candidate]: ...
+    def __call__(
+        self, counts: Counts, discount: float, *, seed: int, stop: Callable[[], object]
+    ) -> Sequence[Candidate]: ...
 
 
 class Judge(Protocol):

@@ -64,11 +64,11 @@ class Model:
 
     def mean(self, of_transitions: Floats) -> Floats:
         """Expected values by pair, [p]."""
-        return np.bincount(self.pair, self.chance * of_transitions, len(self.state))
+        return np.asarray(np.bincount(self.pair, self.chance * of_transitions, len(self.state)), dtype=np.float64)
 
     def sums(self, of_pairs: Floats) -> Floats:
         """Sums by state, [s]."""
-        return np.bincount(self.state, of_pairs, self.states)
+        return np.asarray(np.bincount(self.state, of_pairs, self.states), dtype=np.float64)
 
     def best(self, of_pairs: Floats) -> Floats:
         """The highest by state, [s]."""
@@ -114,18 +114,20 @@ def model_of(counts: Counts) -> Model:
     pair, follower = pair[new], follower[new]
     start = np.flatnonzero(np.diff(pair, prepend=-1))
     owner = np.repeat(np.arange(len(start)), np.diff(np.append(start, len(pair))))
-    weights, totals, seen = (np.bincount(owner, column, len(start)) for column in (weight, total, visits))
+    weights, totals, seen = (
+        np.asarray(np.bincount(owner, column, len(start)), dtype=np.float64) for column in (weight, total, visits)
+    )
     gain = total / weight
-    acted_in = pair[start] // width if width else start
+    acting = pair[start] // max(width, 1)
     ones = int(acted.sum())
-    unit = float((weight / visits).max()) if len(weight) else 1.0
+    unit = float((weight / visits).max(initial=0.0)) or 1.0
     reached = np.bincount(follower, weight, size + 1)[ones:size] / unit
     return Model(
         keys=tuple(counts.keys[names[one]] for one in known), actions=tuple(counts.actions[one] for one in actions),
-        states=ones, state=acted_in, action=pair[start] % max(width, 1), visits=seen, weight=weights / unit,
-        reward=totals / weights, behaviour=weights / np.bincount(acted_in, weights, ones)[acted_in],
-        first=np.flatnonzero(np.diff(acted_in, prepend=-1)), pair=owner, next=follower, chance=weight / weights[owner], gain=gain,
-        noise=np.maximum(squares / weight - gain * gain, 0.0), open=1.0 / (reached + 2.0),
+        states=ones, state=acting, action=pair[start] % max(width, 1), visits=seen, weight=weights / unit,
+        reward=totals / weights, behaviour=weights / np.bincount(acting, weights, ones)[acting],
+        first=np.flatnonzero(np.diff(acting, prepend=-1)), pair=owner, next=follower, chance=weight / weights[owner],
+        gain=gain, noise=np.maximum(squares / weight - gain * gain, 0.0), open=1.0 / (reached + 2.0),
     )  # fmt: skip
 
 

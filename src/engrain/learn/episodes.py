@@ -37,6 +37,7 @@ DEFAULT = "doubly robust, marginalised"
 STEPWISE = "doubly robust, per decision"
 WEIGHTED = "weighted per-decision importance sampling"
 FITTED = "fitted Q"
+METHODS = (DEFAULT, STEPWISE, WEIGHTED, FITTED)
 LEAST_EPISODES = 10.0  # in effect
 UNFINISHED = 0.01  # share of its visits that may be still to come at the horizon
 _TINY = 1e-12
@@ -109,6 +110,15 @@ def _chances(rule: Rule, sample: Sample, steps: Steps, floor: float) -> tuple[Fl
     count = np.bincount(steps.pair, minlength=len(steps.state))
     usual = count / np.maximum(np.bincount(steps.state, count, steps.states)[steps.state], 1.0)
     return np.where(known[place], matrix[place, steps.action], usual), known[place]
+
+
+def tell(told: Led, method: str) -> Told:
+    """What one of ``METHODS`` says."""
+    if method == DEFAULT:
+        return marginalised(told)
+    if method == FITTED:
+        return fitted_q(told)
+    return per_decision(told, robust=method == STEPWISE)
 
 
 def marginalised(told: Led) -> Told:

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from engrain.learn import decisions, episodes
 from engrain.learn.direct import decided
-from engrain.learn.intervals import Told
 from engrain.learn.log import Ints, Log
 from engrain.learn.rule import Rule
 from engrain.learn.sample import Sample, fold_of, has_episodes, sample_of
@@ -91,7 +90,7 @@ def estimates(
     """What each of the methods ``wanted`` says of ``rules``, each on its own fold."""
     if has_episodes(sample.log, discount):
         lived = episodes.led(sample, fold, rules, discount, floor)
-        return [of_episodes(lived, name).estimate(confidence, seed) for name in wanted]
+        return [episodes.tell(lived, name).estimate(confidence, seed) for name in wanted]
     told = decided(sample, fold, rules, floor)
     return [
         decisions.clipped(told, confidence)
@@ -99,12 +98,3 @@ def estimates(
         else decisions.tell(told, name).estimate(confidence, seed)
         for name in wanted
     ]
-
-
-def of_episodes(lived: episodes.Led, method: str) -> Told:
-    """What one method says of episodes."""
-    if method == episodes.DEFAULT:
-        return episodes.marginalised(lived)
-    if method == episodes.FITTED:
-        return episodes.fitted_q(lived)
-    return episodes.per_decision(lived, robust=method == episodes.STEPWISE)

@@ -1,10 +1,11 @@
 """Exploration: from what is believed of each action to the probability of taking it.
 
 Each kind gives a distribution over the actions that may still be the best: those whose upper bound reaches the value of
-the best one (Kaufmann, Cappé and Garivier 2012 call the others eliminated). The others are not explored: their
-probability is 0 until evidence widens or lifts their interval again. The distribution is mixed with a floor (each of
-the k open actions keeps at least floor / k) and the action is sampled from exactly the mixture, so that the logged
-propensity is the true one and every later policy can be judged off-policy, on the actions that it has support for.
+the best one, or of which nothing is known. The others are not explored: their probability is 0 until evidence widens
+or lifts their interval again (action elimination: Even-Dar, Mannor and Mansour 2006). The distribution is mixed with a
+floor (each of the k open actions keeps at least floor / k) and the action is sampled from exactly the mixture, so that
+the logged propensity is the true one and every later policy can be judged off-policy, on the actions that it has
+support for.
 
 - ``thompson`` (Thompson 1933; Russo et al. 2018): an action is taken with the probability that it is the best one under
   the posterior, its deviations shrunk towards ``CAUTION`` of them as outcomes come in. The shares that infinitely many
@@ -23,6 +24,9 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 
+from engrain.config import Config
+from engrain.learn.backoff import Posterior
+
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -35,10 +39,24 @@ _GRID = np.linspace(-8.0, 8.0, 4097)
 _CDF = np.array([0.5 * math.erfc(-z / math.sqrt(2.0)) for z in _GRID])
 
 
-def plausible(mean: Floats, high: Floats) -> Mask:
-    """[k] Whether an action may be the best: its upper bound reaches the highest mean."""
+def chances(config: Config, task_type: str, belief: Posterior, ruled: Floats | None) -> Floats:
+    """The probabilities [k] with which an action is advised: those of a live policy's rule (``ruled``), or those that
+    the configured kind of exploration gives, with floor and cap."""
+    kind, floor = config.exploration, config.explore_floor
+    open_ = plausible(belief.mean, belief.high, belief.weight) | (belief.choice >= belief.choice.max())
+    if ruled is None:
+        found = distribution(kind, belief.choice, belief.explore, belief.weight, floor, open_)
+    else:
+        found = mixed(ruled, floor, open_)
+    if task_type in config.costly:
+        found = capped(found, int((belief.choice if ruled is None else ruled).argmax()), config.explore_cap)
+    return found
+
+
+def plausible(mean: Floats, high: Floats, weight: Floats) -> Mask:
+    """[k] Whether an action may be the best: its upper bound reaches the highest mean, or it was never tried."""
     best = mean.max()
-    return np.asarray((high >= best) | (mean >= best), dtype=np.bool_)
+    return np.asarray((high >= best) | (mean >= best) | (weight <= 0.0), dtype=np.bool_)
 
 
 def capped(chances: Floats, best: int, cap: float) -> Floats:

@@ -68,7 +68,7 @@ def judge(
     tried: int = 1,
 ) -> Verdict:
     """Whether what ``train`` makes of such outcomes may replace ``live``; None: the online learner, whose worth is that
-    of the latest half of the logged behaviour or, if that is more, of ``online``, a snapshot of its rule.
+    of the behaviour in the outcomes that are judged or, if that is more, of ``online``, a snapshot of its rule.
 
     ``floor`` is the exploration that will be mixed in, ``tried`` how many candidates are judged on these outcomes.
     """
@@ -109,31 +109,31 @@ def _corrected(confidence: float, tried: int) -> float:
 
 
 def _judged(case: _Case, rules: Sequence[Rule], live: Rule | None, online: Rule | None) -> Verdict:
-    told, others = _told(case, rules)
-    now = _live(case, told, live, online)
+    told, *others = _told(case, rules)
+    now = _live(case, live, online)
     return _verdict(case, [told, *others], now, _lead(told, now))
 
 
-def _told(case: _Case, rules: Sequence[Rule]) -> tuple[Told, list[Told]]:
-    """What the default method says of rules, each on its fold, and what the others do."""
+def _told(case: _Case, rules: Sequence[Rule], others: bool = True) -> list[Told]:
+    """What the default method says of rules, each on its fold; then what the ``others`` do."""
     if case.together:
         lived = episodes.led(case.sample, case.fold, rules, case.discount, case.floor)
-        further = [episodes.per_decision(lived, robust) for robust in (True, False)]
-        return episodes.marginalised(lived), [*further, episodes.fitted_q(lived)]
+        names = episodes.METHODS if others else episodes.METHODS[:1]
+        return [episodes.tell(lived, name) for name in names]
     single = decided(case.sample, case.fold, rules, case.floor)
-    names = [name for name in decisions.METHODS if name != decisions.DEFAULT]
-    return decisions.tell(single, decisions.DEFAULT), [decisions.tell(single, name) for name in names]
+    every = [decisions.DEFAULT, *(name for name in decisions.METHODS if others and name != decisions.DEFAULT)]
+    return [decisions.tell(single, name) for name in every]
 
 
-def _live(case: _Case, told: Told, live: Rule | None, online: Rule | None) -> Told:
+def _live(case: _Case, live: Rule | None, online: Rule | None) -> Told:
     """What is live: its rule; else the better of what the behaviour earned lately and what ``online`` would."""
     if live is not None:
-        found = _told(case, [live] * (1 + int(case.fold.max())))[0]
+        found = _told(case, [live] * (1 + int(case.fold.max())), others=False)[0]
         return replace(found, method=f"live policy, {found.method}")
     earned = _behaviour(case)
     if online is None:
         return earned
-    found = _told(case, [online] * (1 + int(case.fold.max())))[0]
+    found = _told(case, [online] * (1 + int(case.fold.max())), others=False)[0]
     found = replace(found, method=f"online learner now, {found.method}")
     return found if found.refused is None and found.value > earned.value else earned
 
@@ -189,7 +189,9 @@ def _decided(
         return False, f"Not enough is known of what it would earn: {candidate.refused}"
     sure = lead.estimate(case.confidence, case.seed)
     known = f"{candidate.n:,} {'episodes' if case.together else 'outcomes'}, worth {candidate.effective:,.0f}"
-    earns = f"it would earn {candidate.value:.3g} {unit}, at least {candidate.low:.3g} ({case.confidence:.3g} sure"
+    earns = (
+        f"it would earn {candidate.value:.3g} {unit}, at least {candidate.low:.3g} ({100 * case.confidence:.4g} % sure"
+    )
     earns = f"{earns}; {known}); what advises now earns {live.value:.3g}"
     against = next((one for one in others if _contradicts(one, candidate.low)), None)
     if candidate.value <= live.value:

@@ -52,10 +52,9 @@ class LoopHealth:
         except EngrainError as error:
             return Check(NAME, None, str(error))
         if silent is None:
-            cold = bool(self._cold.standing()[0])
-            return Check(
-                NAME, None if cold else True, "the archive does not tell" if cold else "nobody has decided yet"
-            )
+            if self._cold.standing()[0]:
+                return Check(NAME, None, "not known: what is archived cannot be read")
+            return Check(NAME, True, "nobody has decided yet")
         detail = "; ".join(f"{name}: {one}" for name, one in silent.items()) + ": see engrain learning"
         return Check(NAME, None if silent else True, detail if silent else "no stage of the loop is silent")
 

@@ -29,6 +29,7 @@ from engrain.world import World, from_micros
 
 POLICY = "online-1"  # what is logged of a decision that no policy made; that of version 3 says "v3"
 RECENT = 3  # decisions named as evidence
+BESIDE = 64  # further actions whose outcomes tell how hard an option's state is
 
 
 class Learner:
@@ -61,14 +62,14 @@ class Learner:
         it is judged, and later remembered, in the state together with these. Raises InvalidField for bad input.
         """
         task_type = checked_text("task_type", task_type)
-        asked = _asked(state, options)
+        asked = asked_of(state, options)
         offered, episode = asked.names, optional_text("episode", episode)
         with self._tables.lock:
             table = self._tables.current(scope, task_type)
             seen = _seen(table)
             actions = offered if offered is not None else seen
-            known = actions if offered is None else [action for action in offered if action in set(seen)]
-            belief = _belief(table, asked, actions) if known else None
+            known = bool(seen) and (offered is None or not set(seen).isdisjoint(offered))
+            belief = belief_of(table, asked, actions) if known else None
             visits = {action: sums.visits for action, sums in table.own.items()}
             version, rule = table.policy
             ruled = rule.chances(asked.state, actions) if rule is not None and belief is not None else None
@@ -86,7 +87,7 @@ class Learner:
                 ranking,
             )  # fmt: skip
         else:
-            chances = self._chances(task_type, belief, ruled)
+            chances = exploration.chances(self._config, task_type, belief, ruled)
             index = exploration.draw(chances, self._world.rng)
             action, (value, low, high) = actions[index], belief.interval(index)
             evidence = self._named(scope, task_type, asked.of(action), action, belief.evidence[index])
@@ -98,19 +99,6 @@ class Learner:
         listed = decision_params(scope, advice, asked.of(advice.action).text, asked.listed, self._world.now())
         self._store.write([("decision_insert", listed)])
         return advice
-
-    def _chances(self, task_type: str, belief: Posterior, ruled: exploration.Floats | None) -> exploration.Floats:
-        """The distribution that the action is drawn from, [k]."""
-        kind, floor = self._config.exploration, self._config.explore_floor
-        open_ = exploration.plausible(belief.mean, belief.high)
-        if ruled is None:
-            chances = exploration.distribution(kind, belief.choice, belief.explore, belief.weight, floor, open_)
-        else:
-            chances = exploration.mixed(ruled, floor, open_)
-        if task_type in self._config.costly:
-            best = int((belief.choice if ruled is None else ruled).argmax())
-            chances = exploration.capped(chances, best, self._config.explore_cap)
-        return chances
 
     def _named(
         self, scope: Scope, task_type: str, state: State, action: str, evidence: tuple[Evidence, ...]
@@ -198,7 +186,7 @@ class Learner:
         params = {"tenant": scope.tenant, "agent": scope.agent, "task_type": optional_text("task_type", task_type)}
         return [
             Drift(
-                row["task_type"], from_micros(row["since"]), from_micros(row["seen_at"]), row["action"] or None,
+                row["task_type"], from_micros(row["fell_at"]), from_micros(row["seen_at"]), row["action"] or None,
                 row["before"], row["after"], int(row["drifts"]),
             )
             for row in self._store.read("drift_list", params)
@@ -210,7 +198,7 @@ class Learner:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """What is to be decided: the state, the options, and the states of options that have features of their own."""
 
     state: State
@@ -223,29 +211,32 @@ class _Asked:
         return self.state if action is None else self.own.get(action, self.state)
 
 
-def _asked(state: Mapping[str, Any] | None, options: object) -> _Asked:
+def asked_of(state: Mapping[str, Any] | None, options: object) -> Asked:
+    """A question, checked. Raises InvalidField."""
     situation, names = checked_state(state), checked_options(options)
     if not isinstance(options, Mapping) or names is None:
-        return _Asked(situation, names, {}, names)
+        return Asked(situation, names, {}, names)
     features = {name: checked_state(options[name], f"options[{name!r}]").values for name in names}
-    return _Asked(situation, names, {name: merged(situation, own) for name, own in features.items()}, features)
+    return Asked(situation, names, {name: merged(situation, own) for name, own in features.items()}, features)
 
 
-def _belief(table: QTable, asked: _Asked, actions: Sequence[str]) -> Posterior:
-    """What is believed of each action, each in its own state."""
+def belief_of(table: QTable, asked: Asked, actions: Sequence[str]) -> Posterior:
+    """What is believed of each action in its own state, of which the actions with most outcomes tell, too."""
     if not asked.own:
         return backoff.posterior(table, asked.state, actions)
+    heard = sorted(table.own, key=lambda name: (-table.own[name].weight, name))[:BESIDE]
     places: dict[str, list[int]] = {}
     for index, action in enumerate(actions):
         places.setdefault(asked.of(action).key, []).append(index)
-    parts: list[Any] = [None] * len(actions)
+    columns: dict[str, list[Any]] = {field.name: [None] * len(actions) for field in fields(Posterior)}
     for indices in places.values():
-        found = backoff.posterior(table, asked.of(actions[indices[0]]), actions)
-        for index in indices:
-            parts[index] = [getattr(found, field.name)[index] for field in fields(Posterior)]
-    columns: list[Any] = list(zip(*parts, strict=True))
-    arrays = {field.name: np.array(one) for field, one in zip(fields(Posterior), columns, strict=True)}
-    return Posterior(**arrays | {"evidence": columns[-1]})
+        mine = [actions[index] for index in indices]
+        found = backoff.posterior(table, asked.of(mine[0]), [*mine, *(name for name in heard if name not in set(mine))])
+        for name, column in columns.items():
+            for place, index in enumerate(indices):
+                column[index] = getattr(found, name)[place]
+    evidence = tuple(columns.pop("evidence"))
+    return Posterior(**{name: np.array(column) for name, column in columns.items()}, evidence=evidence)
 
 
 def _ranking(actions: Sequence[str], belief: Posterior, chances: Mapping[str, float]) -> tuple[Ranked, ...]:

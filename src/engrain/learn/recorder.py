@@ -65,7 +65,7 @@ class _Replayed:
     """What was archived, added up: by whom and of which task types; ``standing``: that of the archive before."""
 
     standing: tuple[int, ...]
-    drifts: Mapping[tuple[str, str], int]  # those known then
+    drifts: Mapping[tuple[str, str], str]  # those known then
     ledger: Ledger
     scopes: set[tuple[str, str]]
     used: int
@@ -170,7 +170,7 @@ class Recorder:
             tx.run_many("q_add", list(ledger.params(tenant, seqs)))
         return used
 
-    def _replayed(self, tenant: str, drifts: Mapping[tuple[str, str], int] | None = None) -> _Replayed:
+    def _replayed(self, tenant: str, drifts: Mapping[tuple[str, str], str] | None = None) -> _Replayed:
         past, ledger, scopes, used = self._past, Ledger(), set(), 0
         drifts = _drifts(self._store, tenant) if drifts is None else drifts
         standing = past.standing(self._store, tenant) if past else ()
@@ -354,15 +354,15 @@ def _unmoved(attempt: Callable[[], T]) -> T:
     raise ArchiveConflict("Experiences are being archived.")
 
 
-def _replay(ledger: Ledger, row: Record, drifts: Mapping[tuple[str, str], int]) -> None:
-    old = row["created_at"] <= drifts.get((row["agent"], row["task_type"]), -1)
+def _replay(ledger: Ledger, row: Record, drifts: Mapping[tuple[str, str], str]) -> None:
+    old = row["id"] < drifts.get((row["agent"], row["task_type"]), "")
     state, told = (row["state_key"], row["state"]), contribution(row["reward"], row["weight"], old)
     ledger.add(row["agent"], row["task_type"], state, row["action"], told)
 
 
-def _drifts(at: Store | Transaction, tenant: str) -> dict[tuple[str, str], int]:
-    """By agent and task type: until when what was observed is old."""
-    return {(row["agent"], row["task_type"]): int(row["since"]) for row in at.read("drift_all", {"tenant": tenant})}
+def _drifts(at: Store | Transaction, tenant: str) -> dict[tuple[str, str], str]:
+    """By agent and task type: the id before which experiences are old."""
+    return {(row["agent"], row["task_type"]): row["since"] for row in at.read("drift_all", {"tenant": tenant})}
 
 
 def _drawn(decision: Record, action: str | None) -> float | None:

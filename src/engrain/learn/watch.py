@@ -57,9 +57,9 @@ class Bets(NamedTuple):
     def verdict(self) -> str | None:
         """What it has found, in words; None while nothing."""
         if _mixed(self.ever) >= -math.log(EVER):
-            return f"it never was worth it (false in {EVER:.0%} of policies at most)"
+            return f"all of them together speak against that (falsely in {EVER:.0%} of policies at most)"
         if _mixed(self.since) >= -math.log(AGAIN):
-            return f"it is not worth it any more (false once in {1 / AGAIN:,.0f} outcomes at most)"
+            return f"the latest speak against that (falsely once in {1 / AGAIN:,.0f} at most)"
         return None
 
 

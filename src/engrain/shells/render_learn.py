@@ -218,6 +218,10 @@ def _live(value: Mapping[str, Any], now: datetime) -> None:
     line((told, "green"))
 
 
+def _written(counts: Mapping[str, int], now: datetime) -> None:
+    line((f"written: {', '.join(f'{n:,} {what}' for what, n in counts.items())}", "green"))
+
+
 # -- why --------------------------------------------------------------------------------------------------------------
 
 
@@ -314,6 +318,11 @@ SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "dream report": lambda report, now: print(printable(report.markdown), end=""),
     "dream report --html": lambda report, now: print(report.html, end=""),
     "policy promote": _policy,
+    "policy export": lambda one, now: line((f"written: version {one.version} of {one.task_type}", "green")),
+    "policy import": _policy,
+    "export-experiences": lambda counts, now: line(
+        (f"written: {', '.join(f'{n:,} {what}' for what, n in counts.items())}", "green")
+    ),
     "policy list": _policies,
     "policy show": _policy,
     "policy diff": _diff,
