@@ -31,6 +31,7 @@ SECTIONS = {
     "spibb": "bench.learning_spibb:run",  # offline: a gridworld with a trusted baseline policy
     "toytext": "bench.learning_toytext:run",  # offline: logs of a 40 %-random policy
     "selection": "bench.learning_selection:run",  # online: which solver for which instance
+    "planning": "bench.learning_planning:run",  # offline: the speed of planning
     "digits": "bench.learning_ope:digits",  # off-policy evaluation: handwritten digits as a bandit
     "openbandit": "bench.learning_ope:openbandit",  # the same on a shop's own logs
     "gate": "bench.learning_ope:gate",  # how often what is no better passes, and what is better does
