@@ -38,6 +38,12 @@ class ColdSteps:
 
         return steps(self._store, self._found(), _asked(tenant, task_type, agent, since))
 
+    def both(self, tenant: str, task_type: str, agent: str | None) -> tuple[Columns, Columns]:
+        from engrain.archive.steps import counted, steps
+
+        found = steps(self._store, self._found(), _asked(tenant, task_type, agent, 0))
+        return counted(found), found
+
     def _found(self) -> Tables:
         tables = self._tables()
         if tables is None:

@@ -81,7 +81,8 @@ class Told:
             float(min(max(one, self.bounds[0]), self.bounds[1]))
             for one in (self.value, self.value - below, self.value + above)
         )
-        return Estimate(self.method, value, low, high, n, self.effective, confidence)
+        told = [one if math.isfinite(one) else None for one in (low, high)]  # of a single source nothing can be said
+        return Estimate(self.method, value, told[0], told[1], n, self.effective, confidence)
 
 
 def kish(weight: Floats, cluster: Ints) -> float:

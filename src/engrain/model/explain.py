@@ -23,6 +23,7 @@ PARTS = {  # each fits beside its number and bar in a line of 80 characters
     "importance": "it was marked as more or less important",
     "recency": "it is recent",
     "helpful": "it was said to have helped, or not to",
+    "form": "it is worded like what was asked, or not",
     "asked": "it helped with questions like this, or not",
     "learned": "what helped before means something like it",
     "newer": "it may be the newer value of a fact",

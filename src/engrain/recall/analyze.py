@@ -37,6 +37,7 @@ _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _NO_SPACES = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
+_RUN = re.compile(_NO_SPACES.pattern + r"|[^\W_]+")
 _LONG = 64  # longer ones are rarely seen twice: not worth a place in the cache
 _ROOM = 100_000
 
@@ -85,6 +86,12 @@ def words(text: str) -> Iterator[str]:
         folded = _fold(token)
         if folded not in _STOP:
             yield folded
+
+
+def run(text: str) -> list[str]:
+    """The folded words of a text one after the other: words of grammar among them, nothing stemmed, compounds in their
+    parts; of scripts without spaces each character."""
+    return [_fold(token) for token in _RUN.findall(_folded(text))]
 
 
 def spans(text: str) -> list[tuple[int, int]]:

@@ -92,7 +92,7 @@ class Measures:
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """Per item: the score, the parts that sum to it, what a lift of 1 would add, and whether it has anything in common
-    with the question."""
+    with the question. ``covered``: the greatest share of the question's information that 5 turns hold."""
 
     score: Floats
     names: tuple[str, ...]
@@ -100,6 +100,7 @@ class Ranking:
     per_lift: Floats
     common: Mask
     confidence: float
+    covered: float
 
 
 def measure(view: View, question: Question, weights: Weights) -> Measures:
@@ -144,8 +145,9 @@ def rank(view: View, question: Question, weights: Weights) -> Ranking:
     base = np.add.reduce(parts, axis=0)
     lifted = base * np.stack([np.float32(most[name]) * lift for name, lift in found.lifts.items()])
     parts = np.concatenate([parts, lifted])
+    covered = float(found.covered.max(initial=0.0))
     common = (found.covered > 0) | (found.cosine >= weights.apart)
-    return Ranking(np.add.reduce(parts, axis=0), (*found.names, *found.lifts), parts, base, common, confidence)
+    return Ranking(np.add.reduce(parts, axis=0), (*found.names, *found.lifts), parts, base, common, confidence, covered)
 
 
 def _with_vectors(view: View, weights: Weights) -> tuple[Floats, Floats]:

@@ -27,7 +27,7 @@ from engrain.recall.hops import follow
 from engrain.recall.pool import LARGE, pool
 from engrain.recall.question import Question, read
 from engrain.recall.rank import Ranking, Weights, rank
-from engrain.recall.refine import DIGITS, Candidate, refine
+from engrain.recall.refine import DIGITS, Candidate, alike_first, refine
 from engrain.recall.select import Filter, best
 from engrain.recall.traces import Trace
 from engrain.recall.view import View
@@ -146,6 +146,7 @@ class Recaller:
         deserved = {place: ends[row] for place, row in enumerate(chosen.rows.tolist()) if row in ends}
         candidates = self._candidates(self._records(scope, chosen.ids, archived), ranking, chosen)
         held = max((end for _, end in question.asked), default=None)
+        alike_first(candidates, query, ranking.covered)
         refined = refine(candidates, set(question.terms), chosen.vectors, view.marks(chosen.rows), deserved, held)
         good = (one for one in refined if (one.score > 0 if min_score is None else one.score >= min_score))
         return [one.hit() for one in islice(good, limit)], len(candidates) == len(set(chosen.ids))

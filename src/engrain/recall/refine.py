@@ -1,4 +1,5 @@
-"""Refine the candidates: newest of conflicting facts first, near-duplicates down; then each hit with its why."""
+"""Refine the candidates: what is alike first where the question is such a thing itself, newest of conflicting facts
+first, near-duplicates down; then each hit with its why."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engrain.model.item import Hit
+from engrain.recall import alike
 from engrain.recall.analyze import analyze
 from engrain.recall.columns import Floats
 from engrain.recall.supersede import families
@@ -42,6 +44,17 @@ class Candidate:
 
     def hit(self) -> Hit:
         return Hit(item_from_row(self._row), self.score, tuple([part for part in self.parts if part[1]]))
+
+
+def alike_first(candidates: Sequence[Candidate], query: str, covered: float) -> None:
+    """Deal the scores of the best candidates out again where the wording decides. ``covered``: see ``alike.order``."""
+    top = [one for one in candidates if one.score > 0]
+    _order(top)
+    top = [one for one in top[: alike.LOOKED] if one.score >= alike.NEAR * top[0].score]
+    scores = [one.score for one in top]
+    places = alike.order(query, covered, [one.content for one in top], scores)
+    for score, place in zip(scores, places, strict=True):
+        top[place].move("form", score)
 
 
 def refine(
