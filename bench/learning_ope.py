@@ -232,7 +232,7 @@ def _best(counts: Any) -> TableRule:
 
 def gate(quick: bool) -> Sequence[Table]:
     """Promotions in worlds where nothing is better, and where something is."""
-    worlds = 20 if quick else 300
+    worlds = 20 if quick else 200
     rows, checks = [], []
     equal = [(1, 2, 0.5), (1, 5, 0.5), (1, 2, 0.95), (1, 5, 0.95), (20, 3, 0.5), (20, 3, 0.05)]
     for n in (100, 300, 1_000):

@@ -44,9 +44,12 @@ def holds_together(one: Estimate) -> None:
         assert told == (None, None, None)
         assert one.refused.endswith(".")
         return
-    value, low, high = (float(number) for number in told if number is not None)
-    assert np.isfinite(value)
-    assert low <= value <= high
+    assert one.value is not None
+    assert np.isfinite(one.value)
+    if one.low is None or one.high is None:  # one source: nothing shows how sure it is
+        assert told[1:] == (None, None)
+        return
+    assert one.low <= one.value <= one.high
     assert 0.0 < one.effective <= one.n + 1e-6
 
 

@@ -28,6 +28,7 @@ BINS = 1_000
 ROUNDS = 1_000
 FEW = 5.0
 LEAST_SHARE = 0.5  # of the normal interval's half-width: no side of an interval is narrower
+LEAST_ERROR = 0.3  # of the standard error: a draw in which hardly anything differs shows little of the tail
 _MIX = 0x9E3779B97F4A7C15  # an odd number far from simple fractions of 2**64: neighbours fall into different bins
 
 
@@ -123,7 +124,7 @@ def studentised(
     mean = total_of / np.maximum(weight_of, 1e-300)
     scatter = np.maximum(squares - 2.0 * mean * cross + mean * mean * weights, 0.0)
     errors = np.sqrt(scatter * clusters / (clusters - 1.0)) / np.maximum(weight_of, 1e-300)
-    ratio = mean / np.maximum(errors, max(floor, 1e-3 * error))
+    ratio = mean / np.maximum(errors, LEAST_ERROR * error)
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(ratio, [tail, 1.0 - tail])
     least = LEAST_SHARE * NormalDist().inv_cdf(1.0 - tail)
