@@ -192,9 +192,7 @@ def test_what_is_good_already_leaves_little_to_explore_and_what_fails_leaves_muc
 
 def test_all_outcomes_at_once_and_one_by_one_give_the_same_beliefs() -> None:
     rng = np.random.default_rng(8)
-    told: list[Told] = [
-        ({"x": float(rng.normal()), "y": float(rng.normal())}, "ab"[i % 2], 1.0, 1.0) for i in range(90)
-    ]
+    drawn = [({"x": float(rng.normal()), "y": float(rng.normal())}, "ab"[i % 2]) for i in range(90)]
     told: list[Told] = [(values, action, 2.0 if values["x"] > 0 else -2.0, 1.0) for values, action in drawn]
     asked, grown = checked_state({"x": 0.3, "y": 0.1}), QTable()
     cells, own = dict[tuple[str, str], Tally](), dict[str, Tally]()
