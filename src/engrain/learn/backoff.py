@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from engrain.learn.credit import Sums
 from engrain.learn.features import step
-from engrain.learn.nearness import CHOICES, SHARED_SHIFT, WIDTHS, Nearness, graded
+from engrain.learn.nearness import FOREST, SHARED_SHIFT, Nearness, graded
 from engrain.learn.qtable import QTable
 from engrain.learn.state import State
 from engrain.model.decision import Evidence
@@ -81,9 +81,9 @@ class Posterior:
 class _Local:
     """Sums of single states by action: [k] arrays, totals [2, k]: of rewards, and of half graded ones.
 
-    ``near`` is weighted by nearness, [widths, …]; ``here`` is the state itself; ``left_out`` what the mean over other
-    states leaves out of the task type; ``extra`` what grading adds to the totals of the task type. ``trust`` is the
-    share of each of ``CHOICES``.
+    ``near`` is weighted by nearness, [kinds, …]; ``here`` is the state itself; ``left_out`` what the mean over other
+    states leaves out of the task type; ``extra`` what grading adds to the totals of the task type. ``voices`` are
+    those of the nearness.
     """
 
     here_weight: Floats
@@ -94,7 +94,7 @@ class _Local:
     left_total: Floats
     extra: Floats
     within: float | None  # variance inside of states that came back
-    trust: Floats
+    voices: Sequence[tuple[int, float, float]]
     error: float | None  # mean squared error of telling outcomes from other states
 
 
@@ -148,20 +148,22 @@ def _nearby(local: _Local, task_mean: Floats) -> tuple[Floats, Floats, Floats]:
     shift = rest.sum(axis=2, keepdims=True) / (weight.sum(axis=2, keepdims=True) + SHARED_SHIFT)
     own = rest - weight * shift
     mean, found, total = np.zeros_like(task_mean), np.zeros(task_mean.shape[1]), np.zeros(task_mean.shape[1])
-    for (width, trust), share in zip(CHOICES, local.trust, strict=True):
-        mean += share * (task_mean + shift[width] + own[width] / (weight[width] + trust))
-        found += share * local.near_weight[width]
-        total += share * local.near_total[width, 0]
+    for kind, trust, share in local.voices:
+        mean += share * (task_mean + shift[kind] + own[kind] / (weight[kind] + trust))
+        found += share * local.near_weight[kind]
+        total += share * local.near_total[kind, 0]
     return mean, found, total
 
 
 def _local(table: QTable, state: State, actions: Sequence[str]) -> _Local:
     k = len(actions)
     states, acts, cells = table.rows()
-    nothing, even = np.zeros(k), np.full(len(CHOICES), 1.0 / len(CHOICES))
+    nothing = np.zeros(k)
     if not len(states):
-        two, near = np.zeros((2, k)), np.zeros((len(WIDTHS), k))
-        return _Local(nothing, two, near, np.zeros((len(WIDTHS), 2, k)), nothing, two, nothing, None, even, None)
+        two, near = np.zeros((2, k)), np.zeros((FOREST + 1, k))
+        return _Local(
+            nothing, two, near, np.zeros((FOREST + 1, 2, k)), nothing, two, nothing, None, [(0, 1.0, 1.0)], None
+        )
     weights, totals, squares = cells
     nearness = _nearness(table, states, acts, cells)
     here = table.states.get(state.key, -1)
@@ -192,7 +194,7 @@ def _local(table: QTable, state: State, actions: Sequence[str]) -> _Local:
         left_total=np.array([by_action((1.0 - one) * one_of) for one_of in both]),
         extra=by_action(extra),
         within=_within(weights, totals, squares),
-        trust=nearness.weights,
+        voices=nearness.voices,
         error=nearness.error,
     )
 

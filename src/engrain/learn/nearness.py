@@ -1,7 +1,8 @@
 """How near states are to each other, learned from what came of actions in them.
 
-Half of it is distance, exp(-d² / (h m)), m the median squared distance from the state that is asked about; half is the
-likeness of a forest (see ``forest``), once there are ``FOREST_FROM`` states.
+There are two kinds, and what they tell of an action is averaged: distance, exp(-d² / (h m)), m the median squared
+distance from the state that is asked about; and, once there are ``FOREST_FROM`` states, the likeness of a forest (see
+``forest``), which finds the few features that matter among many, where all distances are alike.
 How wide the kernel is (h) and how many outcomes nearby outweigh what is known of the whole task type (the trust) are
 not fixed: each pair of ``CHOICES`` tells the outcomes there are, each from those of all other states, and weighs by how
 well it does (the profile likelihood of normal errors). Where features tell nothing, wide kernels that are hardly
@@ -26,6 +27,7 @@ Ints = NDArray[np.int64]
 WIDTHS = (0.1, 0.25, 0.75)
 TRUSTS = (1.0, 3.0, 10.0)  # outcomes that the level above is worth against those nearby
 CHOICES = tuple((h, trust) for h in range(len(WIDTHS)) for trust in TRUSTS)
+FOREST = len(WIDTHS)  # its place among the kinds of nearness, after the widths
 SHARED_SHIFT = 3.0  # outcomes nearby that "no shift" is worth
 FOREST_FROM = 16
 ASKED = 256  # states that weigh the choices
@@ -34,12 +36,14 @@ FINEST = 0.01  # of the reward's range: what is nearer to the best reward counts
 
 
 class Nearness:
-    """Nearness to the states of ``space``. ``weights`` [choices] sum to 1."""
+    """Nearness to the states of ``space``. ``voices`` are kind, trust and share of what is averaged; the shares sum to
+    1."""
 
     def __init__(self, space: Space, rows: tuple[Ints, Ints, Floats], actions: int) -> None:
         """``rows``: state, action, and weight and total reward [2, n]; ``actions``: how many there are."""
         self.version = space.version
-        self.weights = np.full(len(CHOICES), 1.0 / len(CHOICES))
+        weights = np.full(len(CHOICES), 1.0 / len(CHOICES))
+        self.voices = _voices(weights, forest=False)
         self.error: float | None = None  # mean squared error of telling outcomes from other states
         self._forest: Forest | None = None
         self._leaves = np.zeros((0, TREES), dtype=np.int32)
@@ -49,26 +53,35 @@ class Nearness:
         if len(names) < 2 or not space.matrix.shape[1]:
             return
         matrix = space.matrix[names]
-        self.weights, self.error = _weigh(matrix, known, _table(place, acts, total, known.shape))
+        weights, self.error = _weigh(matrix, known, _table(place, acts, total, known.shape))
         if len(names) >= FOREST_FROM:
             told = _table(place, acts, weight * graded(total / np.maximum(weight, 1e-9)), known.shape)
             usual = (told.sum(axis=0) + told.sum() / known.sum()) / (known.sum(axis=0) + 1.0)
             self._forest = grow(matrix, known, told - known * usual)
+        self.voices = _voices(weights, self._forest is not None)
 
     def of(self, space: Space, vector: Matrix, here: int) -> Floats:
-        """[widths, n] nearness of all states of ``space`` to one, of which ``here`` (-1: none) is itself: 0."""
+        """[kinds, n] nearness of all states of ``space`` to one, of which ``here`` (-1: none) is itself: 0."""
         distances = squared_distances(space.matrix, vector)
         others = np.delete(distances, here) if here >= 0 else distances
         median = float(np.median(others)) if len(others) else 0.0
-        near = np.exp(-distances / np.maximum(np.array(WIDTHS)[:, None] * median, 1e-9))
+        near = np.zeros((FOREST + 1, len(distances)))
+        near[:FOREST] = np.exp(-distances / np.maximum(np.array(WIDTHS)[:, None] * median, 1e-9))
         if self._forest is not None:
             if len(self._leaves) < space.size:
                 self._leaves = np.vstack([self._leaves, self._forest.leaves(space.matrix[len(self._leaves) :])])
-            alike = (self._leaves == self._forest.leaves(vector[None, :])).mean(axis=1)
-            near = 0.5 * near + 0.5 * alike
+            near[FOREST] = (self._leaves == self._forest.leaves(vector[None, :])).mean(axis=1)
         if here >= 0:
             near[:, here] = 0.0
-        return np.asarray(near, dtype=np.float64)
+        return near
+
+
+def _voices(weights: Floats, forest: bool) -> list[tuple[int, float, float]]:
+    """The choices by their weights; the forest has half of the say, trusted as far as distances are."""
+    said = [(kind, trust, share) for (kind, trust), share in zip(CHOICES, weights.tolist(), strict=True)]
+    if not forest:
+        return said
+    return [(kind, trust, 0.5 * share) for one, trust, share in said for kind in (one, FOREST)]
 
 
 def graded(reward: Floats) -> Floats:
