@@ -53,6 +53,7 @@ class Scenario:
     states: list[dict[str, float | None]]
     costs: Any
     cutoff: float
+    instances: list[str]
 
     def reward(self, instance: int, solver: int) -> float:
         return float(2.0 - 4.0 * self.costs[instance, solver] / (10.0 * self.cutoff))
@@ -102,7 +103,7 @@ def load(folder: Path) -> Scenario:
     solvers = sorted({solver for known in runs.values() for solver in known})
     kept = [one for one in sorted(runs) if one in states and len(runs[one]) == len(solvers)]
     costs = np.array([[statistics.fmean(runs[one][solver]) for solver in solvers] for one in kept])
-    return Scenario(folder.name, solvers, [states[one] for one in kept], costs, cutoff)
+    return Scenario(folder.name, solvers, [states[one] for one in kept], costs, cutoff, kept)
 
 
 Chooser = Callable[[Scenario, list[int], int], list[int]]

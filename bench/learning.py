@@ -30,6 +30,13 @@ from bench.learning_table import Table
 SECTIONS = {
     "spibb": "bench.learning_spibb:run",  # offline: a gridworld with a trusted baseline policy
     "toytext": "bench.learning_toytext:run",  # offline: logs of a 40 %-random policy
+    "selection": "bench.learning_selection:run",  # online: which solver for which instance
+    "digits": "bench.learning_ope:digits",  # off-policy evaluation: handwritten digits as a bandit
+    "openbandit": "bench.learning_ope:openbandit",  # the same on a shop's own logs
+    "gate": "bench.learning_ope:gate",  # how often what is no better passes, and what is better does
+    "speed": "bench.learning_speed:run",  # a whole pass over an archive, beside a textbook replay
+    "drift": "bench.learning_drift:run",  # online: the best action changes half-way
+    "abb": "bench.learning_abb:run",  # online: ordering the tests of CI cycles
     "retrieval": "bench.learning_retrieval:run",  # the most similar earlier task, by recall
 }
 """By name: ``module:function``, loaded when it is asked for. The function takes ``quick`` (few seeds, for a look) and

@@ -13,6 +13,7 @@ from engrain.world import span_of
 
 FILE = "engrain.toml"
 MINUTE = 60_000_000  # µs
+MOST_DISCOUNT = 0.9999  # a horizon of 10,000 decisions
 QUOTAS = ("quota_agent_items", "quota_agent_bytes", "quota_tenant_items", "quota_tenant_bytes")
 
 
@@ -35,7 +36,11 @@ class Config:
     quota_tenant_bytes: int = field(default=0, metadata={"help": "bytes of content of all of them; 0: any"})
     exploration: str = field(default="thompson", metadata={"help": "thompson, ucb or epsilon"})
     explore_floor: float = field(
-        default=0.02, metadata={"help": "ε: every option keeps at least ε/k of the probability"}
+        default=0.02, metadata={"help": "ε: each of k options that may be the best keeps at least ε/k"}
+    )
+    costly: tuple[str, ...] = field(default=(), metadata={"help": "task types whose failures cost much"})
+    explore_cap: float = field(
+        default=0.05, metadata={"help": "at most so much for all options but the best together, in costly task types"}
     )
     every_learn: str = field(default="1d", metadata={"help": "how often a dream learns from what has come in"})
     dream_outcomes: int = field(default=100, metadata={"help": "new outcomes, after which it does not wait so long"})
@@ -43,6 +48,8 @@ class Config:
     shadow_days: float = field(
         default=0.0, metadata={"help": "for which a policy that passed is judged on new outcomes before it advises"}
     )
+    discount: float = field(default=0.95, metadata={"help": "what a reward one decision later is worth in planning"})
+    discounts: tuple[str, ...] = field(default=(), metadata={"help": "the same for single task types: TASK=0.99"})
     every_expire: str = field(default="15m", metadata={"help": "how often what is past its expiry is archived"})
     every_decay: str = field(default="1d", metadata={"help": "how often importance is let fade"})
     every_archive: str = field(default="1d", metadata={"help": "how often what faded is archived"})
@@ -129,7 +136,8 @@ _RANGES = {
     "busy_seconds": (0.0, 3600.0),
     "cache_rows": (1000, 10**9),
     **dict.fromkeys(QUOTAS, (0, 10**15)),
-    "explore_floor": (0.0, 1.0),
+    **dict.fromkeys(("explore_floor", "explore_cap"), (0.0, 1.0)),
+    "discount": (0.0, MOST_DISCOUNT),
     "alert_items": (1, 10**9),
     **dict.fromkeys(("floor_days", "pending_days", "superseded_days", "restore_days", "prune_days"), (0.0, 36_500.0)),
     "keep_importance": (1.0, 10.0),
@@ -193,4 +201,24 @@ def _checked(name: str, given: Any, where: str) -> Any:
         raise ConfigError(f"{where}: archive must be a folder, a URL or none.")
     if kind is tuple and not all(isinstance(part, str) and part for part in value):
         raise ConfigError(f"{where}: {name} must be a list of names, not {value!r}.")
+    if name == "discounts":
+        for part in value:
+            _discount(part, where)
     return value
+
+
+def _discount(part: str, where: str) -> tuple[str, float]:
+    """A task type and its discount, from ``TASK=0.99``."""
+    task_type, sign, text = part.rpartition("=")
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not sign or not task_type.strip() or not 0.0 <= found <= MOST_DISCOUNT:
+        raise ConfigError(f"{where}: discounts must be TASK=NUMBER with a number in 0..{MOST_DISCOUNT}, not {part!r}.")
+    return task_type.strip(), found
+
+
+def discount_of(config: Config, task_type: str) -> float:
+    """What a reward one decision later is worth in a task type; the last of several settings counts."""
+    return dict(_discount(part, "discounts") for part in config.discounts).get(task_type, config.discount)

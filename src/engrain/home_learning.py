@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from engrain.config import Config
@@ -88,11 +88,16 @@ class LearningParts:
     @cached_property
     def parts(self) -> Parts:
         """What a dream works with: what happened, the algorithms, the gate."""
+        from engrain.config import discount_of
         from engrain.dream.parts import Parts
         from engrain.learn.gate import judge, judge_fixed
-        from engrain.learn.offline import candidates, discount_of
+        from engrain.learn.offline import candidates
+        from engrain.learn.snapshot import snapshot
 
-        return Parts(lambda: self.logged, candidates, judge, judge_fixed, lambda task: discount_of(self.config, task))
+        floor = self.config.explore_floor  # what is judged is what will be done
+        gate = (partial(judge, floor=floor), partial(judge_fixed, floor=floor))
+        known = (lambda task: discount_of(self.config, task), lambda counts, task: snapshot(counts, self.config, task))
+        return Parts(lambda: self.logged, candidates, *gate, *known)
 
     @cached_property
     def logged(self) -> LoggedExperiences:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engrain import upkeep
+from engrain.datasets import Datasets
 from engrain.errors import InvalidField
-from engrain.home import Home
 from engrain.intake import validate
 from engrain.learn.fields import checked_text
+from engrain.model.learning import Explanation, LearningHealth, PolicyDiff
+from engrain.model.policy import Dream, DreamReport, PolicyEvent, PolicyInfo
 from engrain.model.report import Check
-
-if TYPE_CHECKING:
-    from engrain.model.learning import Explanation, LearningHealth, PolicyDiff
-    from engrain.model.policy import Dream, DreamReport, PolicyEvent, PolicyInfo
 
 MOST = 10_000  # versions, events, dreams and days that are shown at once
 STATES = ("candidate", "shadow", "live", "retired")
@@ -24,7 +22,7 @@ OWNER = "owner"
 HIGHEST = 2**31
 
 
-class Learning(Home):
+class Learning(Datasets):
     """The verbs of Memory about learning offline."""
 
     # -- policies -----------------------------------------------------------------------------------------------------
@@ -108,7 +106,7 @@ class Learning(Home):
         self._check_open()
         _named(tenant=tenant)
         chosen = (tenant, checked_text("task_type", task_type), validate.whole("version", version, 1, HIGHEST))
-        return promote(self.store, self.versions, self.parts, *chosen, OWNER)
+        return promote(self.store, self.versions, lambda: self.parts, *chosen, OWNER)
 
     def rollback(
         self, task_type: str, version: int | None = None, agent: str | None = None, tenant: str = "default"

@@ -16,6 +16,7 @@ from engrain import open as open_memory
 from engrain.daemon.registry import Registration
 from engrain.shells.cli import main
 from engrain.shells.verbs import verbs_of
+from tests.policies import add, table
 
 ROWS = '{"content": "first", "tags": ["bulk"]}\n{"content": "second", "importance": 9}\n'
 STEPS = '{"task_type": "deploy", "action": "blue", "success": true}\n{"task_type": "deploy", "action": "green"}\n'
@@ -100,6 +101,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "observe-many": [(shlex.quote(STEPS), {"experiences.0.outcome.success": True, "experiences.1.reward": None})],
     "experiences": [("--task-type build --limit 1 --archived", {"experiences.0.action": "fast"})],
+    "drifts": [("--task-type build", {"drifts": []})],
     "q-values": [("--task-type build", {"q_values.0.visits": 1})],
     "keys create": [
         (
@@ -116,6 +118,56 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "kv delete": [("port --namespace ports", {"deleted": True})],
     "export": [("{home}/mem.out --format jsonl", {"path": "{home}/mem.out", "active": 1, "superseded": 1})],
     "import": [("{home}/rows.txt --format jsonl --on-conflict merge --partial", {"imported": 1, "refused": 1})],
+    "learning": [
+        (
+            "--days 7 --tenant lab --canary",
+            {"ok": True, "health.alive": True, "health.stages.0.n": 2, "health.canary.ok": True},
+        )
+    ],
+    "dream run": [("build --tenant lab --budget 3 --seed 1 --dry-run", {"state": "completed", "seed": 1})],
+    "dream request": [("build --reason asked --tenant lab", {"state": "pending", "reason": "asked"})],
+    "dream status": [("", {"dreams.0.id": "{dream}", "role.name": "learn"})],
+    "dream history": [("--limit 5", {"dreams.0.id": "{dream}", "dreams.0.reason": "gate"})],
+    "dream report": [("{dream}", {"id": "{dream}"}), ("{dream} --html", {"id": "{dream}"})],
+    "policy list": [
+        ("build --tenant lab --agent builder --state live --limit 5", {"policies.0.version": 3}),
+        ("--tenant nobody", {"policies": []}),
+    ],
+    "policy show": [
+        ("build 2 --tenant lab", {"version": 2, "state": "live", "metrics.candidate.low": 0.35}),
+        ("build --tenant lab --agent builder", {"version": 3, "agent": "builder"}),
+    ],
+    "policy diff": [
+        ("build 2 1 --tenant lab", {"changed": 2, "changes.0.before.action": "safe", "changes.0.state.size": 1}),
+        ("build --tenant lab", {"after.version": 2, "before.version": 1}),
+    ],
+    "policy history": [("build --tenant lab --version 1 --limit 5", {"events.0.event": "retired"})],
+    "policy promote": [("build 2 --tenant lab", {"version": 2, "state": "live"})],
+    "policy rollback": [
+        ("build --version 0 --agent builder --tenant lab", {"live": None}),
+        ("build --tenant lab", {"live.version": 1}),
+    ],
+    "policy export": [
+        ("{home}/p.json build --version 1 --tenant lab", {"version": 1}),
+        ("{home}/q.json build --agent builder --tenant lab", {"version": 3}),
+    ],
+    "policy import": [
+        (
+            "{home}/policy.json --tenant lab --agent builder",
+            {"version": 4, "state": "candidate", "agent": "builder", "metrics.passed": False},
+        )
+    ],
+    "export-experiences": [
+        ("{home}/e.parquet --format parquet --tenant lab --agent builder --task-type build", {"experiences": 1}),
+        ("{home}/e.parquet --tenant lab --overwrite", {"experiences": 1}),
+    ],
+    "policy explain": [
+        ("{decision} --tenant lab", {"decision.id": "{decision}", "agent": "builder", "version": 0}),
+        (
+            "--task-type build --state '{\"size\": 1}' --agent builder --tenant lab",
+            {"version": 3, "state.size": 1, "options.0.action": "safe", "policy.agent": "builder"},
+        ),
+    ],
     "stats": [("", {"memories.active": 1, "decisions.total": 2, "experiences.total": 1})],
     "agents": [("", {"agents.0.name": "builder", "agents.0.tenant": "lab", "agents.0.team": "ops"})],
     "doctor": [("--canary", {"ok": True})],
@@ -191,6 +243,13 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         decision, other = (agent.advise("build", state={"size": 1}, options=["fast", "safe"]) for _ in range(2))
         agent.observe(other, Outcome(success=True, evidence="executed"), action="fast")
         agent.kv("ports").set("port", 8080)
+        first, then = {1: {"fast": 0.1, "safe": 0.4}}, {1: {"fast": 0.5, "safe": 0.2}, 2: {"fast": 0.5, "safe": 0.3}}
+        for values, whose in ((first, None), (then, None), (first, "builder")):
+            add(memory, table(values), agent=whose, tenant="lab")
+        memory.policy_export(home / "policy.json", "build", 1, "lab")
+        dream = memory.dream_request(tenant="lab")
+        ended = {"id": dream.id, "state": "completed", "phase": "done", "checkpoint": "{}", "steps": 0}
+        memory.store.write([("dream_end", {**ended, "findings": "{}", "error": None, "now": memory.world.now()})])
         key = memory.keys_create("reader", "lab", rights="read")
         gone = agent.remember(
             "The build is frozen", "event", tags=["cold"], session="s2", expires_in=timedelta(microseconds=1)
@@ -199,7 +258,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         Registration(memory.store, memory.world, os.getpid()).say_alive()  # a daemon that will not hear
     monkeypatch.setattr("engrain.administration.STOPPING", 0.0)
     (home / "rows.txt").write_text(ROWS[: ROWS.index("\n")] + "\n{}\n")
-    return {"item": item.id, "decision": decision.decision_id, "key": key.id, "gone": gone.id, "home": str(home)}
+    ids = {"item": item.id, "decision": decision.decision_id, "key": key.id, "gone": gone.id, "dream": dream.id}
+    return {**ids, "home": str(home)}
 
 
 def placed(text: str, made: dict[str, str]) -> str:
@@ -251,6 +311,7 @@ def test_a_verb_has_a_screen_that_fits_eighty_columns(
         "stats",
         "archive stats",
         "keys create",
+        "dream report",
     )  # text of the user, and paths
     assert free or max(len(row) for row in said.out.splitlines()) <= 80
 

@@ -6,6 +6,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import NoneType
@@ -17,13 +18,14 @@ import engrain
 from engrain import Advice, EngrainError, Experience, Hit, MemoryItem, Outcome
 from engrain.agent import Agent, KeyValue
 from engrain.cold import ColdArchive
-from engrain.errors import AccessDenied, ConfigError, ServiceError, StoreClosed, StoreUnavailable
+from engrain.errors import AccessDenied, ConfigError, ServiceError, StoreClosed, StoreUnavailable, UnknownPolicy
 from engrain.memory import Memory
 from engrain.shells.calls import Rows
 from engrain.shells.cli import main
 from engrain.shells.client import Client, RemoteAgent, RemoteArchive, RemoteKeyValue
 from engrain.shells.verb import Verb
 from engrain.shells.verbs import VERBS, verbs_of
+from tests.policies import TASK, add, table
 from tests.serving import Serving, home_of
 
 OWNERS: dict[str, tuple[type, type]] = {
@@ -182,6 +184,40 @@ def test_both_see_the_same(client: Client, embedded: Memory) -> None:
     assert client.runs() == embedded.runs()
     assert client.roles() == embedded.roles()
     assert client.stats()["memories"] == embedded.stats()["memories"]
+
+
+def test_what_was_learned_is_the_same_to_both(client: Client, embedded: Memory) -> None:
+    agent = client.agent("a")
+    tenant = agent.scope.tenant
+    advice = [agent.advise(TASK, {"size": 1}, ["left", "right"]) for _ in range(3)][-1]
+    agent.observe(advice, Outcome(success=True, evidence="verified"))
+    for values in ({1: {"left": 0.5, "right": 0.1}}, {1: {"left": 0.1, "right": 0.5}, 2: {"left": 0.2, "right": 0.1}}):
+        add(embedded, table(values), tenant=tenant)
+    asked: list[Callable[[Memory], Any]] = [
+        lambda memory: memory.policies(tenant=tenant),
+        lambda memory: memory.policy_show(TASK, tenant=tenant),
+        lambda memory: memory.policy_diff(TASK, 2, tenant=tenant),
+        lambda memory: memory.policy_diff(TASK, 2, 0, tenant),
+        lambda memory: memory.policy_history(TASK, tenant),
+        lambda memory: memory.dreams(limit=5),
+    ]
+    for ask in asked:
+        assert ask(client) == ask(embedded)
+    for how in ({"decision_id": advice.decision_id}, {"task_type": TASK, "state": {"size": 1}, "agent": "a"}):
+        far, near = client.policy_explain(tenant=tenant, **how), embedded.policy_explain(tenant=tenant, **how)
+        assert replace(far, at=near.at) == near
+    far_health, near_health = (memory.learning_health(7, tenant) for memory in (client, embedded))
+    assert replace(far_health, at=near_health.at) == near_health
+    asked_for = client.dream_request("asked", tenant=tenant)
+    assert client.dream_report(asked_for.id).id == asked_for.id
+    back = client.rollback(TASK, tenant=tenant)
+    assert back is not None
+    assert back.version == 1
+    assert client.rollback(TASK, 0, tenant=tenant) is None
+    with pytest.raises(UnknownPolicy):
+        client.policy_show(TASK, tenant=tenant)
+    with pytest.raises(ServiceError, match="where the home is"):
+        client.dream()
 
 
 def test_a_team_is_joined_at_once_and_shared_with(client: Client) -> None:

@@ -18,6 +18,7 @@ import pytest
 import engrain
 from engrain.shells.rest.openapi import path_of
 from engrain.shells.verbs import verbs_of
+from tests import policies
 from tests.postgres import Place
 from tests.service import Service, command, folder, serving
 
@@ -90,6 +91,33 @@ def test_answers_fit_their_schemas(service: Service, document: Any) -> None:
         told = document["paths"]["/v1/agents/{agent}/" + name]["post"]["responses"]["200"]
         schema = {**told["content"]["application/json"]["schema"], "components": document["components"]}
         jsonschema.validate(answer, schema)
+
+
+def test_what_was_learned_is_told_and_nothing_passes_the_gate(tmp_path: Path) -> None:
+    place = folder(tmp_path / "home")
+    with serving(place) as service:
+        for _ in range(3):
+            advice = service.verb("advise", {"task_type": "build", "state": {"size": 1}, "options": ["left", "right"]})
+            service.verb("observe", {"decision_id": advice["decision_id"], "success": True, "evidence": "executed"})
+        with place.open() as memory:
+            policies.add(memory, policies.table({1: {"left": 0.5, "right": 0.1}}))
+            policies.add(memory, policies.table({1: {"left": 0.1, "right": 0.5}}), policies.REFUSED)
+        assert service.get("/v1/policy/list?state=live").json["policies"][0]["version"] == 1
+        assert service.get("/v1/policy/show?task_type=build&version=2").json["state"] == "candidate"
+        assert service.get("/v1/policy/diff?task_type=build&version=2").json["changed"] == 1
+        told = service.get(f"/v1/policy/explain?decision_id={advice['decision_id']}").json
+        assert (told["version"], told["decision"]["mode"], told["outcome"]["reward"]) == (0, "advised", 2.0)
+        now = service.post("/v1/policy/explain", {"task_type": "build", "state": {"size": 1}}).json
+        assert now["options"][0]["action"] == "left"
+        health = service.get("/v1/learning?days=7").json
+        assert (health["alive"], health["stages"][0]["n"]) == (True, 3)
+        refused = service.post("/v1/policy/promote", {"task_type": "build", "version": 2})
+        assert (refused.status, refused.problem) == (422, "PolicyRefused")
+        assert service.post("/v1/policy/rollback", {"task_type": "build"}).json["live"] is None
+        assert service.get("/v1/policy/show?task_type=build").status == 404
+        assert service.post("/v1/dream/request", {"reason": "gate"}).json["state"] == "pending"
+        assert service.get("/v1/dream/history").json["dreams"][0]["reason"] == "gate"
+        assert service.get("/v1/learning?canary=true").status == 422
 
 
 @pytest.mark.parametrize("name", ["a/b", "metrics", "x y", "ü", "%2F", "a?b#c", "export"])

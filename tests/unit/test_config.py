@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import engrain
-from engrain.config import Config, load
+from engrain.config import MOST_DISCOUNT, Config, discount_of, load
 from engrain.errors import ConfigError
 from engrain.world import span_of
 
@@ -129,3 +129,27 @@ def test_a_span_is_a_number_and_a_unit_and_nothing_else(text: str) -> None:
 @pytest.mark.parametrize("text", ["1" * 5000 + "w", "9" * 400 + ".5d"])
 def test_a_span_without_end_is_no_fault(text: str) -> None:
     assert span_of(text) == 1 << 62
+
+
+def test_a_task_type_may_have_a_discount_of_its_own(tmp_path: Path) -> None:
+    text = 'discount = 0.9\ndiscounts = ["deploy=0.99", "a=b=0", "deploy = 0.5"]\n'
+    config = from_file(tmp_path, text)
+    assert [discount_of(config, one) for one in ("deploy", "a=b", "other")] == [0.5, 0.0, 0.9]
+    config = from_file(tmp_path, text, {"ENGRAIN_DISCOUNTS": "other=0.25", "ENGRAIN_DISCOUNT": "0"})
+    assert [discount_of(config, one) for one in ("deploy", "other")] == [0.0, 0.25]
+    assert discount_of(Config(), "any") == 0.95
+
+
+@pytest.mark.parametrize("part", ["deploy", "=0.5", " =0.5", "deploy=", "deploy=1", "deploy=-0.1", "deploy=nan", "x=y"])
+def test_a_discount_that_is_none_is_refused(tmp_path: Path, part: str) -> None:
+    with pytest.raises(ConfigError, match="TASK=NUMBER"):
+        from_file(tmp_path, f"discounts = ['{part}']\n")
+
+
+@given(st.floats(allow_nan=True))
+def test_a_discount_outside_of_its_range_is_refused(number: float) -> None:
+    if 0.0 <= number <= MOST_DISCOUNT:
+        assert load(None, {"discount": number}, {}).discount == number
+    else:
+        with pytest.raises(ConfigError, match="discount must lie in"):
+            load(None, {"discount": number}, {})

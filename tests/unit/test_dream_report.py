@@ -100,6 +100,14 @@ def test_what_is_expected_comes_where_the_world_keeps_to_it() -> None:
     assert [each["expected"] for each in bins] == sorted(each["expected"] for each in bins)
 
 
+def test_what_is_expected_alike_is_told_together() -> None:
+    one = log([-1.0] * 600 + [1.0] * 600, action=[0] * 600 + [0] * 600)  # the world turned half-way
+    bins = calibration(one)
+    assert sum(each["n"] for each in bins) == 1200
+    assert len(bins) <= 2  # each half expects one number
+    assert all(abs(each["observed"]) < 0.2 for each in bins)
+
+
 def test_noise_is_not_expected_to_come_again() -> None:
     rng = np.random.default_rng(5)
     states = [str(n) for n in range(900)]

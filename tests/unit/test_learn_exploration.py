@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from engrain.learn.exploration import CAUTION, distribution, draw
+from engrain.learn.exploration import CAUTION, capped, distribution, draw, mixed, plausible
 
 KINDS = ["thompson", "ucb", "epsilon"]
 CHI_SQUARE_999 = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 9: 27.88}
@@ -87,3 +87,32 @@ def test_an_action_without_probability_is_never_drawn() -> None:
             return 1.0 - 2**-53
 
     assert draw(np.array([0.5, 0.5 - 1e-12, 0.0]), Edge()) == 1
+
+
+def test_what_cannot_be_the_best_is_not_explored() -> None:
+    mean, high = np.array([1.0, 0.5, -1.0, 0.0]), np.array([1.2, 1.1, 0.2, 1.0])
+    open_ = plausible(mean, high, np.full(4, 5.0))
+    assert open_.tolist() == [True, True, False, True]
+    assert plausible(mean, high, np.array([5.0, 5.0, 0.0, 5.0])).all(), "nothing is known of the third"
+    for kind in KINDS:
+        found = distribution(kind, mean, np.full(4, 0.5), np.full(4, 5.0), 0.06, open_)
+        assert found[2] == 0.0
+        assert found[open_].min() >= 0.06 / 3 - 1e-12
+        assert found.sum() == pytest.approx(1.0)
+    rng = random.Random(1)
+    assert {draw(distribution("epsilon", mean, np.ones(4), np.ones(4), 0.5, open_), rng) for _ in range(500)} == {
+        0,
+        1,
+        3,
+    }
+
+
+def test_a_rule_keeps_what_it_gives_and_the_floor_goes_to_what_is_open() -> None:
+    found = mixed(np.array([0.0, 0.5, 0.5]), 0.1, np.array([True, True, False]))
+    assert found.tolist() == pytest.approx([0.05, 0.5, 0.45])
+
+
+def test_the_cap_bounds_everything_but_the_best() -> None:
+    assert capped(np.array([0.5, 0.3, 0.2]), 0, 0.05).tolist() == pytest.approx([0.95, 0.03, 0.02])
+    assert capped(np.array([0.97, 0.03]), 0, 0.05).tolist() == [0.97, 0.03]
+    assert capped(np.array([0.5, 0.5]), 1, 0.0).tolist() == [0.0, 1.0]

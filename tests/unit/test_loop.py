@@ -209,6 +209,8 @@ def test_a_dream_that_failed_is_told_and_so_is_one_that_is_not_heard_of(memory: 
     health = memory.learning_health()
     assert "is failed: ValueError: no" in stage(health, "trained").detail
     assert "the last dream failed in evaluate: ValueError: no" in health.notes
+    theirs = memory.learning_health(tenant="default")
+    assert "ValueError" not in str(theirs), "it may name what is of other tenants"
 
 
 def test_a_live_policy_that_cannot_be_read_is_told(memory: Memory, agent: Agent) -> None:
@@ -216,8 +218,9 @@ def test_a_live_policy_that_cannot_be_read_is_told(memory: Memory, agent: Agent)
     version = add(memory, Later(), live=False)
     key = {"tenant": "default", "task_type": "build", "version": version}
     memory.store.write([("policy_state", {**key, "state": "live", "live_at": memory.world.now()})])
-    assert "version 1 of build is live and cannot be read" in memory.learning_health().notes[0]
-    (check,) = (one for one in memory.doctor().checks if one.name == "learning")
+    (note,) = memory.learning_health().notes
+    assert "version 1 of 'build' in tenant 'default': there is no kind of rule 'later'" in note
+    (check,) = (one for one in memory.doctor().checks if one.name == "policies")
     assert check.ok is False
 
 
@@ -342,6 +345,7 @@ def test_an_archive_that_cannot_be_reached_leaves_what_is_known(place: Place, wo
     work(agent)
     health = memory.learning_health()
     assert "there is no table" in health.archive
+    assert str(memory.home) not in str(memory.learning_health(tenant="default"))
     assert health.alive is None
     assert any("archived outcomes are not counted in" in note for note in health.notes)
     assert [stage(health, name).n for name in ("decided", "outcome")] == [3, 3]

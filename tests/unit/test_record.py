@@ -184,6 +184,19 @@ def test_what_would_be_advised_is_explained(memory: Memory, agent: Agent) -> Non
     assert new.options[0].action == "left"
 
 
+def test_options_with_features_of_their_own_are_explained_each_in_its_state(memory: Memory, agent: Agent) -> None:
+    options = {"left": {"width": 1}, "right": {"width": 4}}
+    for _ in range(8):
+        advice = agent.advise(TASK, state={"size": 1}, options=options)
+        agent.observe(advice, Outcome(success=advice.action == "left", evidence="verified"))
+    advice = agent.advise(TASK, state={"size": 1}, options=options)
+    why = memory.policy_explain(advice.decision_id)
+    assert {one.action: one.chance for one in why.options} == advice.distribution
+    assert {one.action: one.value for one in why.options} == pytest.approx(
+        {one.action: one.value for one in advice.ranking}, abs=0.01
+    ), "nothing has come since"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{}, {"decision_id": "x", "task_type": "y"}, {"decision_id": "x", "state": {}}, {"task_type": ""},
@@ -226,7 +239,7 @@ def test_nothing_is_promoted_past_the_gate(memory: Memory, agent: Agent) -> None
     version = add(memory, table(FIRST), REFUSED)
     with pytest.raises(PolicyRefused) as caught:
         memory.policy_promote(TASK, version)
-    assert "Of 0 outcomes since it was made" in str(caught.value)
+    assert "outcomes since it was made: Not enough is known" in str(caught.value)
     assert memory.policies(TASK, state="live") == []
     assert [one.event for one in memory.policy_history(TASK)] == ["refused", "refused", "made"]
     with pytest.raises(UnknownPolicy):

@@ -49,6 +49,7 @@ NO_FIELD = {
     ("Agent.import_from", "progress"): "the shell shows it",
     ("ColdArchive.sql", "progress"): "the shell shows it",
     ("Memory.learning_health", "canary"): "over HTTP it only reads",
+    ("Memory.dreams", "limit"): "a status is of the last",
     **{(owner + ".sql", name): "a setting says it" for owner in ("Agent", "ColdArchive") for name in LIMITS},
 }
 # What REST does not carry: whoever calls over HTTP names no file of the server, and waits for no hours of work.
@@ -58,6 +59,11 @@ NOT_REST = {
     "backup": "names a file",
     "export": "streams, as POST /api/memory/export/{agent}",
     "import": "streams, as POST /api/memory/import/{agent}",
+    "policy export": "names a file",
+    "policy import": "names a file",
+    "export-experiences": "names a file",
+    "dream run": "takes as long as there is to learn: dream request",
+    "dream status": "dream history and roles",
     "daemon history": "runs, under another name",
     "daemon pause": "pause, under another name",
     "daemon resume": "resume, under another name",
@@ -77,6 +83,7 @@ NOT_MCP = {
     "reset-adaptation": "a person's decision",
     "experiences": "advise shows the evidence",
     "q-values": "advise shows the value",
+    "drifts": "a person's question",
     "archived": "a person's question",
     "archive search": "a person's question",
     "restore": "a person's decision",

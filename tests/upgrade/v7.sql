@@ -117,11 +117,11 @@ CREATE TABLE decisions (
     created_at   bigint not null
 );
 INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3nnt','acme','ann','task','{"lang":"py","size":0}','["a", "b"]','a',0.5,'{"a": 0.5, "b": 0.5}',NULL,NULL,NULL,'explored','online-1','e1',1767229200000000);
-INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3nnw','acme','ann','task','{"lang":"py","size":1}','["a", "b"]','a',6.046556280575910991e-01,'{"a": 0.6046556280575911, "b": 0.3953443719424089}',7.32762253119345730034e-01,-1.78752703554557701437e+00,2.0,'advised','online-1','e1',1767229200000000);
-INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3nny','acme','ann','task','{"lang":"py","size":0}','["a", "b"]','a',6.15523090673597672584e-01,'{"a": 0.6155230906735977, "b": 0.38447690932640227}',5.02483547205387348633e-01,-1.16489225763761394816e+00,2.0,'advised','online-1','e1',1767229200000000);
-INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3np0','acme','ann','task','{"lang":"py","size":1}','["a", "b"]','a',3.84476909326402327415e-01,'{"a": 0.3844769093264023, "b": 0.6155230906735977}',-5.02483547205387348633e-01,-2.0,1.16489225763761394816e+00,'advised','online-1','e1',1767229200000000);
-INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3np2','acme','ann','task','{"lang":"py","size":0}','["a", "b"]','b',4.39846054654928209082e-01,'{"a": 0.5601539453450718, "b": 0.4398460546549282}',1.59881139762393376102e-01,-2.0,2.0,'advised','online-1','e1',1767229200000000);
-INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3np4','acme','ann','task','{"lang":"py","size":1}','["a", "b"]','a',0.82062063864149,'{"a": 0.82062063864149, "b": 0.17937936135851004}',2.71679488607228125651e-01,-1.39777376814774312308e+00,1.94113274536219915233e+00,'advised','online-1','e1',1767229200000000);
+INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3nnw','acme','ann','task','{"lang":"py","size":1}','["a", "b"]','a',7.31692674008166399346e-01,'{"a": 0.7316926740081664, "b": 0.26830732599183355}',8.21148223797319110062e-01,-1.62216660295380665779e+00,2.0,'advised','online-1','e1',1767229200000000);
+INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3nny','acme','ann','task','{"lang":"py","size":0}','["a", "b"]','a',5.91716725400422194347e-01,'{"a": 0.5917167254004222, "b": 0.4082832745995778}',5.14401256782034743686e-01,-1.16868538369735786019e+00,2.0,'advised','online-1','e1',1767229200000000);
+INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3np0','acme','ann','task','{"lang":"py","size":1}','["a", "b"]','a',4.08283274599577805652e-01,'{"a": 0.4082832745995778, "b": 0.5917167254004222}',-5.14401256782034743686e-01,-2.0,1.16868538369735786019e+00,'advised','online-1','e1',1767229200000000);
+INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3np2','acme','ann','task','{"lang":"py","size":0}','["a", "b"]','b',4.62550470713067818362e-01,'{"a": 0.5374495292869322, "b": 0.4625504707130678}',2.58321223908937247504e-01,-2.0,2.0,'advised','online-1','e1',1767229200000000);
+INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3np4','acme','ann','task','{"lang":"py","size":1}','["a", "b"]','a',7.5251602139119289081e-01,'{"a": 0.7525160213911929, "b": 0.24748397860880714}',3.09660012927924277459e-01,-1.35979324382704680473e+00,1.97911326968289547068e+00,'advised','online-1','e1',1767229200000000);
 INSERT INTO "decisions" VALUES('01kdvh35m0cmw9gncaq9ek3np6','acme','ann','unknown task','{}',NULL,NULL,NULL,'{}',NULL,NULL,NULL,'abstained','online-1',NULL,1767229200000000);
 CREATE TABLE dream_findings (
     dream     text not null,
@@ -170,16 +170,17 @@ CREATE TABLE drift_tracks (
     recent    bytea not null,
     primary key (tenant, agent, task_type, action)
 );
-INSERT INTO "drift_tracks" VALUES('acme','ann','task','',3,-2.01033876902759445215e+00,3.42240870111721307011e+00,-1.17647058823529415683e+00,X'D3D2D2D2D2D2F2BF00E4B31C4947060086CE40605814E03F00E4B31C4947060020407B59B261F5BF00E4B31C49470600');
-INSERT INTO "drift_tracks" VALUES('acme','ann','task','a',3,2.12266247055662971021e+00,4.73991055349260470563e+00,1.17647058823529415683e+00,X'D3D2D2D2D2D2F23F00E4B31C49470600F6811CD3C972E7BF00E4B31C49470600163AF302FFDCFA3F00E4B31C49470600');
-INSERT INTO "drift_tracks" VALUES('acme','ann','task','b',1,-1.17647058823529415683e+00,1.38408304498269907334e+00,-1.17647058823529415683e+00,X'D3D2D2D2D2D2F2BF00E4B31C49470600');
+INSERT INTO "drift_tracks" VALUES('acme','ann','task','',3,-2.09686114359749087299e+00,3.70731924215776320608e+00,-1.17647058823529415683e+00,X'D3D2D2D2D2D2F2BF00E4B31C4947060030316B64766833356D30636D7739676E63617139656B336E6E78EECDDC9FF975E03F00E4B31C4947060030316B64766833356D30636D7739676E63617139656B336E703117A65B42E8F4F6BF00E4B31C4947060030316B64766833356D30636D7739676E63617139656B336E7033');
+INSERT INTO "drift_tracks" VALUES('acme','ann','task','a',3,2.0461942094553040583e+00,4.91741504670049778269e+00,1.17647058823529415683e+00,X'D3D2D2D2D2D2F23F00E4B31C4947060030316B64766833356D30636D7739676E63617139656B336E6E765E18CCA3D846EABF00E4B31C4947060030316B64766833356D30636D7739676E63617139656B336E6E78CA39C1A2CF0DFB3F00E4B31C4947060030316B64766833356D30636D7739676E63617139656B336E7031');
+INSERT INTO "drift_tracks" VALUES('acme','ann','task','b',1,-1.17647058823529415683e+00,1.38408304498269907334e+00,-1.17647058823529415683e+00,X'D3D2D2D2D2D2F2BF00E4B31C4947060030316B64766833356D30636D7739676E63617139656B336E7033');
 INSERT INTO "drift_tracks" VALUES('acme','bob','task','',0,0.0,0.0,0.0,X'');
-INSERT INTO "drift_tracks" VALUES('acme','bob','task','b',1,1.25,1.5625,1.25,X'000000000000F43F00E4B31C49470600');
+INSERT INTO "drift_tracks" VALUES('acme','bob','task','b',1,1.25,1.5625,1.25,X'000000000000F43F00E4B31C4947060030316B64766833356D30636D7739676E63617139656B336E7037');
 CREATE TABLE drifts (
     tenant    text not null,
     agent     text not null,
     task_type text not null,
-    since     bigint not null,
+    since     text not null,
+    fell_at   bigint not null,
     drifts    bigint not null,
     seen_at   bigint not null,
     action    text not null,
@@ -219,11 +220,11 @@ CREATE TABLE experiences (
     updated_at     bigint not null
 );
 INSERT INTO "experiences" VALUES('01kdvh35m0cmw9gncaq9ek3nnv','acme','ann','01kdvh35m0cmw9gncaq9ek3nnt','task','{"lang":"py","size":0}','03070d3bff8d4a905ead6ebd91b5722b','a',0.5,1,'executed','{"evidence": "executed", "quality": 0.5, "seconds": 1.5, "success": true}',1.17647058823529415683e+00,'1',0.75,NULL,'e1',NULL,0,1767229200000000,1767229200000000);
-INSERT INTO "experiences" VALUES('01kdvh35m0cmw9gncaq9ek3nnx','acme','ann','01kdvh35m0cmw9gncaq9ek3nnw','task','{"lang":"py","size":1}','eac260b4967a4e42215001804e621823','a',6.046556280575910991e-01,0,'executed','{"evidence": "executed", "quality": 0.5, "seconds": 1.5, "success": false}',-1.17647058823529415683e+00,'1',0.75,NULL,'e1',NULL,0,1767229200000000,1767229200000000);
-INSERT INTO "experiences" VALUES('01kdvh35m0cmw9gncaq9ek3nnz','acme','ann','01kdvh35m0cmw9gncaq9ek3nny','task','{"lang":"py","size":0}','03070d3bff8d4a905ead6ebd91b5722b','a',6.15523090673597672584e-01,NULL,'executed','{"evidence": "executed", "quality": 0.5, "seconds": 1.5}',NULL,'1',0.75,NULL,'e1',NULL,0,1767229200000000,1767229200000000);
-INSERT INTO "experiences" VALUES('01kdvh35m0cmw9gncaq9ek3np1','acme','ann','01kdvh35m0cmw9gncaq9ek3np0','task','{"lang":"py","size":1}','eac260b4967a4e42215001804e621823','a',3.84476909326402327415e-01,1,'executed','{"evidence": "executed", "quality": 0.5, "seconds": 1.5, "success": true}',1.17647058823529415683e+00,'1',0.75,NULL,'e1',NULL,0,1767229200000000,1767229200000000);
-INSERT INTO "experiences" VALUES('01kdvh35m0cmw9gncaq9ek3np3','acme','ann','01kdvh35m0cmw9gncaq9ek3np2','task','{"lang":"py","size":0}','03070d3bff8d4a905ead6ebd91b5722b','b',4.39846054654928209082e-01,0,'executed','{"evidence": "executed", "quality": 0.5, "seconds": 1.5, "success": false}',-1.17647058823529415683e+00,'1',0.75,NULL,'e1',NULL,0,1767229200000000,1767229200000000);
-INSERT INTO "experiences" VALUES('01kdvh35m0cmw9gncaq9ek3np5','acme','ann','01kdvh35m0cmw9gncaq9ek3np4','task','{"lang":"py","size":1}','eac260b4967a4e42215001804e621823','a',0.82062063864149,NULL,'executed','{"evidence": "executed", "quality": 0.5, "seconds": 1.5}',NULL,'1',0.75,NULL,'e1',NULL,0,1767229200000000,1767229200000000);
+INSERT INTO "experiences" VALUES('01kdvh35m0cmw9gncaq9ek3nnx','acme','ann','01kdvh35m0cmw9gncaq9ek3nnw','task','{"lang":"py","size":1}','eac260b4967a4e42215001804e621823','a',7.31692674008166399346e-01,0,'executed','{"evidence": "executed", "quality": 0.5, "seconds": 1.5, "success": false}',-1.17647058823529415683e+00,'1',0.75,NULL,'e1',NULL,0,1767229200000000,1767229200000000);
+INSERT INTO "experiences" VALUES('01kdvh35m0cmw9gncaq9ek3nnz','acme','ann','01kdvh35m0cmw9gncaq9ek3nny','task','{"lang":"py","size":0}','03070d3bff8d4a905ead6ebd91b5722b','a',5.91716725400422194347e-01,NULL,'executed','{"evidence": "executed", "quality": 0.5, "seconds": 1.5}',NULL,'1',0.75,NULL,'e1',NULL,0,1767229200000000,1767229200000000);
+INSERT INTO "experiences" VALUES('01kdvh35m0cmw9gncaq9ek3np1','acme','ann','01kdvh35m0cmw9gncaq9ek3np0','task','{"lang":"py","size":1}','eac260b4967a4e42215001804e621823','a',4.08283274599577805652e-01,1,'executed','{"evidence": "executed", "quality": 0.5, "seconds": 1.5, "success": true}',1.17647058823529415683e+00,'1',0.75,NULL,'e1',NULL,0,1767229200000000,1767229200000000);
+INSERT INTO "experiences" VALUES('01kdvh35m0cmw9gncaq9ek3np3','acme','ann','01kdvh35m0cmw9gncaq9ek3np2','task','{"lang":"py","size":0}','03070d3bff8d4a905ead6ebd91b5722b','b',4.62550470713067818362e-01,0,'executed','{"evidence": "executed", "quality": 0.5, "seconds": 1.5, "success": false}',-1.17647058823529415683e+00,'1',0.75,NULL,'e1',NULL,0,1767229200000000,1767229200000000);
+INSERT INTO "experiences" VALUES('01kdvh35m0cmw9gncaq9ek3np5','acme','ann','01kdvh35m0cmw9gncaq9ek3np4','task','{"lang":"py","size":1}','eac260b4967a4e42215001804e621823','a',7.5251602139119289081e-01,NULL,'executed','{"evidence": "executed", "quality": 0.5, "seconds": 1.5}',NULL,'1',0.75,NULL,'e1',NULL,0,1767229200000000,1767229200000000);
 INSERT INTO "experiences" VALUES('01kdvh35m0cmw9gncaq9ek3np7','acme','bob',NULL,'task','{"size":1}','3a31823c746f04d7038cabbdf483c75b','b',NULL,1,'verified','{"evidence": "verified", "reward": 1.25, "success": true}',1.25,'1',1.0,NULL,NULL,'t7',0,1767229200000000,1767229200000000);
 CREATE TABLE home (
     name  text not null primary key,
@@ -434,13 +435,13 @@ CREATE TABLE runs (
 , ends_by bigint);
 CREATE TABLE schema_migrations (
     version integer not null primary key, name text not null, checksum text not null, applied_at text not null);
-INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-21 22:25:45');
-INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-21 22:25:45');
-INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-21 22:25:45');
-INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-21 22:25:45');
-INSERT INTO "schema_migrations" VALUES(5,'0005-life','e6749b416d7edc02f4cb86c594de33c34061c679294688c426131baa75e58629','2026-11-21 22:25:45');
-INSERT INTO "schema_migrations" VALUES(6,'0006-cold','662be33de75ab07815686992cfe79fbca01744e35abfc4b5338b6166a11329f6','2026-11-21 22:25:45');
-INSERT INTO "schema_migrations" VALUES(7,'0007-dream','58e621450026af8f2ab768e494e05f11fb8aabfbad2703a3611e6d8b727e9134','2026-11-21 22:25:45');
+INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-21 22:59:59');
+INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-21 22:59:59');
+INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-21 22:59:59');
+INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-21 22:59:59');
+INSERT INTO "schema_migrations" VALUES(5,'0005-life','e6749b416d7edc02f4cb86c594de33c34061c679294688c426131baa75e58629','2026-11-21 22:59:59');
+INSERT INTO "schema_migrations" VALUES(6,'0006-cold','662be33de75ab07815686992cfe79fbca01744e35abfc4b5338b6166a11329f6','2026-11-21 22:59:59');
+INSERT INTO "schema_migrations" VALUES(7,'0007-dream','bf5c16b7fc7cf26606c2f8d91d65684b160c42052c4261048cd8266ea342a4c3','2026-11-21 22:59:59');
 CREATE TABLE scopes (
     tenant text not null,
     name   text not null,

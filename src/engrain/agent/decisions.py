@@ -11,7 +11,7 @@ from engrain.agent.base import Scoped
 from engrain.errors import InvalidField
 from engrain.intake import validate
 from engrain.intake.redact import redact
-from engrain.model.decision import Advice, Experience, Outcome, QValue
+from engrain.model.decision import Advice, Drift, Experience, Outcome, QValue
 
 
 class Decisions(Scoped):
@@ -21,14 +21,18 @@ class Decisions(Scoped):
         self,
         task_type: str,
         state: Mapping[str, Any] | None = None,
-        options: Sequence[str] | None = None,
+        options: Sequence[str] | Mapping[str, Mapping[str, Any] | None] | None = None,
         episode: str | None = None,
     ) -> Advice:
-        """What to do next, with value, interval and evidence. The decision is logged with its propensity before this
-        returns. With options and no evidence it explores; with neither it abstains."""
+        """What to do next, with value, interval and evidence; ``ranking`` orders all options. The decision is logged
+        with its propensity before this returns. With options and no evidence it explores; with neither it abstains.
+        Options with features of their own are a mapping: ``{"test_a": {"failed_last": True}, "test_b": {…}}``."""
         self._memory._check_open()
-        self._named(task_type=task_type, options=options, episode=episode)
+        names = list(options) if isinstance(options, Mapping) else options
+        self._named(task_type=task_type, options=names, episode=episode)
         learner = self._memory.learner
+        if isinstance(options, Mapping):
+            options = {name: self._clean(own) for name, own in options.items()}
         advice = learner.advise(self.scope, task_type, state=self._clean(state), options=options, episode=episode)
         return self._wrote(advice)
 
@@ -89,6 +93,11 @@ class Decisions(Scoped):
         """What this agent has learned: visits, mean and spread by task type, state and action."""
         self._memory._check_open()
         return self._memory.learner.q_values(self.scope, task_type)
+
+    def drifts(self, task_type: str | None = None) -> builtins.list[Drift]:
+        """Where what was learned did not hold any more: drifts that were seen in this agent's outcomes."""
+        self._memory._check_open()
+        return self._memory.learner.drifts(self.scope, task_type)
 
     def _told(self, outcome: Any) -> Any:
         """An outcome without secrets in its error."""

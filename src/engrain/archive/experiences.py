@@ -14,7 +14,7 @@ from engrain.store.port import Store, Transaction
 if TYPE_CHECKING:
     from engrain.archive.tables import Tables
 
-_REPLAYED = ("agent", "task_type", "state_key", "state", "action", "reward", "weight", "created_at")
+_REPLAYED = ("agent", "task_type", "state_key", "state", "action", "reward", "weight", "id")
 _EXPERIENCE = (
     "id", "tenant", "agent", "decision_id", "task_type", "state", "state_key", "action", "propensity", "success",
     "evidence", "outcome", "reward", "reward_version", "weight", "next_state", "episode", "task_id", "revision",

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import closing
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from deltalake import DeltaTable
 
 from engrain.archive.layout import batch_of
 from engrain.archive.port import Kind
-from engrain.archive.tables import CODED, Standing, Tables
+from engrain.archive.tables import CODED, RETRIES, Standing, Tables
 from engrain.errors import ArchiveConflict, ArchiveCorrupt
 from engrain.model.steps import NONE, SHARED, Columns, Texts
 from engrain.store.port import Row, Store
@@ -30,6 +32,7 @@ from engrain.store.statements import shared
 KIND: Kind = "experiences"
 TRIES = 20  # while others bring rows back
 THREADS = 2
+T = TypeVar("T")
 GATHER = 1 << 20  # rows whose texts get their numbers at once
 MEMORY = "1GB"  # of the database; beyond it goes to the disk
 _text, _real, _number = pa.string(), pa.float64(), pa.int64()
@@ -57,7 +60,7 @@ _EQUAL = ("episode", "task_id")  # of these only who has the same is wanted
 
 def agents(store: Store, tables: Tables, asked: Mapping[str, Any]) -> set[str]:
     """Who has experiences with a known reward."""
-    rows, parts = _together(store, tables, "step_agents", asked, ("agent",))
+    rows, parts = _together(store, tables, "step_agents", asked, ("agent",), None)
     return {row["agent"] for row in rows}.union(*(pc.unique(part["agent"]).to_pylist() for part in parts))
 
 
@@ -68,20 +71,33 @@ def steps(store: Store, tables: Tables, asked: Mapping[str, Any]) -> Columns:
 
 def counts(store: Store, tables: Tables, asked: Mapping[str, Any]) -> Columns:
     """What the statement ``step_counts`` says of all steps."""
-    found = _columns(*_together(store, tables, "step_list", asked, _COUNTED), _COUNTED)
+    return counted(_columns(*_together(store, tables, "step_list", asked, _COUNTED), _COUNTED))
+
+
+def counted(found: Columns) -> Columns:
+    """The same of steps one by one."""
     given = {name: pa.array(one.codes, mask=one.codes == NONE) for name, one in found.texts.items()}
     evidence = pa.array(found.texts["evidence"].values, _text)
     given["evidence"] = pa.DictionaryArray.from_arrays(given["evidence"], evidence)
     given |= {name: pa.array(one, mask=np.isnan(one)) for name, one in found.reals.items()}
     given |= {"id" if name == "rank" else name: pa.array(one) for name, one in found.whole.items()}
-    how: dict[str, Any] = {"threads": THREADS, "memory_limit": MEMORY, "python_enable_replacements": False}
-    with tempfile.TemporaryDirectory() as folder, closing(duckdb.connect(":memory:", config=how)) as database:
-        database.execute("set temp_directory = ?", [folder])
+    with tempfile.TemporaryDirectory() as folder, database_in(Path(folder)) as database:
         database.register("_steps", pa.table(given))
         database.execute("create view steps as select 0 as tenant, 0 as task_type, * from _steps")
         text = re.sub(r":([a-z_]+)", r"$\1", shared("step_counts"))
         told = database.sql(text, params={"tenant": 0, "task_type": 0, "agent": None}).to_arrow_table()
     return _grouped(told, found.texts)
+
+
+@contextmanager
+def database_in(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database in memory; what has no room there goes into ``folder``."""
+    how: dict[str, Any] = {"threads": THREADS, "memory_limit": MEMORY, "python_enable_replacements": False}
+    with closing(duckdb.connect(":memory:", config=how)) as database:
+        database.execute("set temp_directory = ?", [str(folder)])
+        database.execute("set timezone = 'UTC'")
+        database.execute("set enable_progress_bar = false")  # it would be told to whoever reads what we say
+        yield database
 
 
 def _grouped(told: pa.Table, texts: Mapping[str, Texts]) -> Columns:
@@ -96,29 +112,42 @@ def _grouped(told: pa.Table, texts: Mapping[str, Texts]) -> Columns:
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def _together(
-    store: Store, tables: Tables, statement: str, asked: Mapping[str, Any], columns: Sequence[str]
-) -> tuple[Sequence[Row], list[pa.Table]]:
-    """Rows of the store, and those that are only in the archive."""
-    missing: FileNotFoundError | None = None
+class Found(NamedTuple):
+    """All experiences as of one moment: ``rows`` of the store, and those of the ``table`` that one of ``wanted``
+    chooses."""
+
+    rows: Sequence[Row]
+    table: DeltaTable | None
+    wanted: Sequence[pc.Expression]
+
+
+def opened(store: Store, tables: Tables, statement: str, asked: Mapping[str, Any], of: str | None = "id") -> Found:
+    """What there is; ``of``: the column of the store's rows that has the id of the experience, if one has. Raises
+    ArchiveError."""
     for _ in range(TRIES):
         before = tables.standing(KIND)
         rows = store.read(statement, asked)
-        now = tables.standing(KIND)
-        try:
-            parts = _scan(tables, before, asked, columns)
-            if now.closed > before.closed:
-                both = pa.array([row["experience_id"] for row in rows] if statement == "step_list" else [], _text)
-                since = (_field("batch") > before.closed) & ~_field("id").isin(both)
-                parts += _scan(tables, now, asked, columns, since)
-        except FileNotFoundError as error:  # a file that was vacuumed away meanwhile
-            missing = error
+        now, table = tables.standing(KIND), tables.table(KIND)
+        if not _gone(before, before) == _gone(now, before) == _gone(tables.standing(KIND), before):
             continue
-        if _gone(before, before) == _gone(now, before) == _gone(tables.standing(KIND), before):
-            return rows, parts
-    if missing is not None:
-        raise ArchiveCorrupt(f"{tables.path(KIND)}: a file of the table is missing: {missing}") from missing
+        wanted = [before.counts() & _asked(asked)]
+        if now.closed > before.closed:  # they were archived meanwhile
+            both = pa.array([row[of] for row in rows] if of else [], _text)
+            late = (_field("batch") > before.closed) & ~_field("id").isin(both)
+            wanted.append(now.counts() & _asked(asked) & late)
+        return Found(rows, table if now.closed else None, wanted)
     raise ArchiveConflict("Experiences are being brought back from the archive.")
+
+
+def unmissed(tables: Tables, read: Callable[[], T]) -> T:
+    """What reading gives, once no file is vacuumed away meanwhile."""
+    for left in reversed(range(RETRIES)):
+        try:
+            return read()
+        except FileNotFoundError as error:
+            if not left:
+                raise ArchiveCorrupt(f"{tables.path(KIND)}: a file of the table is missing: {error}") from error
+    raise AssertionError
 
 
 def _gone(now: Standing, before: Standing) -> set[int]:
@@ -126,36 +155,49 @@ def _gone(now: Standing, before: Standing) -> set[int]:
     return {place for place in now.gone if batch_of(place) <= before.closed}
 
 
-def _scan(
+def _asked(asked: Mapping[str, Any]) -> pc.Expression:
+    wanted = _field("tenant") == asked["tenant"]
+    for name in ("task_type", "agent"):
+        if asked.get(name) is not None:
+            wanted &= _field(name) == asked[name]
+    return wanted & (_STEP["decided_at"][1] >= asked["since"]) if asked.get("since") else wanted
+
+
+def _together(
+    store: Store,
     tables: Tables,
-    standing: Standing,
+    statement: str,
     asked: Mapping[str, Any],
     columns: Sequence[str],
-    more: pc.Expression | None = None,
-) -> list[pa.Table]:
-    """Rows that count, in tables of about ``GATHER`` in each of which a text has one number."""
-    table = tables.table(KIND) if standing.closed else None
+    of: str | None = "experience_id",
+) -> tuple[Sequence[Row], list[pa.Table]]:
+    """Rows of the store, and those that are only in the archive."""
+
+    def read() -> tuple[Sequence[Row], list[pa.Table]]:
+        found = opened(store, tables, statement, asked, of)
+        return found.rows, [part for one in found.wanted for part in _scan(tables, found.table, one, asked, columns)]
+
+    return unmissed(tables, read)
+
+
+def _scan(
+    tables: Tables, table: DeltaTable | None, wanted: pc.Expression, asked: Mapping[str, Any], columns: Sequence[str]
+) -> Iterator[pa.Table]:
+    """Rows in tables of about ``GATHER``, in each of which a text has one number."""
     if table is None:
-        return []
-    coded = [name for name in columns if name in _CODED]
-    wanted = standing.counts() & (_field("tenant") == asked["tenant"]) & (_field("task_type") == asked["task_type"])
-    if asked.get("agent") is not None:
-        wanted &= _field("agent") == asked["agent"]
-        coded.remove("agent")
-    if asked.get("since"):
-        wanted &= _STEP["decided_at"][1] >= asked["since"]
-    if more is not None:
-        wanted &= more
+        return
+    coded = [name for name in columns if name in _CODED and asked.get(name) is None]  # what is asked for must be plain
     named = {name: _STEP[name][1] for name in columns}
     scanner = tables.dataset(KIND, table, coded).scanner(columns=named, filter=wanted)
-    found: list[pa.Table] = []
     gathered: list[pa.RecordBatch] = []
+    held = 0
     for batch in scanner.to_batches():
         gathered.append(batch)
-        if sum(one.num_rows for one in gathered) >= GATHER:
-            found.append(pa.Table.from_batches(gathered).unify_dictionaries())
-            gathered = []
-    return [*found, pa.Table.from_batches(gathered, scanner.projected_schema).unify_dictionaries()]
+        held += batch.num_rows
+        if held >= GATHER:
+            yield pa.Table.from_batches(gathered).unify_dictionaries()
+            gathered, held = [], 0
+    yield pa.Table.from_batches(gathered, scanner.projected_schema).unify_dictionaries()
 
 
 def _columns(rows: Sequence[Row], parts: list[pa.Table], columns: Sequence[str]) -> Columns:

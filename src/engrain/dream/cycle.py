@@ -142,8 +142,9 @@ class Dreamer:
         except Exception as failure:  # noqa: BLE001 (it is told, and the other task types go on)
             _log.warning("task type %r of %r: %s", task.task_type, task.tenant, failure,
                          exc_info=not isinstance(failure, EngrainError))  # fmt: skip
-            failures.append(f"{task.task_type}: {type(failure).__name__}: {failure}"[: MOST // 4])
-            lesson.give_up(task, failures[-1])
+            why = f"{type(failure).__name__}: {failure}"[: MOST // 4]
+            failures.append(f"{task.task_type}: {why}")
+            lesson.give_up(task, why)
         return True
 
     def _lesson(self, store: Store, standing: Standing, stop: Callable[[], bool]) -> Lesson:

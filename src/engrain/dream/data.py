@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 
 from engrain.dream.parts import Parts, Task
 from engrain.learn.log import END, EXECUTED, Counts, Log
+from engrain.learn.policies import DECISION, EPISODE
 from engrain.learn.rule import Rule
 from engrain.learn.state import stored_state
-from engrain.learn.watch import DECISION, EPISODE
 from engrain.world import from_micros
 
 COMPARED = 20_000  # states
@@ -31,21 +32,36 @@ def decisive(log: Log) -> Mask:
     return np.asarray(known(log) & np.isfinite(log.propensity) & (log.propensity > 0.0))
 
 
+def digest(counts: Counts) -> bytes:
+    """What tells counts apart that were made of parts of one log."""
+    found = hashlib.blake2b(digest_size=16)
+    for one in (counts.state, counts.action, counts.next, counts.n, counts.weight, counts.total, counts.squares):
+        found.update(len(one).to_bytes(8, "big") + np.ascontiguousarray(one).tobytes())
+    return found.digest()
+
+
 @dataclass(frozen=True, slots=True)
 class Data:
-    """``since`` reads the log again, of decisions from a moment on (µs UTC)."""
+    """``since`` reads the log again, of decisions from a moment on (µs UTC); ``discount`` is that of the task type;
+    ``online`` says how the online learner would decide by some experiences."""
 
     counts: Counts
     log: Log
+    discount: float
     since: Callable[[int], Log]
+    online: Callable[[Counts], Rule | None]
 
     @classmethod
     def read(cls, parts: Parts, task: Task, agent: str | None) -> Data:
         """Raises ArchiveError when experiences are archived and cannot be reached."""
         whence = parts.experiences()
-        counts = whence.counts(task.tenant, task.task_type, agent)
-        log = whence.log(task.tenant, task.task_type, agent)
-        return cls(counts, log, lambda at: whence.log(task.tenant, task.task_type, agent, since=at))
+        counts, log = whence.both(task.tenant, task.task_type, agent)
+        discount = parts.discount(task.task_type)
+
+        def since(at: int) -> Log:
+            return whence.log(task.tenant, task.task_type, agent, since=at)
+
+        return cls(counts, log, discount, since, lambda some: parts.online(some, task.task_type))
 
     @property
     def version(self) -> str:
@@ -53,8 +69,8 @@ class Data:
 
     @property
     def unit(self) -> str:
-        """What values are told of: a decision, or where one leads to another, an episode."""
-        return EPISODE if bool((self.log.next != END).any()) else DECISION
+        """What values are told of: a decision, or where one leads to another and that counts, an episode."""
+        return EPISODE if self.discount > 0.0 and bool((self.log.next != END).any()) else DECISION
 
     def alike(self, one: Rule, other: Rule) -> bool:
         """Whether two rules do the same in the states that were seen, the first of them where there are very many."""

@@ -57,9 +57,13 @@ def calibration(log: Log) -> list[dict[str, Any]]:
     expected = np.empty(len(reward))
     for seen in (half, ~half):
         expected[~seen] = _expected(state, action, reward, seen, len(log.actions))[~seen]
-    order = np.argsort(expected, kind="stable")
+    _, which, n = np.unique(expected, return_inverse=True, return_counts=True)
+    place = ((np.cumsum(n) - n / 2) / len(expected) * BINS).astype(np.int64)[which]  # equals are in one bin
     found = []
-    for part in np.array_split(order, BINS):
+    for number in range(BINS):
+        part = np.flatnonzero(place == number)
+        if len(part) < FEW:
+            continue
         came = reward[part]
         error = 1.96 * float(came.std(ddof=1)) / len(part) ** 0.5
         mean = float(came.mean())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -9,22 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from engrain.dream.data import Data, decisive
+from engrain.dream.data import Data, decisive, digest
 from engrain.dream.episodes import fallen
 from engrain.dream.figures import figures
 from engrain.dream.journal import EVALUATE, INGEST, PROMOTE, REPORT, TRAIN, Journal, Standing
 from engrain.dream.parts import Candidate, Parts, Task
 from engrain.learn.credit import TENANT
 from engrain.learn.log import Counts
-from engrain.learn.policies import ONLINE, Made, Policies
+from engrain.learn.policies import EPISODE, ONLINE, Made, Policies
 from engrain.learn.rule import Rule, TableRule
-from engrain.learn.watch import EPISODE, Alarm, Watch, promise, subject
+from engrain.learn.watch import Alarm, Watch, promise, subject
 from engrain.lifecycle.alerts import settle_alerts
 from engrain.model.policy import ROLLED_BACK, Estimate, PolicyInfo, Verdict
 from engrain.store.port import Store, Transaction
 from engrain.world import World, to_micros
 
 LEAST = 30  # outcomes that can decide: executed or verified, of a decision whose propensity was logged
+NO_NUMBER = "what was estimated is not a finite number"
 NOTHING = TableRule({})  # what an algorithm makes of data that it does not fit
 PATIENCE = 4  # shadow periods for which a policy waits that too little is known of
 
@@ -53,17 +55,19 @@ class Lesson:
         self._journal, self._standing, self._shadow = journal, standing, shadow
         self._stop, self._step, self._watch = stop, step, Watch(policies, alarm)
         self._actor = f"dream:{standing.id}"
+        self._whole: Data | None = None
+        self._rules: dict[bytes, dict[str, Rule]] = {}  # of parts of the data, by what is in them
 
     # -- where it is ---------------------------------------------------------------------------------------------------
 
     def owners(self, task: Task) -> list[str | None]:
         """Whose policies to train: the tenant's, and when two agents or more have enough, theirs."""
-        experiences = self._parts.experiences()
-        log = experiences.log(task.tenant, task.task_type)
-        enough = np.bincount(log.agent[decisive(log)]) >= LEAST if len(log) else np.zeros(0, dtype=bool)
+        self._whole = Data.read(self._parts, task, None)
+        log = self._whole.log
+        enough = np.bincount(log.agent[decisive(log)]) >= LEAST
         if enough.sum() < 2:
             return [None]
-        return [None, *sorted(experiences.agents(task.tenant, task.task_type))]
+        return [None, *sorted(self._parts.experiences().agents(task.tenant, task.task_type))]
 
     def begin(self, task: Task) -> None:
         """Note that a task type is worked on from now on."""
@@ -90,6 +94,11 @@ class Lesson:
             raise Stopped
         self._standing.steps += 1
 
+    def _check(self) -> None:
+        """Called between the sweeps of a training."""
+        if self._stop():
+            raise Stopped
+
     # -- learning ------------------------------------------------------------------------------------------------------
 
     def learn(self, agent: str | None) -> None:
@@ -97,41 +106,48 @@ class Lesson:
         task = Task.of(self._standing.place["task"])
         if self._stop():
             raise Stopped
-        data = Data.read(self._parts, task, agent)
+        data = self._read(task, agent)
         self._step(INGEST)
-        self._look_after(task, agent, data)
+        fell = self._look_after(task, agent, data)
         task = Task.of(self._standing.place["task"])
-        found = self._study(task, agent, data, keep=True)
-        self._settle(task, agent, data, *found)
+        finding, best, verdict, version = self._study(task, agent, data, keep=True)
+        self._settle(task, agent, data, finding | fell, best, verdict, version)
 
     def would(self, task: Task, agent: str | None) -> list[dict[str, Any]]:
         """What would be found, without keeping anything."""
         self._standing.place["judged"] = None
-        return [self._study(task, agent, Data.read(self._parts, task, agent), keep=False)[0]]
+        return [self._study(task, agent, self._read(task, agent), keep=False)[0]]
+
+    def _read(self, task: Task, agent: str | None) -> Data:
+        """What happened; of the whole tenant it was read already, unless it goes on from an interruption."""
+        self._rules = {}
+        if agent is None and self._whole is not None:
+            found, self._whole = self._whole, None
+            return found
+        return Data.read(self._parts, task, agent)
 
     def _study(
         self, task: Task, agent: str | None, data: Data, keep: bool
     ) -> tuple[dict[str, Any], Candidate | None, Verdict | None, int]:
         """The finding, the best candidate with its verdict, and the version that it was judged against."""
-        finding = {**_whose(task, agent), **data.told(), "figures": figures(data.log)}
+        finding = {**_whose(task, agent), **_read(data), "figures": figures(data.log)}
         enough = int(decisive(data.log).sum())
         version, live = self._policies.live(task.tenant, task.task_type, agent)
         finding |= {"live": version, "decisive": enough}
         if enough < LEAST:
             why = f"{enough} executed or verified outcomes of decisions with a logged propensity; {LEAST} are needed"
             return {**finding, "outcome": "skipped", "reason": why}, None, None, version
-        discount, seed = self._parts.discount(task.task_type), self._standing.seed
-        made = self._trained(data, agent, discount, seed, keep)
+        made = self._trained(data, agent, keep)
         if not made:
             return {**finding, "outcome": "skipped", "reason": "no algorithm fits these data"}, None, None, version
-        verdicts = self._judged(made, data, agent, live, discount, keep)
+        verdicts = self._judged(made, data, agent, live, keep)
         finding["candidates"] = [
             {"name": name, "passed": one.passed, "reason": one.reason, **_numbers(one.candidate)}
             for name, one in verdicts.items()
         ]
         best = max(made, key=lambda one: _rank(verdicts[one.name]))
         verdict = verdicts[best.name]
-        finding |= {"algorithm": best.name, "kind": best.rule.kind, "discount": discount, "reason": verdict.reason}
+        finding |= {"algorithm": best.name, "kind": best.rule.kind, "discount": data.discount, "reason": verdict.reason}
         finding |= {"before": _numbers(verdict.live), "after": _numbers(verdict.candidate)}
         finding["others"] = [_numbers(one) for one in verdict.others]
         known = self._fallen(task, agent, best.rule, data)
@@ -159,20 +175,20 @@ class Lesson:
         found = self._policies.known(task.tenant, task.task_type, agent or TENANT, "shadow", limit=1)
         return f"version {found[0].version} passed before it and is in its shadow period" if found else None
 
-    def _trained(self, data: Data, agent: str | None, discount: float, seed: int, keep: bool) -> Sequence[Candidate]:
+    def _trained(self, data: Data, agent: str | None, keep: bool) -> Sequence[Candidate]:
         """The candidates. Trained again when it goes on after an interruption, which gives the same ones."""
         known = self._standing.place.get("judged")
         again = known is not None and known["agent"] == agent and known["version"] == data.version
         if not again:
             self._spend()
             self._standing.place["judged"] = {"agent": agent, "version": data.version, "verdicts": {}}
-        made = self._parts.train(data.counts, discount, seed=seed)
+        made = self._parts.train(data.counts, data.discount, seed=self._standing.seed, stop=self._check)
         if keep:
             self._keep(TRAIN)
         return made
 
     def _judged(
-        self, made: Sequence[Candidate], data: Data, agent: str | None, live: Rule | None, discount: float, keep: bool
+        self, made: Sequence[Candidate], data: Data, agent: str | None, live: Rule | None, keep: bool
     ) -> dict[str, Verdict]:
         kept: dict[str, Any] = self._standing.place["judged"]["verdicts"]
         seed = self._standing.seed
@@ -180,9 +196,11 @@ class Lesson:
             if one.name in kept:
                 continue
             self._spend()
-            train = self._trainer(one.name, discount)
-            verdict = self._parts.judge(data.log, train, live, discount=discount, seed=seed, tried=len(made))
-            kept[one.name] = asdict(verdict)
+            train = self._trainer(one.name, data.discount)
+            verdict = self._parts.judge(
+                data.log, train, live, discount=data.discount, seed=seed, online=data.online, tried=len(made)
+            )
+            kept[one.name] = plain(verdict)
             if keep:
                 self._keep(EVALUATE)
         return {one.name: verdict_of(kept[one.name]) for one in made}
@@ -191,8 +209,11 @@ class Lesson:
         """The algorithm of a candidate, for parts of the data."""
 
         def train(counts: Counts) -> Rule:
-            made = {one.name: one.rule for one in self._parts.train(counts, discount, seed=self._standing.seed)}
-            return made.get(name, NOTHING)
+            mark = digest(counts)
+            if mark not in self._rules:
+                made = self._parts.train(counts, discount, seed=self._standing.seed, stop=self._check)
+                self._rules[mark] = {one.name: one.rule for one in made}
+            return self._rules[mark].get(name, NOTHING)
 
         return train
 
@@ -250,8 +271,9 @@ class Lesson:
 
     # -- what was promoted before --------------------------------------------------------------------------------------
 
-    def _look_after(self, task: Task, agent: str | None, data: Data) -> None:
-        """Roll a live policy of episodes back that fell, and judge what is in its shadow period."""
+    def _look_after(self, task: Task, agent: str | None, data: Data) -> dict[str, Any]:
+        """Roll a live policy of episodes back that fell, which is told, and judge what is in its shadow period."""
+        fell: dict[str, Any] = {}
         for info in self._policies.known(task.tenant, task.task_type, agent or TENANT, "live", limit=1):
             promised = promise(info.metrics)
             if info.data.get("unit") == EPISODE and promised is not None and info.live_at is not None:
@@ -261,8 +283,10 @@ class Lesson:
                     with self._store.transaction(task.tenant) as tx:
                         self._watch.withdraw(tx, task.tenant, task.task_type, info.version, why)
                         self._shift(tx, task, agent)
+                    fell = {"fell": f"version {info.version} was rolled back: {why}"}
         for info in self._policies.known(task.tenant, task.task_type, agent or TENANT, "shadow"):
             self._shadowed(task, agent, info, data)
+        return fell
 
     def _shadowed(self, task: Task, agent: str | None, info: PolicyInfo, data: Data) -> None:
         made, now = to_micros(info.made_at), self._world.now()
@@ -276,7 +300,7 @@ class Lesson:
         if verdict.candidate.refused and now < made + PATIENCE * self._shadow:
             return
         where = (task.tenant, task.task_type, info.version)
-        finding = {**_whose(task, agent), **data.told(), "version": info.version, "live": info.parent}
+        finding = {**_whose(task, agent), **_read(data), "version": info.version, "live": info.parent}
         finding |= {"before": _numbers(verdict.live), "after": _numbers(verdict.candidate), "reason": verdict.reason}
         with self._store.transaction(task.tenant) as tx:
             self._policies.judge(tx, *where, verdict, self._actor)
@@ -307,6 +331,12 @@ def _key(task: Task) -> dict[str, Any]:
     return {"tenant": task.tenant, "task_type": task.task_type}
 
 
+def _read(data: Data) -> dict[str, Any]:
+    """What was read, for a finding: there, a version is one of a policy."""
+    told = data.told()
+    return {**{name: value for name, value in told.items() if name != "version"}, "data": told["version"]}
+
+
 def _whose(task: Task, agent: str | None) -> dict[str, Any]:
     return {**_key(task), "agent": agent}
 
@@ -321,6 +351,24 @@ def _rank(verdict: Verdict) -> tuple[bool, float, float]:
     one = verdict.candidate
     low, value = (-math.inf if number is None else number for number in (one.low, one.value))
     return verdict.passed, low, value
+
+
+def plain(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON values, also where its numbers are those of an array. A bound that is not finite is not known,
+    a value that is not tells nothing, and nothing passes by either."""
+    told: dict[str, Any] = json.loads(json.dumps(asdict(verdict), default=lambda number: number.item()))
+    for one in (told["candidate"], told["live"], *told["others"]):
+        one |= {name: None for name in ("low", "high") if not _finite(one[name])}
+        if not _finite(one["value"]):
+            one |= {"value": None, "low": None, "high": None, "refused": one["refused"] or NO_NUMBER}
+        one["effective"] = one["effective"] if _finite(one["effective"]) else 0.0
+    if told["passed"] and None in (told["candidate"]["low"], told["live"]["value"]):
+        told |= {"passed": False, "reason": NO_NUMBER}
+    return told
+
+
+def _finite(number: float | None) -> bool:
+    return number is not None and math.isfinite(number)
 
 
 def verdict_of(told: Mapping[str, Any]) -> Verdict:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 from engrain.dream.parts import Parts
 from engrain.errors import PolicyRefused
 from engrain.learn.policies import Policies
 from engrain.model.policy import PolicyInfo
+from engrain.model.report import counted
 from engrain.store.port import Store
 from engrain.world import to_micros
 
 
 def promote(
-    store: Store, policies: Policies, parts: Parts, tenant: str, task_type: str, version: int, actor: str
+    store: Store, policies: Policies, made: Callable[[], Parts], tenant: str, task_type: str, version: int, actor: str
 ) -> PolicyInfo:
-    """Judge a version on what was decided since it was made, which it cannot have been trained on, and let it advise
-    when its lower bound beats what is live. The verdict is kept either way. Raises UnknownPolicy; PolicyRefused with
-    the reason; InvalidPolicy, ArchiveError."""
+    """Judge a version on what was decided since it was made, or since what an imported one was trained on, and let it
+    advise when its lower bound beats what is live: nothing of that can have been in its data. The verdict is kept
+    either way. Raises UnknownPolicy; PolicyRefused with the reason; InvalidPolicy, ArchiveError."""
     info, rule = policies.find(tenant, task_type, version)
     if info.state == "live":
         return info
-    log = parts.experiences().log(tenant, task_type, info.agent, since=to_micros(info.made_at))
+    parts = made()
+    log = parts.experiences().log(tenant, task_type, info.agent, since=_since(info))
     before, live = policies.live(tenant, task_type, info.agent)
     verdict = parts.judge_fixed(log, rule, live, discount=info.discount, seed=info.seed)
     where = (tenant, task_type, version)
@@ -31,5 +36,11 @@ def promote(
         if verdict.passed:
             policies.promote(tx, *where, verdict.reason, actor)
     if not verdict.passed:
-        raise PolicyRefused(f"Of {len(log):,} outcomes since it was made: {verdict.reason}")
+        raise PolicyRefused(f"By {counted(len(log), 'outcome')} since it was made: {verdict.reason}")
     return policies.info(*where)
+
+
+def _since(info: PolicyInfo) -> int:
+    """From when on nothing can have been in its data (µs). What an import was trained on, its file says."""
+    ends = None if info.dream else info.data.get("to")
+    return to_micros(datetime.fromisoformat(ends)) + 1 if ends else to_micros(info.made_at)

@@ -120,7 +120,7 @@ def says(one: Mapping[str, Any]) -> str:
 
 def facts(one: Mapping[str, Any]) -> list[str]:
     """What a finding rests on, one line each."""
-    told = []
+    told = [f"Before that: {one['fell']}."] if one.get("fell") else []
     before, after = one.get("before"), one.get("after")
     if before and after:
         whose = f"version {one['live']}" if one["live"] else "the online learner"
@@ -128,8 +128,9 @@ def facts(one: Mapping[str, Any]) -> list[str]:
         told.append(f"Before ({whose}): {_estimate(before)}; after: {_estimate(after)} ({unit}).")
         if before["value"] is not None and after["value"] is not None:
             sure = "" if after["low"] is None else f", surely {after['low'] - before['value']:+.3f} or more"
-            told.append(f"Change: {after['value'] - before['value']:+.3f}{sure} (at {after['confidence']:.0%}).")
-        told.append(f"Effectively {after['effective']:,.0f} of {after['n']:,} outcomes speak for the candidate.")
+            told.append(f"Change: {after['value'] - before['value']:+.3f}{sure} ({after['confidence']:.4g} sure).")
+        units = "episodes" if one.get("unit") == "episode" else "outcomes"
+        told.append(f"It was judged by {after['n']:,} {units}, which are worth {after['effective']:,.0f}.")
     if one.get("algorithm"):
         told.append(f"Made by {one['algorithm']}, discount {one['discount']:g}.")
     if "rows" in one:

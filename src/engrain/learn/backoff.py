@@ -7,13 +7,16 @@ chapter 12), for rewards of action a in state s:
    outcomes, since another agent is another world.
 2. task type: this agent's outcomes of a anywhere else, shrunk to level 1.
 3. nearest states: first a shift that all actions share (some states are hard whatever one does), then what is left for
-   a, both weighted by the kernel exp(-d² / h) over standardised features; h is a quarter of the median squared distance
-   from s, so that it fits one feature and two hundred.
+   a, both weighted by a nearness that is learned (see ``nearness``), with how wide it is and how far it is trusted.
 4. the state itself: its own outcomes, which are left out of the levels above and so are counted once.
 
 The variance of one outcome of a, v, is estimated from all its outcomes and drawn to the variance over all actions where
 they are few. Of v, half is taken to lie between states, unless states that came back tell better. What the levels have
 learned adds up in precisions, from which the posterior standard deviation and the 90 % interval follow.
+
+What is chosen by is the same chain over rewards that are half graded (see ``graded``) while outcomes are few. What may
+be explored in a state never seen is bounded by the headroom, by how much an action can be better than is believed:
+where it goes well there is little to gain (satisficing; Simon 1956), where everything has failed there is much.
 """
 
 from __future__ import annotations
@@ -26,7 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engrain.learn.credit import Sums
-from engrain.learn.features import squared_distances
+from engrain.learn.features import step
+from engrain.learn.nearness import CHOICES, SHARED_SHIFT, WIDTHS, Nearness, graded
 from engrain.learn.qtable import QTable
 from engrain.learn.state import State
 from engrain.model.decision import Evidence
@@ -40,8 +44,11 @@ PRIOR_COUNT = 2.0  # outcomes that the prior variance is worth
 SHRINKAGE = 1.0  # outcomes that the level above is worth, besides what it has learned
 TENANT_CAP = 4.0
 STATE_CAP = 2.0  # outcomes that everything above is worth to a state that has outcomes of its own
-SHARED_SHIFT = 3.0  # outcomes nearby that "no shift" is worth
-BANDWIDTH = 0.25  # of the median squared distance
+GRADED = 0.5  # share of graded rewards in what is chosen by, before any outcome
+GRADED_FOR = 30.0  # outcomes of an action after which that has halved
+HEADROOM = 0.2  # of what an action can be better than is believed: the deviation that exploration may use
+CALM = 20.0  # outcomes an action after which that has halved (in variance)
+SPREAD_OUT = 20.0  # most outcomes of an action that tell of other ones, where states have features
 BETWEEN = 0.5  # share of the variance that lies between states, when states do not tell
 Z90 = 1.6448536269514722
 LOW, HIGH = -2.0, 2.0
@@ -52,11 +59,17 @@ class Posterior:
     """Beliefs about each of k actions: [k] arrays, and the evidence behind each."""
 
     mean: Floats
+    choice: Floats  # what to choose by: the mean with half graded rewards while outcomes are few
     spread: Floats  # standard deviation of the posterior of the mean reward in this state
     quantile: Floats  # of the 90 % interval: that of Student's t, since the variance is itself estimated
-    explore: Floats  # the part of it that exploration can use: that of the task type until a state comes back
+    explore: Floats  # deviation that exploration may use: bounded by the headroom until a state comes back
     weight: Floats  # of the outcomes that this agent has of the action
     evidence: tuple[tuple[Evidence, ...], ...]
+
+    @property
+    def high(self) -> Floats:
+        """[k] The upper ends of the 90 % intervals, within the reward's range."""
+        return np.clip(self.mean + self.quantile * self.spread, LOW, HIGH)
 
     def interval(self, index: int) -> tuple[float, float, float]:
         """(value, low, high): posterior mean reward of an action and its 90 % interval, within the reward's range."""
@@ -66,14 +79,23 @@ class Posterior:
 
 @dataclass(frozen=True, slots=True)
 class _Local:
-    """Sums of single states by action: [k] arrays; ``near`` is weighted by nearness, ``here`` is the state itself."""
+    """Sums of single states by action: [k] arrays, totals [2, k]: of rewards, and of half graded ones.
+
+    ``near`` is weighted by nearness, [widths, …]; ``here`` is the state itself; ``left_out`` what the mean over other
+    states leaves out of the task type; ``extra`` what grading adds to the totals of the task type. ``trust`` is the
+    share of each of ``CHOICES``.
+    """
 
     here_weight: Floats
     here_total: Floats
     near_weight: Floats
     near_total: Floats
-    left_out: tuple[Floats, Floats]  # weight and total of the task type that its mean over other states leaves out
+    left_weight: Floats
+    left_total: Floats
+    extra: Floats
     within: float | None  # variance inside of states that came back
+    trust: Floats
+    error: float | None  # mean squared error of telling outcomes from other states
 
 
 def posterior(table: QTable, state: State, actions: Sequence[str]) -> Posterior:
@@ -84,57 +106,71 @@ def posterior(table: QTable, state: State, actions: Sequence[str]) -> Posterior:
     local = _local(table, state, actions)
     variance = _variances(table, own)
     # levels 1 and 2
-    weight, total = _column(own, 1), _column(own, 2)
-    prior_weight, prior_total = _column(others, 1), _column(others, 2)
-    grand = _grand_mean(table)
-    tenant_mean = (SHRINKAGE * grand + prior_total) / (SHRINKAGE + prior_weight)
+    weight, total = _column(own, 1), np.vstack([_column(own, 2), _column(own, 2) + local.extra])
+    prior_weight, prior_total = _column(others, 1), np.tile(_column(others, 2), (2, 1))
+    off = np.array([[0.0], [local.extra.sum() / max(float(weight.sum()), 1.0)]])  # grading lies lower on the whole
+    tenant_mean = (SHRINKAGE * (_grand_mean(table) + off) + prior_total + off * prior_weight) / (
+        SHRINKAGE + prior_weight
+    )
     strength = SHRINKAGE + TENANT_CAP * prior_weight / (TENANT_CAP + prior_weight)
-    weight_else = np.maximum(weight - local.left_out[0], 0.0)
-    task_mean = (strength * tenant_mean + total - local.left_out[1]) / (strength + weight_else)
+    weight_else = np.maximum(weight - local.left_weight, 0.0)
+    task_mean = (strength * tenant_mean + total - local.left_total) / (strength + weight_else)
     task_variance = variance / (strength + weight_else)
     # level 3
+    near_mean, near_weight, near_total = _nearby(local, task_mean)
     inside = variance * (1.0 - BETWEEN) if local.within is None else np.full_like(variance, local.within)
     between = np.maximum(variance - inside, 0.0)
-    start = task_variance + between
-    rest = local.near_total - local.near_weight * task_mean
-    shift = rest.sum() / (local.near_weight.sum() + SHARED_SHIFT)
-    prior = variance / start
-    near_mean = task_mean + shift + (rest - local.near_weight * shift) / (local.near_weight + prior)
-    near_variance = variance / (local.near_weight + prior)
+    near_variance = variance / (near_weight + variance / (task_variance + between))
+    if local.error is not None:  # features may tell less than their nearness promises
+        near_variance = np.maximum(near_variance, local.error - inside)
     # level 4
     prior = np.minimum(inside / near_variance, STATE_CAP)
-    mean = (prior * near_mean + local.here_total) / (prior + local.here_weight)
+    mean, choice = (prior * near_mean + local.here_total) / (prior + local.here_weight)
     here_variance = inside / (prior + local.here_weight)
-    seen = bool(local.here_weight.any())
+    calm = CALM / (CALM + weight.sum() / len(actions))
+    headroom = HEADROOM * np.maximum(HIGH - mean, 1e-6) * np.sqrt(calm / (1.0 + near_weight))
+    seen = bool(local.here_weight.any()) or not table.space.matrix.shape[1]
     return Posterior(
         mean=mean,
+        choice=choice,
         spread=np.sqrt(here_variance),
         quantile=Z90 + (Z90**3 + Z90) / 4.0 / (weight + PRIOR_COUNT),  # Fisher's expansion
-        explore=np.sqrt(here_variance if seen else task_variance),
+        explore=np.sqrt(here_variance) if seen else np.minimum(headroom, np.sqrt(task_variance + between)),
         weight=weight,
-        evidence=tuple(_evidence(local, own[i], others[i], i) for i in range(len(actions))),
+        evidence=tuple(_evidence(local, (near_weight, near_total), own[i], others[i], i) for i in range(len(actions))),
     )
+
+
+def _nearby(local: _Local, task_mean: Floats) -> tuple[Floats, Floats, Floats]:
+    """Mean [2, k] by the nearest states, and weight and total [k] of their outcomes."""
+    weight = local.near_weight[:, None, :]
+    rest = local.near_total - weight * task_mean
+    shift = rest.sum(axis=2, keepdims=True) / (weight.sum(axis=2, keepdims=True) + SHARED_SHIFT)
+    own = rest - weight * shift
+    mean, found, total = np.zeros_like(task_mean), np.zeros(task_mean.shape[1]), np.zeros(task_mean.shape[1])
+    for (width, trust), share in zip(CHOICES, local.trust, strict=True):
+        mean += share * (task_mean + shift[width] + own[width] / (weight[width] + trust))
+        found += share * local.near_weight[width]
+        total += share * local.near_total[width, 0]
+    return mean, found, total
 
 
 def _local(table: QTable, state: State, actions: Sequence[str]) -> _Local:
     k = len(actions)
     states, acts, cells = table.rows()
+    nothing, even = np.zeros(k), np.full(len(CHOICES), 1.0 / len(CHOICES))
     if not len(states):
-        none = np.zeros(k)
-        return _Local(none, none, none, none, (none, none), None)
+        two, near = np.zeros((2, k)), np.zeros((len(WIDTHS), k))
+        return _Local(nothing, two, near, np.zeros((len(WIDTHS), 2, k)), nothing, two, nothing, None, even, None)
     weights, totals, squares = cells
-    distances = squared_distances(table.space.matrix, table.space.vector(state.values))
+    nearness = _nearness(table, states, acts, cells)
     here = table.states.get(state.key, -1)
-    others = np.delete(distances, here) if here >= 0 else distances
-    width = BANDWIDTH * float(np.median(others)) if len(others) else 0.0
-    near = np.exp(-distances / max(width, 1e-9))
-    if here >= 0:
-        near[here] = 0.0
+    near = nearness.of(table.space, table.space.vector(state.values), here)
     column = np.full(len(table.actions), k, dtype=np.int64)  # actions that are not asked about go to a spare column
     for index, action in enumerate(actions):
         if action in table.actions:
             column[table.actions[action]] = index
-    slot, kernel, mine = column[acts], near[states], states == here
+    slot, mine = column[acts], states == here
     one = np.where(
         mine, 0.0, (1.0 + STATE_CAP) / (weights + STATE_CAP)
     )  # a state that came back often is still one state
@@ -142,14 +178,38 @@ def _local(table: QTable, state: State, actions: Sequence[str]) -> _Local:
     def by_action(values: Floats) -> Floats:
         return np.bincount(slot, values, minlength=k + 1)[:k].astype(np.float64)
 
+    known = by_action(weights)
+    share = np.append(GRADED * GRADED_FOR / (GRADED_FOR + known), 0.0)[slot]
+    means = totals / np.maximum(weights, 1e-9)
+    extra = share * weights * (graded(means) - means)
+    both = (totals, totals + extra)
     return _Local(
         here_weight=by_action(np.where(mine, weights, 0.0)),
-        here_total=by_action(np.where(mine, totals, 0.0)),
-        near_weight=by_action(kernel * one * weights),
-        near_total=by_action(kernel * one * totals),
-        left_out=(by_action((1.0 - one) * weights), by_action((1.0 - one) * totals)),
+        here_total=np.array([by_action(np.where(mine, one_of, 0.0)) for one_of in both]),
+        near_weight=np.array([by_action(kernel[states] * one * weights) for kernel in near]),
+        near_total=np.array([[by_action(kernel[states] * one * one_of) for one_of in both] for kernel in near]),
+        left_weight=by_action((1.0 - one) * weights),
+        left_total=np.array([by_action((1.0 - one) * one_of) for one_of in both]),
+        extra=by_action(extra),
         within=_within(weights, totals, squares),
+        trust=nearness.weights,
+        error=nearness.error,
     )
+
+
+def _nearness(
+    table: QTable, states: NDArray[np.int64], acts: NDArray[np.int64], cells: NDArray[np.float64]
+) -> Nearness:
+    """That of the table, made anew when enough has been learned since."""
+    _ = table.space.matrix
+    asked = (table.space.version, step(len(states)))
+    if table.nearness is None or table.nearness[0] != asked:
+        first = slice(asked[1])
+        table.nearness = (
+            asked,
+            Nearness(table.space, (states[first], acts[first], cells[:2, first]), len(table.actions)),
+        )
+    return table.nearness[1]
 
 
 def _within(weights: Floats, totals: Floats, squares: Floats) -> float | None:
@@ -182,22 +242,23 @@ def _scatter(sums: Sums) -> float:
 
 def _grand_mean(table: QTable) -> float:
     """The mean over actions, each counting the more the more is known of it; the prior counts as one of them."""
+    most = SPREAD_OUT if table.space.matrix.shape[1] else 1.0  # with features it was the state, perhaps
     total, shares = PRIOR_MEAN, 1.0
     for action in sorted({*table.own, *table.tenant}):
         known = table.tenant.get(action, Sums())
         mine = table.own.get(action, Sums())
         known = mine if mine.weight > known.weight else known
         if known.weight > 0.0:
-            share = known.weight / (known.weight + 1.0)
+            share = most * known.weight / (known.weight + most)
             total += share * known.total / known.weight
             shares += share
     return total / shares
 
 
-def _evidence(local: _Local, own: Sums, others: Sums, i: int) -> tuple[Evidence, ...]:
+def _evidence(local: _Local, near: tuple[Floats, Floats], own: Sums, others: Sums, i: int) -> tuple[Evidence, ...]:
     levels = (
-        ("state", float(local.here_weight[i]), float(local.here_total[i])),
-        ("nearest", float(local.near_weight[i]), float(local.near_total[i])),
+        ("state", float(local.here_weight[i]), float(local.here_total[0, i])),
+        ("nearest", float(near[0][i]), float(near[1][i])),
         ("task", own.weight, own.total),
         ("tenant", others.weight, others.total),
     )

@@ -22,15 +22,16 @@ class Books:
 
     def credit(self, experience: Experience, state: tuple[str, str], weight: float, sign: int = 1) -> None:
         """Enter what an experience adds to the sums, or take it back."""
-        old = self.drifts.old(experience.task_type, to_micros(experience.created_at))
+        old = self.drifts.old(experience.task_type, experience.id)
         told = contribution(experience.reward, weight, old)
         self.ledger.add(experience.agent, experience.task_type, state, experience.action, told, sign)
 
     def follow(self, experience: Experience, weight: float, decision: Record | None) -> None:
         """A reward became known: it may tell of a drift, unless it is from before the last one."""
-        if experience.reward is None or self.drifts.old(experience.task_type, to_micros(experience.created_at)):
+        if experience.reward is None or self.drifts.old(experience.task_type, experience.id):
             return
         advised = decision is not None and decision["action"] == experience.action
         expected = decision["value"] if decision is not None and advised else None
         at = to_micros(experience.created_at)
-        self.drifts.tell(experience.task_type, Told(experience.action, experience.reward, weight, expected, at))
+        told = Told(experience.action, experience.reward, weight, expected, at, experience.id)
+        self.drifts.tell(experience.task_type, told)

@@ -1,7 +1,7 @@
 """Drift: what an action brings has fallen for good, and what was known before is not evidence any more.
 
-Of each action of an agent's task type the rewards are followed, one by one, less what was expected in their state
-beyond the action's mean (so that a run of hard states is no drift). After each of them the last m are compared with all
+Of each action of an agent's task type, and of all of them together, the rewards are followed, one by one, less what was
+expected in their state (so that a run of hard states is no drift). After each of them the last m are compared with all
 before, for every m of ``TAILS``: a generalised likelihood ratio test for a change of mean at an unknown time (Siegmund
 and Venkatraman 1995; for bandits Besson and Kaufmann 2019), in the form of Welch's t for unequal variances::
 
@@ -17,9 +17,10 @@ Only a fall counts. What has risen unseen is found by exploration, and means ris
 where an action works. Only what was executed or verified counts: claims, which cost nothing, must not do away with
 evidence. Rows of one ``observe_many`` have no order: they are taken in a shuffled one.
 
-What is seen is remembered as a time. Every outcome of the agent's task type that was recorded until then is old, that
-of each action: its sums weigh little from then on (see ``standing``). An experience is old by its own time, so that
-sums rebuilt from experiences are the same, bit for bit.
+What is seen is remembered as the time of the first outcome after the change that stands out most (or of now, when
+that is so long ago that outcomes since may be archived). Every outcome of the agent's task type that was recorded
+before is old, that of each action: its sums weigh little from then on (see ``standing``). An experience is old by its
+own id, which sorts in time, so that sums rebuilt from experiences are the same, bit for bit.
 """
 
 from __future__ import annotations
@@ -43,38 +44,38 @@ PRIOR_COUNT, PRIOR_VARIANCE = 2.0, 1.0  # of rewards in -2..2, beside the varian
 WIDEST = 4.1  # the variance of a reward in -2..2 with mean 0, and a little
 
 
-_RECENT = struct.Struct("<dq")
+_RECENT = struct.Struct("<dq26s")
 
 
 @dataclass(slots=True)
 class Track:
-    """An action's rewards since the last drift: moments of all, adjusted for their states; the unadjusted sum; the most
-    recent ones, adjusted, and when they were recorded (µs UTC)."""
+    """An action's rewards since the last drift: moments of all, adjusted for their states; the sum of the first
+    ``FIRST``, unadjusted; the most recent ones, adjusted, when they were recorded (µs UTC) and as what."""
 
     n: int = 0
     total: float = 0.0
     squares: float = 0.0
     plain: float = 0.0
-    recent: list[tuple[float, int]] = field(default_factory=list)
+    recent: list[tuple[float, int, bytes]] = field(default_factory=list)
 
-    def tell(self, reward: float, expected: float | None, at: int) -> bool:
+    def tell(self, reward: float, expected: float | None, at: int, identity: str) -> bool:
         """Take a reward over; whether it lies below the mean of those before. ``expected``: of its state, if known."""
-        adjusted = reward if expected is None or not self.n else reward - expected + self.plain / self.n
+        adjusted = reward if expected is None or not self.n else reward - expected + self.plain / min(self.n, FIRST)
         low = self.n > 0 and adjusted * self.n < self.total
         self.n += 1
         self.total += adjusted
         self.squares += adjusted * adjusted
-        self.plain += reward
-        self.recent.append((adjusted, at))
+        self.plain += reward if self.n <= FIRST else 0.0  # a level for what is adjusted, that does not move
+        self.recent.append((adjusted, at, identity.encode()))
         del self.recent[: -TAILS[-1]]
         return low
 
-    def fall(self) -> tuple[float, float, int] | None:
-        """The means before and after the change that stands out most, and when its first outcome was recorded, when a
+    def fall(self) -> tuple[float, float, int, str] | None:
+        """The means before and after the change that stands out most, and time and id of its first outcome, when a
         drift is to be seen."""
         most, found = THRESHOLD, None
         total = squares = 0.0
-        for m, (value, at) in enumerate(reversed(self.recent), start=1):
+        for m, (value, at, identity) in enumerate(reversed(self.recent), start=1):
             total += value
             squares += value * value
             if m not in TAILS:
@@ -84,7 +85,7 @@ class Track:
                 break
             ratio, means = _ratio((before, self.total - total, self.squares - squares), (m, total, squares))
             if ratio > most:
-                most, found = ratio, (*means, at)
+                most, found = ratio, (*means, at, identity.decode())
         return found
 
     def packed(self) -> bytes:
@@ -117,17 +118,19 @@ class Told:
     weight: float
     expected: float | None
     at: int
+    identity: str
 
 
 @dataclass(frozen=True, slots=True)
 class Fall:
     """A drift that was seen by an action (WHOLE: by all of them taken together): its mean reward before and after, and
-    the time of the first outcome after it."""
+    the time and the id of the first outcome after it."""
 
     action: str
     before: float
     after: float
     at: int
+    identity: str
 
 
 class Drifts:
@@ -136,15 +139,15 @@ class Drifts:
 
     def __init__(self, tx: Transaction, tenant: str, agent: str, within: int) -> None:
         self._tx, self._tenant, self._agent, self._within = tx, tenant, agent, within
-        self._since: dict[str, int] = {}
+        self._since: dict[str, str] = {}
         self._told: dict[str, list[Told]] = {}
 
-    def old(self, task_type: str, created_at: int) -> bool:
-        """Whether an experience of then (µs UTC) is from before the last drift."""
+    def old(self, task_type: str, identity: str) -> bool:
+        """Whether an experience is from before the last drift."""
         if task_type not in self._since:
             rows = self._tx.read("drift_find", self._scope(task_type))
-            self._since[task_type] = int(rows[0]["since"]) if rows else -1
-        return created_at <= self._since[task_type]
+            self._since[task_type] = rows[0]["since"] if rows else ""
+        return identity < self._since[task_type]
 
     def tell(self, task_type: str, told: Told) -> None:
         """A reward became known; what follows from it is settled by ``settle``."""
@@ -160,8 +163,9 @@ class Drifts:
         """What was observed of a task type before the fall is old; ``ledger`` gets what that means for the sums beyond
         those that are made old as they stand. Call it when everything else of the transaction has been written."""
         scope = self._scope(task_type)
-        newest = int(self._tx.read("experience_newest", scope)[0]["newest"] or 0)
-        since = fall.at - 1 if fall.at > now - self._within else max(now, newest)
+        since, at = fall.identity, fall.at
+        if at <= now - self._within:
+            since, at = self._tx.read("experience_newest", scope)[0]["newest"] + "0", now  # sorts behind it
         for row in self._tx.read("q_task", scope):
             ledger.put((TENANT, task_type, TASK, row["action"]), "{}", tally_of(row).outdated())
         self._tx.run("q_outdate", scope)
@@ -169,7 +173,7 @@ class Drifts:
             renewed = contribution(row["reward"], row["weight"], old=True).renewed()
             ledger.add(self._agent, task_type, (row["state_key"], row["state"]), row["action"], renewed)
         self._tx.run("track_clear", scope)
-        told = {"since": since, "now": now, "action": fall.action, "before": fall.before, "after": fall.after}
+        told = {"since": since, "at": at, "now": now, "action": fall.action, "before": fall.before, "after": fall.after}
         self._tx.run("drift_note", {**scope, **told})
 
     def _follow(self, task_type: str, told: Sequence[Told]) -> Fall | None:
@@ -180,11 +184,12 @@ class Drifts:
         fallen = None
         for one in told:
             track = tracks[one.action]
-            expected = one.expected if one.expected is not None or not track.n else track.plain / track.n
+            expected = one.expected if one.expected is not None or not track.n else track.total / track.n
             follow = [(one.action, one.expected)] + [(WHOLE, expected)] * (expected is not None)
             for name, usual in follow:
-                if tracks[name].tell(one.reward, usual, one.at) and fallen is None and (found := tracks[name].fall()):
-                    fallen = Fall(name, *found)
+                low = tracks[name].tell(one.reward, usual, one.at, one.identity)
+                found = tracks[name].fall() if low and fallen is None else None
+                fallen = Fall(name, *found) if found is not None else fallen
         if fallen is None:
             self._tx.run_many("track_put", [_row(scope, action, track) for action, track in sorted(tracks.items())])
         return fallen

@@ -5,9 +5,9 @@ mean of its rewards weighted by evidence. What was done in a state, in the same 
 log. Evidence is counted in outcomes of the best tier that there is: a log of one tier alone counts each outcome as one.
 
 States that were reached and never acted in are either ends that the user told as a next state, or the last states of
-episodes that were cut off. The share of ends is not known; by the rule of succession (Laplace 1812) a state that was
-reached m times and never left is an end with probability (m + 1) / (m + 2). An end is worth 0. For the rest such a
-state is taken to be worth as little as the worst state that is known, and never more than an end: what nobody has seen
+episodes that were cut off. How often such a state is no end is not known; when it was reached m times and never left,
+at most 3 / m of the time (the rule of three, a 95 % bound; Hanley and Lippman-Hand 1983). So often it is taken to be
+worth as little as the worst state that is known, and never more than an end, which is worth 0: what nobody has seen
 must not look attractive, and a common end that was told as a state is not mistaken for a trap.
 """
 
@@ -28,7 +28,7 @@ class Model:
     By pair, [p]: ``state``, ``action``, ``visits`` (experiences), ``weight`` (evidence, see above), ``reward``,
     ``behaviour`` (share of the state's evidence). By state that was acted in, [s]: ``first``, its first pair. By
     transition, [t]: its ``pair``, ``next`` (``len(keys)``: the end), ``chance``, ``gain`` (mean reward) and ``noise``
-    (variance of the reward). ``open``, [reached only]: how likely no end.
+    (variance of the reward). ``open``, [reached only]: how often no end.
     """
 
     keys: tuple[str, ...]
@@ -64,11 +64,11 @@ class Model:
 
     def mean(self, of_transitions: Floats) -> Floats:
         """Expected values by pair, [p]."""
-        return np.bincount(self.pair, self.chance * of_transitions, len(self.state))
+        return np.asarray(np.bincount(self.pair, self.chance * of_transitions, len(self.state)), dtype=np.float64)
 
     def sums(self, of_pairs: Floats) -> Floats:
         """Sums by state, [s]."""
-        return np.bincount(self.state, of_pairs, self.states)
+        return np.asarray(np.bincount(self.state, of_pairs, self.states), dtype=np.float64)
 
     def best(self, of_pairs: Floats) -> Floats:
         """The highest by state, [s]."""
@@ -114,18 +114,21 @@ def model_of(counts: Counts) -> Model:
     pair, follower = pair[new], follower[new]
     start = np.flatnonzero(np.diff(pair, prepend=-1))
     owner = np.repeat(np.arange(len(start)), np.diff(np.append(start, len(pair))))
-    weights, totals, seen = (np.bincount(owner, column, len(start)) for column in (weight, total, visits))
+    weights, totals, seen = (
+        np.asarray(np.bincount(owner, column, len(start)), dtype=np.float64) for column in (weight, total, visits)
+    )
     gain = total / weight
-    acted_in = pair[start] // width if width else start
+    acting = pair[start] // max(width, 1)
     ones = int(acted.sum())
-    unit = float((weight / visits).max()) if len(weight) else 1.0
+    unit = float((weight / visits).max(initial=0.0)) or 1.0
     reached = np.bincount(follower, weight, size + 1)[ones:size] / unit
     return Model(
         keys=tuple(counts.keys[names[one]] for one in known), actions=tuple(counts.actions[one] for one in actions),
-        states=ones, state=acted_in, action=pair[start] % max(width, 1), visits=seen, weight=weights / unit,
-        reward=totals / weights, behaviour=weights / np.bincount(acted_in, weights, ones)[acted_in],
-        first=np.flatnonzero(np.diff(acted_in, prepend=-1)), pair=owner, next=follower, chance=weight / weights[owner], gain=gain,
-        noise=np.maximum(squares / weight - gain * gain, 0.0), open=1.0 / (reached + 2.0),
+        states=ones, state=acting, action=pair[start] % max(width, 1), visits=seen, weight=weights / unit,
+        reward=totals / weights, behaviour=weights / np.bincount(acting, weights, ones)[acting],
+        first=np.flatnonzero(np.diff(acting, prepend=-1)), pair=owner, next=follower, chance=weight / weights[owner],
+        gain=gain, noise=np.maximum(squares / weight - gain * gain, 0.0),
+        open=np.minimum(1.0, 3.0 / np.maximum(reached, 1.0)),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from engrain.learn import outcome as outcomes
@@ -53,7 +54,11 @@ def verdict(experience: Experience, weight: float) -> dict[str, Any]:
     }
 
 
-def decision_params(scope: Scope, advice: Advice, state: str, options: list[str] | None, now: int) -> dict[str, Any]:
+Options = list[str] | dict[str, Mapping[str, Any]]
+"""What was to choose from: names, or by name the features that an option has beside the state."""
+
+
+def decision_params(scope: Scope, advice: Advice, state: str, options: Options | None, now: int) -> dict[str, Any]:
     """Parameters of ``decision_insert``. ``options`` is None when the caller left the choice open."""
     return {
         "id": advice.decision_id,

@@ -1,8 +1,11 @@
 """Exploration: from what is believed of each action to the probability of taking it.
 
-Each kind gives a distribution over the actions. It is mixed with a floor (every action keeps at least floor / k) and
-the action is sampled from exactly the mixture, so that the logged propensity is the true one and every later policy can
-be judged off-policy.
+Each kind gives a distribution over the actions that may still be the best: those whose upper bound reaches the value of
+the best one, or of which nothing is known. The others are not explored: their probability is 0 until evidence widens
+or lifts their interval again (action elimination: Even-Dar, Mannor and Mansour 2006). The distribution is mixed with a
+floor (each of the k open actions keeps at least floor / k) and the action is sampled from exactly the mixture, so that
+the logged propensity is the true one and every later policy can be judged off-policy, on the actions that it has
+support for.
 
 - ``thompson`` (Thompson 1933; Russo et al. 2018): an action is taken with the probability that it is the best one under
   the posterior, its deviations shrunk towards ``CAUTION`` of them as outcomes come in. The shares that infinitely many
@@ -21,7 +24,11 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 
+from engrain.config import Config
+from engrain.learn.backoff import Posterior
+
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 CAUTION = 0.35
 """Undiluted posterior sampling pays off over endless runs. Over 50 to 500 decisions narrower draws have lower regret:
@@ -32,12 +39,57 @@ _GRID = np.linspace(-8.0, 8.0, 4097)
 _CDF = np.array([0.5 * math.erfc(-z / math.sqrt(2.0)) for z in _GRID])
 
 
-def distribution(kind: str, mean: Floats, spread: Floats, weight: Floats, floor: float) -> Floats:
-    """Probabilities [k] that sum to 1, each at least ``floor`` / k.
+def chances(config: Config, task_type: str, belief: Posterior, ruled: Floats | None) -> Floats:
+    """The probabilities [k] with which an action is advised: those of a live policy's rule (``ruled``), or those that
+    the configured kind of exploration gives, with floor and cap."""
+    kind, floor = config.exploration, config.explore_floor
+    open_ = plausible(belief.mean, belief.high, belief.weight) | (belief.choice >= belief.choice.max())
+    if ruled is None:
+        found = distribution(kind, belief.choice, belief.explore, belief.weight, floor, open_)
+    else:
+        found = mixed(ruled, floor, open_)
+    if task_type in config.costly:
+        found = capped(found, int((belief.choice if ruled is None else ruled).argmax()), config.explore_cap)
+    return found
+
+
+def upheld(ruled: Floats, belief: Posterior) -> Floats | None:
+    """What a rule of decisions that nothing follows from still has a say on, [k]: not on an action that cannot be the
+    best any more by the outcomes since it was trained; None when nothing is left."""
+    kept = ruled * plausible(belief.mean, belief.high, belief.weight)
+    whole = float(kept.sum())
+    return np.asarray(kept / whole, dtype=np.float64) if whole > 0.0 else None
+
+
+def plausible(mean: Floats, high: Floats, weight: Floats) -> Mask:
+    """[k] Whether an action may be the best: its upper bound reaches the highest mean, or it was never tried."""
+    best = mean.max()
+    return np.asarray((high >= best) | (mean >= best) | (weight <= 0.0), dtype=np.bool_)
+
+
+def capped(chances: Floats, best: int, cap: float) -> Floats:
+    """The same with at most ``cap`` (0..1) for all actions but ``best`` together; what they lose is the best one's."""
+    rest = float(chances.sum() - chances[best])
+    if rest <= cap:
+        return chances
+    found = chances * (cap / rest)
+    found[best] = 1.0 - cap
+    return found
+
+
+def distribution(
+    kind: str, mean: Floats, spread: Floats, weight: Floats, floor: float, open_: Mask | None = None
+) -> Floats:
+    """Probabilities [k] that sum to 1, each at least ``floor`` / k. Of actions that are not ``open_`` it is 0, and k is
+    the number of those that are.
 
     ``mean`` and ``spread`` [k] are the posterior of each action's reward (standard deviations above 0), ``weight`` [k]
     that of the outcomes behind it, ``floor`` in 0..1.
     """
+    if open_ is not None and not open_.all():
+        found = np.zeros(len(mean))
+        found[open_] = distribution(kind, mean[open_], spread[open_], weight[open_], floor)
+        return found
     k, outcomes = len(mean), float(weight.sum())
     if kind == "thompson":
         best = _share_of_wins(mean, spread * (CAUTION + (1.0 - CAUTION) / (1.0 + weight)))
@@ -49,9 +101,10 @@ def distribution(kind: str, mean: Floats, spread: Floats, weight: Floats, floor:
     return mixed(best, floor)
 
 
-def mixed(chances: Floats, floor: float) -> Floats:
-    """Probabilities [k] of which each is at least ``floor`` / k."""
-    whole = (1.0 - floor) * chances + floor / len(chances)
+def mixed(chances: Floats, floor: float, open_: Mask | None = None) -> Floats:
+    """Probabilities [k] of which each that is ``open_`` (None: all) is at least ``floor`` over their number."""
+    even = np.full(len(chances), 1.0 / len(chances)) if open_ is None else open_ / open_.sum()
+    whole = (1.0 - floor) * chances + floor * even
     return np.asarray(whole / whole.sum(), dtype=np.float64)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,41 +26,100 @@ _CLIP = 3.0
 
 
 class Space:
-    """The states of one task type: ``add`` them, then ``matrix`` [n, d] and ``vector`` [d] are comparable."""
+    """The states of one task type: ``add`` them, then ``matrix`` [n, d] and ``vector`` [d] are comparable.
 
-    def __init__(self) -> None:
+    What standardises them is the first ``step(n)`` of them, so that it changes seldom; ``version`` counts how often the
+    coordinates have changed.
+    """
+
+    def __init__(self, whole: bool = False) -> None:
+        """``whole``: all states standardise, however many they are."""
+        self._step = (lambda n: n) if whole else step
+        self._fixed = False  # read from a body: states cannot be added
         self._numbers: dict[str, int] = {}
         self._tokens: dict[str, int] = {}
         self._raw = _Rows(np.nan)
         self._hot = _Rows(0.0)
-        self._moments: list[tuple[int, float, float]] = []  # count, sum and sum of squares of each number
         self.size = 0
+        self.version = 0
         self._scale: tuple[Matrix, Matrix, NDArray[np.bool_]] | None = None
-        self._matrix: Matrix | None = None
+        self._made: tuple[int, int, int] = (0, 0, 0)  # of which the scale was made: states, numbers, tokens
+        self._matrix: Matrix = np.zeros((0, 0), dtype=np.float32)
+        self._done = 0  # rows of it that are filled
 
     def add(self, values: Mapping[str, Value]) -> None:
         """Append a state as row ``size``."""
         numbers, tokens = self._split(values, learn=True)
-        self._moments += [(0, 0.0, 0.0)] * (len(self._numbers) - len(self._moments))
-        for column, value in numbers.items():
-            count, total, squares = self._moments[column]
-            self._moments[column] = (count + 1, total + value, squares + value * value)
         self._raw.append(self.size, numbers, len(self._numbers))
         self._hot.append(self.size, dict.fromkeys(tokens, 1.0), min(len(self._tokens), MAX_TOKENS))
         self.size += 1
-        self._matrix = None
+
+    @property
+    def width(self) -> int:
+        """How many coordinates a vector has."""
+        lacking = int(self._scale[2].sum()) if self._scale is not None else 0
+        return self._raw.width + lacking + self._hot.width
+
+    def body(self) -> dict[str, Any]:
+        """The coordinates as JSON values."""
+        _ = self.matrix
+        assert self._scale is not None  # noqa: S101 (set by ``matrix``)
+        mean, spread, lacking = self._scale
+        return {
+            "numbers": list(self._numbers),
+            "tokens": list(self._tokens),
+            "mean": mean.tolist(),
+            "spread": spread.tolist(),
+            "lacking": lacking.tolist(),
+        }
+
+    @classmethod
+    def read(cls, body: Any) -> Space:
+        """Coordinates from their JSON values. Raises ValueError."""
+        names = ("numbers", "tokens", "mean", "spread", "lacking")
+        if not isinstance(body, dict) or not all(isinstance(body.get(name), list) for name in names):
+            raise ValueError(f"an object of the lists {', '.join(names)} is expected")
+        numbers, tokens = body["numbers"], body["tokens"]
+        if not all(isinstance(name, str) for name in [*numbers, *tokens]):
+            raise ValueError("a feature's name is text")
+        if len(set(numbers)) < len(numbers) or len(set(tokens)) < len(tokens):
+            raise ValueError("a feature is named twice")
+        if not all(isinstance(one, bool) for one in body["lacking"]):
+            raise ValueError("lacking is a list of true and false")
+        if not all(type(one) in (int, float) and abs(one) < 1e9 for name in ("mean", "spread") for one in body[name]):
+            raise ValueError("mean and spread are lists of finite numbers")
+        if not len(numbers) == len(body["mean"]) == len(body["spread"]) == len(body["lacking"]):
+            raise ValueError("each number has a mean, a spread, and whether states lack it")
+        if not all(one > 0 for one in body["spread"]):
+            raise ValueError("a spread is above 0")
+        space = cls()
+        space._fixed = True
+        space._numbers = {name: index for index, name in enumerate(numbers)}
+        space._tokens = {name: index for index, name in enumerate(tokens)}
+        space._raw.width, space._hot.width = len(numbers), min(len(tokens), MAX_TOKENS)
+        mean, spread = (np.array(body[name], dtype=np.float32) for name in ("mean", "spread"))
+        space._scale = (mean, spread, np.array(body["lacking"], dtype=np.bool_))
+        return space
 
     @property
     def matrix(self) -> Matrix:
-        """All states [n, d], standardised over these states."""
-        if self._matrix is None:
-            count, total, squares = np.array(self._moments, dtype=np.float64).reshape(-1, 3).T
-            mean = total / np.maximum(count, 1.0)
-            spread = np.sqrt(np.maximum(squares / np.maximum(count, 1.0) - mean * mean, 0.0))
-            spread = np.maximum(spread, 1e-6 * np.maximum(np.abs(mean), 1.0))
-            self._scale = (mean.astype(np.float32), spread.astype(np.float32), count < self.size)
-            self._matrix = self._standard(self._raw.view(self.size), self._hot.view(self.size))
-        return self._matrix
+        """All states [n, d], standardised over the first ``step(n)`` of them."""
+        if self._fixed:
+            return self._matrix
+        asked = (self._step(self.size), self._raw.width, self._hot.width)
+        if asked != self._made or self._scale is None:
+            self._scale, self._made, self._done = _scale(self._raw.view(asked[0])), asked, 0
+            self.version += 1
+        if self._done < self.size:
+            fresh = self._standard(self._raw.view(self.size)[self._done :], self._hot.view(self.size)[self._done :])
+            if self._done == 0 or self.size > len(self._matrix):
+                grown = np.empty((2 * self.size, fresh.shape[1]), dtype=np.float32)
+                if self._done:
+                    grown[: self._done] = self._matrix[: self._done]
+                self._matrix = grown
+            self._matrix[self._done : self.size] = fresh
+            self._done = self.size
+        return self._matrix[: self.size]
 
     def vector(self, values: Mapping[str, Value]) -> Matrix:
         """One state [d] in the coordinates of ``matrix``; a category never seen is in none of its columns."""
@@ -74,11 +134,11 @@ class Space:
         return self._standard(raw, hot).reshape(-1)
 
     def _standard(self, raw: Matrix, hot: Matrix) -> Matrix:
-        assert self._scale is not None  # noqa: S101 (set by ``matrix``, which both callers go through)
+        assert self._scale is not None  # noqa: S101 (set by ``matrix``, which all callers go through)
         mean, spread, lacking = self._scale
         numbers = raw.shape[1]
         out = np.zeros((len(raw), numbers + int(lacking.sum()) + hot.shape[1]), dtype=np.float32)
-        scaled = out[:, :numbers]  # in place: this runs for all states whenever one is added
+        scaled = out[:, :numbers]  # in place: this runs for all states whenever the scale changes
         np.subtract(raw, mean, out=scaled)
         np.divide(scaled, spread, out=scaled)
         np.clip(scaled, -_CLIP, _CLIP, out=scaled)
@@ -104,6 +164,26 @@ class Space:
                     if index is not None:
                         tokens.append(index if index < MAX_TOKENS else zlib.crc32(token.encode()) % MAX_TOKENS)
         return numbers, tokens
+
+
+def step(n: int) -> int:
+    """The largest number up to ``n`` of 1, 2, … 32, and from there on each a sixth larger: when what is made of all
+    data is made anew. It depends on nothing but ``n``, so that every process works with the same."""
+    at = min(n, 32)
+    while at >= 32 and at + at // 6 <= n:
+        at += at // 6
+    return at
+
+
+def _scale(raw: Matrix) -> tuple[Matrix, Matrix, NDArray[np.bool_]]:
+    """Mean and deviation of each number, and whether some state lacks it."""
+    known = ~np.isnan(raw)
+    count = known.sum(axis=0)
+    values = np.where(known, raw, 0.0).astype(np.float64)
+    mean = values.sum(axis=0) / np.maximum(count, 1)
+    spread = np.sqrt((np.where(known, values - mean, 0.0) ** 2).sum(axis=0) / np.maximum(count, 1))
+    spread = np.where(count > 0, np.maximum(spread, 1e-6 * np.maximum(np.abs(mean), 1.0)), 1.0)
+    return mean.astype(np.float32), spread.astype(np.float32), count < len(raw)
 
 
 def _compressed(value: float) -> float:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 
 from engrain.errors import InvalidField
 
 NAME_LIMIT = 200  # characters of a task type, an action, an episode, a feature's name
-MAX_OPTIONS = 1_000
+MAX_OPTIONS = 2_000
 
 
 def checked_text(field: str, value: object, limit: int = NAME_LIMIT) -> str:
@@ -49,9 +49,12 @@ def optional_number(field: str, value: object, low: float, high: float) -> float
 
 
 def checked_options(options: object) -> list[str] | None:
-    """The actions to choose from: None, or one to ``MAX_OPTIONS`` different names, in the order given."""
+    """The actions to choose from: None, or one to ``MAX_OPTIONS`` different names, in the order given; the keys of a
+    mapping."""
     if options is None:
         return None
+    if isinstance(options, Mapping):
+        options = list(options)
     if isinstance(options, str | bytes) or not isinstance(options, Sequence):
         raise InvalidField(f"options must be a list of action names, not {type(options).__name__}.")
     if not 1 <= len(options) <= MAX_OPTIONS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from engrain.config import Config
-from engrain.errors import EngrainError, InvalidPolicy, StoreCorrupt
+from engrain.errors import EngrainError, StoreCorrupt
 from engrain.learn import loop
 from engrain.learn.policies import Policies
 from engrain.model.fading import DAY
@@ -48,25 +48,15 @@ class LoopHealth:
     def check(self) -> Check:
         """For the doctor."""
         try:
-            silent, unreadable = self.silence(), self.unreadable()
+            silent = self.silence()
         except EngrainError as error:
             return Check(NAME, None, str(error))
-        if unreadable:
-            return Check(NAME, False, "; ".join(unreadable[:5]))
         if silent is None:
-            return Check(NAME, None if self._cold.standing()[0] else True, "nobody has decided yet")
+            if self._cold.standing()[0]:
+                return Check(NAME, None, "not known: what is archived cannot be read")
+            return Check(NAME, True, "nobody has decided yet")
         detail = "; ".join(f"{name}: {one}" for name, one in silent.items()) + ": see engrain learning"
         return Check(NAME, None if silent else True, detail if silent else "no stage of the loop is silent")
-
-    def unreadable(self, tenant: str | None = None) -> list[str]:
-        """Live policies that cannot be read, so that the online learner advises instead."""
-        found = []
-        for one in self._policies.known(tenant, state="live", limit=1_000):
-            try:
-                self._policies.find(one.tenant, one.task_type, one.version)
-            except InvalidPolicy as error:
-                found.append(f"version {one.version} of {one.task_type} is live and cannot be read: {error}")
-        return found
 
     def _canary(self) -> Canary | None:
         rows = self._store.read("home_get", {"name": "canary"})
@@ -79,11 +69,11 @@ class LoopHealth:
         return Canary(from_micros(one["at"]), bool(one["ok"]), one["detail"])
 
     def _notes(self, found: loop.Loop, stages: tuple[Stage, ...], tenant: str | None) -> list[str]:
-        notes = self.unreadable(tenant)
+        notes = [f"cannot advise, the online learner does: {one}" for one in self._policies.unreadable(tenant)]
         if found.archive not in (loop.READ, loop.NONE):
             notes.append(f"archived outcomes are not counted in: {found.archive}")
         if found.dream is not None and found.dream["state"] == "failed":
-            notes.append(f"the last dream failed in {found.dream['phase']}: {found.dream['error']}")
+            notes.append(f"the last dream failed in {found.dream['phase']}{loop.why(found.dream)}")
         outcomes, proven = (next(one for one in stages if one.name == name) for name in ("outcome", "verified"))
         if proven.of and not proven.n:
             known = counted(proven.of, "outcome")

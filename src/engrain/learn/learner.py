@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from heapq import nlargest
 from typing import Any
 
@@ -10,23 +11,25 @@ import numpy as np
 
 from engrain.config import Config
 from engrain.learn import backoff, exploration
+from engrain.learn.backoff import Posterior
 from engrain.learn.credit import TASK, Tally
-from engrain.learn.experience import decision_params, experience_from_row
+from engrain.learn.experience import Options, decision_params, experience_from_row
 from engrain.learn.fields import checked_options, checked_text, optional_text
 from engrain.learn.past import Past, Record
 from engrain.learn.policies import Policies
 from engrain.learn.qtable import QTable, Tables, q_value, tally_of
 from engrain.learn.recorder import Recorder
 from engrain.learn.standing import shares
-from engrain.learn.state import State, checked_state
+from engrain.learn.state import State, checked_state, merged
 from engrain.learn.watch import Alarm
-from engrain.model.decision import Advice, Evidence, Experience, Outcome, QValue
+from engrain.model.decision import Advice, Drift, Evidence, Experience, Outcome, QValue, Ranked
 from engrain.model.scope import Scope
 from engrain.store.port import Store
-from engrain.world import World
+from engrain.world import World, from_micros
 
 POLICY = "online-1"  # what is logged of a decision that no policy made; that of version 3 says "v3"
 RECENT = 3  # decisions named as evidence
+BESIDE = 64  # further actions whose outcomes tell how hard an option's state is
 
 
 class Learner:
@@ -50,72 +53,51 @@ class Learner:
         task_type: str,
         *,
         state: Mapping[str, Any] | None = None,
-        options: Sequence[str] | None = None,
+        options: Sequence[str] | Mapping[str, Mapping[str, Any] | None] | None = None,
         episode: str | None = None,
     ) -> Advice:
         """What to do next. The decision is in the store, with its propensity, before it is returned.
 
-        Without ``options`` it chooses among the actions seen before. Raises InvalidField for bad input.
+        Without ``options`` it chooses among the actions seen before. A mapping gives each option features of its own:
+        it is judged, and later remembered, in the state together with these. Raises InvalidField for bad input.
         """
         task_type = checked_text("task_type", task_type)
-        situation = checked_state(state)
-        offered = checked_options(options)
-        episode = optional_text("episode", episode)
+        asked = asked_of(state, options)
+        offered, episode = asked.names, optional_text("episode", episode)
         with self._tables.lock:
             table = self._tables.current(scope, task_type)
             seen = _seen(table)
             actions = offered if offered is not None else seen
-            known = actions if offered is None else [action for action in offered if action in set(seen)]
-            belief = backoff.posterior(table, situation, actions) if known else None
+            known = bool(seen) and (offered is None or not set(seen).isdisjoint(offered))
+            belief = belief_of(table, asked, actions) if known else None
             visits = {action: sums.visits for action, sums in table.own.items()}
-            version, rule = table.policy
-            ruled = rule.chances(situation, actions) if rule is not None and belief is not None else None
+            version, ruled = ruled_of(table, asked, actions, belief)
         label = POLICY if ruled is None else f"v{version}"
         identity = self._world.new_id()
         if not actions:
             advice = Advice(identity, task_type, None, None, None, None, None, 0, (), "abstained", {}, POLICY, episode)
         elif belief is None:
             chances = np.full(len(actions), 1.0 / len(actions))
-            index = exploration.draw(chances, self._world.rng)
+            action = actions[exploration.draw(chances, self._world.rng)]
             named = dict(zip(actions, chances.tolist(), strict=True))
-            action = actions[index]
-            propensity = named[action]
+            ranking = tuple(Ranked(name, None, None, None, chance) for name, chance in named.items())
             advice = Advice(
-                identity, task_type, action, None, None, None, propensity, 0, (), "explored", named, POLICY, episode
-            )
+                identity, task_type, action, None, None, None, named[action], 0, (), "explored", named, POLICY, episode,
+                ranking,
+            )  # fmt: skip
         else:
-            advice = self._chosen(scope, task_type, situation, identity, actions, belief, visits, episode, ruled, label)
-        listed = decision_params(scope, advice, situation.text, offered, self._world.now())
+            chances = exploration.chances(self._config, task_type, belief, ruled)
+            index = exploration.draw(chances, self._world.rng)
+            action, (value, low, high) = actions[index], belief.interval(index)
+            evidence = self._named(scope, task_type, asked.of(action), action, belief.evidence[index])
+            named = dict(zip(actions, chances.tolist(), strict=True))
+            advice = Advice(
+                identity, task_type, action, value, low, high, named[action], visits.get(action, 0), evidence,
+                "advised", named, label, episode, _ranking(actions, belief, named),
+            )  # fmt: skip
+        listed = decision_params(scope, advice, asked.of(advice.action).text, asked.listed, self._world.now())
         self._store.write([("decision_insert", listed)])
         return advice
-
-    def _chosen(
-        self,
-        scope: Scope,
-        task_type: str,
-        state: State,
-        identity: str,
-        actions: Sequence[str],
-        belief: backoff.Posterior,
-        visits: Mapping[str, int],
-        episode: str | None,
-        ruled: exploration.Floats | None,
-        label: str,
-    ) -> Advice:
-        kind, floor = self._config.exploration, self._config.explore_floor
-        if ruled is None:
-            chances = exploration.distribution(kind, belief.mean, belief.explore, belief.weight, floor)
-        else:
-            chances = exploration.mixed(ruled, floor)
-        index = exploration.draw(chances, self._world.rng)
-        action = actions[index]
-        value, low, high = belief.interval(index)
-        named = dict(zip(actions, chances.tolist(), strict=True))
-        evidence = self._named(scope, task_type, state, action, belief.evidence[index])
-        return Advice(
-            identity, task_type, action, value, low, high, named[action], visits.get(action, 0), evidence, "advised",
-            named, label, episode,
-        )  # fmt: skip
 
     def _named(
         self, scope: Scope, task_type: str, state: State, action: str, evidence: tuple[Evidence, ...]
@@ -198,9 +180,83 @@ class Learner:
         counted = {task_type: shares(task) for task_type, task in tasks.items()}
         return [q_value(row, counted[row["task_type"]][row["action"]]) for row in rows]
 
+    def drifts(self, scope: Scope, task_type: str | None = None) -> list[Drift]:
+        """The task types of this agent in which a drift was seen."""
+        params = {"tenant": scope.tenant, "agent": scope.agent, "task_type": optional_text("task_type", task_type)}
+        return [
+            Drift(
+                row["task_type"], from_micros(row["fell_at"]), from_micros(row["seen_at"]), row["action"] or None,
+                row["before"], row["after"], int(row["drifts"]),
+            )
+            for row in self._store.read("drift_list", params)
+        ]  # fmt: skip
+
     def rebuild(self, tenant: str) -> int:
         """Make the Q-values of a tenant anew from its experiences; the number of experiences used."""
         return self._recorder.rebuild(tenant)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be decided: the state, the options, and the states of options that have features of their own."""
+
+    state: State
+    names: list[str] | None
+    own: Mapping[str, State]
+    listed: Options | None  # as it is kept
+
+    def of(self, action: str | None) -> State:
+        """The state that an option is judged in."""
+        return self.state if action is None else self.own.get(action, self.state)
+
+
+def asked_of(state: Mapping[str, Any] | None, options: object) -> Asked:
+    """A question, checked. Raises InvalidField."""
+    situation, names = checked_state(state), checked_options(options)
+    if not isinstance(options, Mapping) or names is None:
+        return Asked(situation, names, {}, names)
+    features = {name: checked_state(options[name], f"options[{name!r}]").values for name in names}
+    return Asked(situation, names, {name: merged(situation, own) for name, own in features.items()}, features)
+
+
+def belief_of(table: QTable, asked: Asked, actions: Sequence[str]) -> Posterior:
+    """What is believed of each action in its own state, of which the actions with most outcomes tell, too."""
+    if not asked.own:
+        return backoff.posterior(table, asked.state, actions)
+    heard = sorted(table.own, key=lambda name: (-table.own[name].weight, name))[:BESIDE]
+    places: dict[str, list[int]] = {}
+    for index, action in enumerate(actions):
+        places.setdefault(asked.of(action).key, []).append(index)
+    columns: dict[str, list[Any]] = {field.name: [None] * len(actions) for field in fields(Posterior)}
+    for indices in places.values():
+        mine = [actions[index] for index in indices]
+        found = backoff.posterior(table, asked.of(mine[0]), [*mine, *(name for name in heard if name not in set(mine))])
+        for name, column in columns.items():
+            for place, index in enumerate(indices):
+                column[index] = getattr(found, name)[place]
+    evidence = tuple(columns.pop("evidence"))
+    return Posterior(**{name: np.array(column) for name, column in columns.items()}, evidence=evidence)
+
+
+def ruled_of(
+    table: QTable, asked: Asked, actions: Sequence[str], belief: Posterior | None
+) -> tuple[int, exploration.Floats | None]:
+    """The version that is live, and the probabilities [k] that its rule gives; None where the online learner decides:
+    the rule does not know this state, it is asked about options with features of their own, or it is overruled."""
+    version, rule = table.policy
+    if rule is None or belief is None or asked.own:
+        return version, None
+    ruled = rule.chances(asked.state, actions)
+    return version, exploration.upheld(ruled, belief) if ruled is not None and table.alone else ruled
+
+
+def _ranking(actions: Sequence[str], belief: Posterior, chances: Mapping[str, float]) -> tuple[Ranked, ...]:
+    """All options, the highest value first; equal ones in the order of their upper bounds, then as they were given."""
+    half = belief.quantile * belief.spread
+    columns = [np.clip(one, backoff.LOW, backoff.HIGH) for one in (belief.mean, belief.mean - half, belief.mean + half)]
+    order = np.lexsort((np.arange(len(actions)), -columns[2], -belief.mean)).tolist()
+    values, lows, highs = (one.tolist() for one in columns)
+    return tuple(Ranked(actions[i], values[i], lows[i], highs[i], chances[actions[i]]) for i in order)
 
 
 def _seen(table: QTable) -> list[str]:

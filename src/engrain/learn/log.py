@@ -46,8 +46,9 @@ class Log:
     ``state``, ``action``, ``next`` are numbers into ``keys``/``texts`` and ``actions`` (``next`` END: ended there);
     ``reward`` in [-2, 2]; ``evidence`` CLAIMED, EXECUTED or VERIFIED; ``propensity`` NaN where it was not logged;
     ``episode`` numbers episodes from 0, a decision without one is an episode of its own; ``lineage`` numbers sources:
-    what comes from one source is evidence once; ``agent`` numbers agents; ``at`` is when it was decided (µs UTC);
-    ``policy`` is the version that decided, 0 for the online learner, -1 for nobody of engrain's.
+    the task, else the episode, else for claims the agent and for the rest the outcome itself: claims of one source are
+    evidence once; ``agent`` numbers agents; ``at`` is when it was decided (µs UTC); ``policy`` is the version that
+    decided, 0 for the online learner, -1 for nobody of engrain's.
     """
 
     keys: tuple[str, ...]
@@ -95,4 +96,9 @@ class Experiences(Protocol):
 
     def log(self, tenant: str, task_type: str, agent: str | None = None, since: int = 0) -> Log:
         """One by one; only those decided at ``since`` (µs UTC) or later."""
+        ...
+
+    def both(self, tenant: str, task_type: str, agent: str | None = None) -> tuple[Counts, Log]:
+        """Counts and log of one moment, read once: their ``data`` is the same. Raises StoreBusy when too much is told
+        meanwhile."""
         ...

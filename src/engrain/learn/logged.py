@@ -14,13 +14,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from engrain.errors import StoreBusy
 from engrain.learn.credit import STEPS
-from engrain.learn.log import END, Counts, Ints, Log
+from engrain.learn.log import END, EXECUTED, Counts, Ints, Log
 from engrain.learn.state import checked_state, stored_state
 from engrain.model.decision import EVIDENCE
 from engrain.model.steps import NONE, SHARED, Columns, Texts
 from engrain.store.port import Row, Store
 
+TRIES = 20
 _GROUP = ("state_key", "state", "action", "next_key", "next_state")
 _TEXTS = (
     "agent",
@@ -53,6 +55,10 @@ class Cold(Protocol):
         """The columns of the statement ``step_counts``; ``next_key`` and ``state_key`` have the same values."""
         ...
 
+    def both(self, tenant: str, task_type: str, agent: str | None) -> tuple[Columns, Columns]:
+        """Counts and steps as of one moment."""
+        ...
+
     def steps(self, tenant: str, task_type: str, agent: str | None, since: int) -> Columns:
         """Those of ``step_list`` but for ids, and ``rank``: where each step is in the order of (decided_at, id)."""
         ...
@@ -77,6 +83,18 @@ class LoggedExperiences:
         asked = {"tenant": tenant, "task_type": task_type, "agent": agent, "since": since}
         rows = self._hot("step_list", asked)
         return logged(self._cold.steps(tenant, task_type, agent, since) if rows is None else _plain(rows))
+
+    def both(self, tenant: str, task_type: str, agent: str | None = None) -> tuple[Counts, Log]:
+        for _ in range(TRIES):
+            if self._cold.closed():
+                groups, steps = self._cold.both(tenant, task_type, agent)
+                counts = counted(groups)
+                del groups
+                return counts, logged(steps)
+            counts, log = self.counts(tenant, task_type, agent), self.log(tenant, task_type, agent)
+            if counts.data == log.data:  # nothing was told in between
+                return counts, log
+        raise StoreBusy(f"What is known of {task_type!r} changes faster than it is read.")
 
     def _hot(self, statement: str, asked: Mapping[str, Any]) -> list[Row] | None:
         """Rows of the store when all there is is there; None when some are archived."""
@@ -120,7 +138,7 @@ def counted(groups: Columns) -> Counts:
     """The empirical model, from the columns of ``step_counts``."""
     texts, reals, whole = groups.texts, groups.reals, groups.whole
     known = whole["n"] > 0
-    next_key, told = (texts[name].codes[known].astype(np.int64) for name in ("next_key", "next_state"))
+    next_key, told = (texts[name].codes[known] for name in ("next_key", "next_state"))
     keys, shown, state, following = _states(texts, known, next_key, told)
     actions, action = _sorted(texts["action"], known)
     size = len(keys) + 1
@@ -135,40 +153,61 @@ def counted(groups: Columns) -> Counts:
 
 
 def logged(steps: Columns) -> Log:
-    """Experiences one by one, from the columns of ``step_list``."""
-    texts, reals, whole = steps.texts, steps.reals, steps.whole
-    order = np.argsort(whole["rank"])
-    agent, run = texts["agent"].codes[order].astype(np.int64), texts["episode"].codes[order].astype(np.int64)
-    alone = -1 - np.arange(len(order))
-    episode = _numbered(np.where(run == NONE, alone, agent * (1 + run.max(initial=0)) + run))
-    within = np.argsort(episode, kind="stable")
-    order, episode = order[within], episode[within]
-    goes_on = np.append(episode[1:] == episode[:-1], False)[: len(order)]
+    """Experiences one by one, from the columns of ``step_list``, which are let go as they are done: there are many."""
+    texts, reals, whole = dict(steps.texts), dict(steps.reals), dict(steps.whole)
+    del steps
+    marks = (whole["decided_at"] % 1_000_000_007 + whole.pop("updated_at") % 998_244_353 + whole.pop("revision")).sum()
+    order, episode = _ordered(whole.pop("rank"), texts["agent"].codes, texts["episode"].codes)
+    version = _version(int((~np.isnan(reals["reward"])).sum()), len(order), int(marks))
     known = ~np.isnan(reals["reward"][order])
-    chosen, later = order[known], np.roll(order, -1)[known]
-    later, lasting = later[goes_on[known]], goes_on[known]
-    next_key, told = np.full(len(chosen), NONE), texts["next_state"].codes[chosen].astype(np.int64)
-    next_key[lasting] = texts["state_key"].codes[later]
-    opened = np.full(len(chosen), NONE)
-    opened[lasting] = texts["open_state"].codes[later]
+    goes_on = np.append(episode[1:] == episode[:-1], False)[: len(order)][known]
+    chosen, later = order[known], np.roll(order, -1)[known][goes_on]
+    episode = _numbered(episode[known])
+    next_key, told = np.full(len(chosen), NONE, np.int32), texts["next_state"].codes[chosen]
+    next_key[goes_on] = texts["state_key"].codes[later]
+    opened = np.full(len(chosen), NONE, np.int32)
+    opened[goes_on] = texts.pop("open_state").codes[later]
     told = np.where(told == NONE, opened, told)
+    del order, known, goes_on, later, opened
     keys, shown, state, following = _states(texts, chosen, next_key, told)
-    actions, action = _sorted(texts["action"], chosen)
-    _, agent = _sorted(texts["agent"], chosen)
+    del next_key, told, texts["state"], texts["state_key"], texts["next_state"]
+    own = texts["action"].codes[chosen] == texts.pop("advised_action").codes[chosen]
     versions = np.array([_policy(one) for one in texts["policy"].values] + [-1], np.int64)
-    own = texts["action"].codes[chosen] == texts["advised_action"].codes[chosen]
+    policy = versions[np.where(own, texts.pop("policy").codes[chosen], NONE)]
+    actions, action = _sorted(texts.pop("action"), chosen)
     tiers = np.array([EVIDENCE.index(one) for one in texts["evidence"].values] + [-1], np.int64)
-    marks = (whole["decided_at"] % 1_000_000_007 + whole["updated_at"] % 998_244_353 + whole["revision"]).sum()
-    return Log(
-        keys, shown, actions, state, action, following, reals["reward"][chosen],
-        tiers[texts["evidence"].codes[chosen]], reals["propensity"][chosen], _numbered(episode[known]),
-        _numbered(_lineages(texts, chosen, agent)), agent, whole["decided_at"][chosen],
-        versions[np.where(own, texts["policy"].codes[chosen], NONE)], _version(len(chosen), len(order), int(marks)),
-    )  # fmt: skip
+    evidence = tiers[texts.pop("evidence").codes[chosen]]
+    _, agent = _sorted(texts.pop("agent"), chosen)
+    lineage = _lineages(texts, chosen, agent, evidence)
+    reward, propensity = (reals.pop(name)[chosen] for name in ("reward", "propensity"))
+    when = whole.pop("decided_at")[chosen]
+    told_of = (reward, evidence, propensity, episode, lineage, agent, when, policy, version)
+    return Log(keys, shown, actions, state, action, following, *told_of)
+
+
+def _ordered(rank: Ints, agent: Any, run: Any) -> tuple[Any, Ints]:
+    """The rows by episode, and within it in their order; and the number of the episode of each."""
+    order = np.empty(len(rank), np.int32)
+    order[rank] = np.arange(len(rank), dtype=np.int32)
+    run = run[order]
+    alone = run == NONE
+    pair = _paired(agent[order], run)
+    pair[alone] = 1 + pair.max(initial=0) + np.arange(int(alone.sum()))
+    episode = _numbered(pair)
+    within = np.argsort(episode, kind="stable")
+    return order[within], episode[within]
+
+
+def _paired(first: Any, second: Any) -> Ints:
+    """One number for each pair of numbers."""
+    found: Ints = first.astype(np.int64)
+    found *= 1 + second.max(initial=0)
+    found += second
+    return found
 
 
 def _states(
-    texts: Mapping[str, Texts], chosen: Any, next_key: Ints, told: Ints
+    texts: Mapping[str, Texts], chosen: Any, next_key: Any, told: Any
 ) -> tuple[tuple[str, ...], tuple[str, ...], Ints, Ints]:
     """The keys and texts of all states, in order, and numbers into them: of the chosen rows' states, and of those that
     came next (by their key, or as ``told``)."""
@@ -177,9 +216,9 @@ def _states(
     text_of = np.full(len(own.values) + 1, NONE)
     text_of[own.codes[at]] = written.codes[at]
     next_key = np.where(told == NONE, next_key, NONE)
-    used = np.setdiff1d(np.union1d(own.codes[chosen], next_key), [NONE])
+    used = _used(len(own.values), own.codes[chosen], next_key)
     found = {own.values[code]: _shown(written.values[text_of[code]]) for code in used.tolist()}
-    given = np.setdiff1d(told, [NONE]).tolist()
+    given = _used(len(values), told).tolist()
     further = {code: stored_state(values[code]).key for code in given}
     for code, key in further.items():
         found.setdefault(key, _shown(values[code]))
@@ -192,6 +231,14 @@ def _states(
     return keys, tuple(found[key] for key in keys), by_key[own.codes[chosen]], following
 
 
+def _used(size: int, *columns: Any) -> Ints:
+    """Which of so many numbers are there."""
+    there = np.zeros(size + 1, bool)  # the last for NONE
+    for codes in columns:
+        there[codes] = True
+    return np.flatnonzero(there[:-1])
+
+
 def _shown(text: str) -> str:
     """A state's text without features that are missing: those are no part of its key."""
     if "null" not in text:
@@ -201,31 +248,39 @@ def _shown(text: str) -> str:
 
 def _sorted(column: Texts, chosen: Any) -> tuple[tuple[str, ...], Ints]:
     """The values that the chosen rows have, in order, and their numbers."""
-    codes, values = np.unique(column.codes[chosen]), column.values
+    taken, values = column.codes[chosen], column.values
+    codes = _used(len(values), taken)
     names = sorted(values[code] for code in codes.tolist())
     number = {name: at for at, name in enumerate(names)}
     found = np.full(len(values) + 1, NONE)
     found[codes] = [number[values[code]] for code in codes.tolist()]
-    return tuple(names), found[column.codes[chosen]]
+    return tuple(names), found[taken]
 
 
 def _numbered(values: Ints) -> Ints:
-    """The same as numbers from 0 on, in the order in which they first came."""
-    _, first, place = np.unique(values, return_index=True, return_inverse=True)
-    number = np.empty(len(first), np.int64)
-    number[np.argsort(first)] = np.arange(len(first))
-    found: Ints = number[place]
+    """The same as numbers from 0 on, in the order in which they first came. ``values`` are not negative."""
+    if not len(values):
+        return values
+    if values.max() > 4 * len(values) + 1_000:  # too many to have a place each
+        values = np.unique(values, return_inverse=True)[1]
+    first = np.empty(1 + values.max(), np.int64)
+    first[values[::-1]] = np.arange(len(values) - 1, -1, -1)  # the last to be written is the first that came
+    came = first[values]
+    new = np.zeros(len(values), np.int64)
+    new[came] = 1
+    found: Ints = (np.cumsum(new, out=new) - 1)[came]
     return found
 
 
-def _lineages(texts: Mapping[str, Texts], chosen: Ints, agent: Ints) -> Ints:
-    """Who told it, for each of the chosen rows: a task of an agent, or else its episode, or else the agent."""
+def _lineages(texts: Mapping[str, Texts], chosen: Any, agent: Ints, evidence: Ints) -> Ints:
+    """Who told it, for each of the chosen rows: a task of an agent, or else its episode, or else the agent for what it
+    only claims; what was executed or verified beside those stands for itself."""
     task, run = (texts[name].codes[chosen].astype(np.int64) for name in ("task_id", "episode"))
     tasks, runs = 1 + task.max(initial=NONE), 1 + run.max(initial=NONE)
-    found: Ints = agent * (tasks + runs + 1) + np.where(
-        task != NONE, task, np.where(run != NONE, tasks + run, tasks + runs)
-    )
-    return found
+    alone = (task == NONE) & (run == NONE) & (evidence >= EXECUTED)
+    pair = _paired(agent, np.where(task != NONE, task, np.where(run != NONE, tasks + run, tasks + runs)))
+    pair[alone] = 1 + pair.max(initial=0) + np.arange(int(alone.sum()))
+    return _numbered(pair)
 
 
 def _policy(label: str) -> int:

@@ -80,11 +80,13 @@ def _counted(store: Store, cold: Cold, now: int, days: int, tenant: str | None, 
     except ArchiveConflict:
         raise
     except (ArchiveError, ConfigError) as error:
-        archive = str(error)
+        archive = str(error) if tenant is None else (type(error).__doc__ or "").strip()  # places are the owner's alone
     (decided,) = _latest([(decided, *(one["last"] for one in decisions))])
     (told,) = _latest([(told, *(one["last"] for one in outcomes))])
     marks = _plain(store.read("loop_marks", {"tenant": tenant}))
-    dream = next(iter(_plain(store.read("loop_dreams", {"now": now}))), None)
+    dream = next((dict(row) for row in _plain(store.read("loop_dreams", {"now": now}))), None)
+    if dream is not None and tenant is not None:
+        dream["error"] = None  # it names task types of others
     events = {row["event"]: (int(row["last"]), int(row["n"])) for row in store.read("loop_events", asked)}
     return Loop(now, since, decisions, outcomes, decided, told, marks, dream, events, archive)
 
@@ -195,8 +197,12 @@ def _dream(loop: Loop) -> str:
     one = loop.dream
     if one["state"] == "running" and not one["held"]:
         return f"the last dream, of {from_micros(one['at']):%Y-%m-%d}, is not heard of any more"
-    why = f": {one['error']}" if one["error"] else ""
-    return f"the last dream, of {from_micros(one['at']):%Y-%m-%d}, is {one['state']}{why}"
+    return f"the last dream, of {from_micros(one['at']):%Y-%m-%d}, is {one['state']}{why(one)}"
+
+
+def why(dream: Mapping[str, Any]) -> str:
+    """What went wrong with a dream, as the end of a sentence."""
+    return f": {dream['error']}" if dream["error"] else ""
 
 
 def _judged(loop: Loop) -> str:

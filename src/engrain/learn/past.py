@@ -25,7 +25,7 @@ class Past(Protocol):
         ...
 
     def replay(self, tenant: str) -> Iterable[Mapping[str, Any]]:
-        """agent, task_type, state_key, state, action, reward, weight and created_at of every experience, in no
+        """agent, task_type, state_key, state, action, reward, weight and id of every experience, in no
         order."""
         ...
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from engrain.learn.credit import TASK, TENANT, Sums, Tally, scope_name
 from engrain.learn.features import Space
+from engrain.learn.nearness import Nearness
 from engrain.learn.policies import ONLINE, Policies
 from engrain.learn.rule import Rule
 from engrain.learn.standing import WHOLE, Share, shares, standing, standing_rows
@@ -28,7 +29,7 @@ from engrain.model.decision import QValue
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Store
 
-MAX_ROWS = 4_096
+MAX_ROWS = 32_768
 MAX_TABLES = 32
 
 
@@ -61,7 +62,9 @@ class QTable:
         self._rows: dict[tuple[int, int], int] = {}
         self._cells = np.zeros((2 + len(Tally._fields) - 1, 64))  # state, action, and the tally without its visits
         self._seqs = np.zeros(64, dtype=np.int64)
+        self.nearness: tuple[tuple[int, int], Nearness] | None = None  # and of what it was made
         self.policy: tuple[int, Rule | None] = (ONLINE, None)  # the version that is live, and its rule
+        self.alone = False  # whether that is of decisions that nothing follows from
         self.marks: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))  # (seq, purges) of agent and tenant
 
     def put(self, row: Row) -> None:
@@ -151,6 +154,7 @@ class Tables:
             known = self._policies.version(scope.tenant, task_type, scope.agent)
             if known != table.policy[0]:
                 table.policy = self._policies.live(scope.tenant, task_type, scope.agent)
+                table.alone = bool(known) and self._policies.alone(scope.tenant, task_type, known)
         table.marks = (own, tenant)
         return table
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from engrain.config import Config
 from engrain.errors import InvalidPolicy, UnknownDecision, UnknownPolicy
-from engrain.learn import backoff, exploration
+from engrain.learn import exploration
 from engrain.learn.credit import TENANT
 from engrain.learn.experience import experience_from_row
+from engrain.learn.learner import Asked, asked_of, belief_of, ruled_of
 from engrain.learn.past import Past
 from engrain.learn.policies import ONLINE, Policies
 from engrain.learn.qtable import QTable, Tables
@@ -97,8 +98,9 @@ class Records:
         )  # fmt: skip
         version = version_of(row["policy"])
         chances = json.loads(row["distribution"])
+        asked = _asked(row, state)
         rule, info, lost = self._version(tenant, row["task_type"], version)
-        options = self._beliefs(scope, row["task_type"], state, list(chances), rule, chances)
+        options = self._beliefs(scope, row["task_type"], asked, list(chances), rule, chances)
         why = [*_decided(decided, version, row["task_type"], info), *lost, *_judged(info, self._by(info))]
         return Explanation(
             from_micros(self._world.now()), tenant, row["agent"], row["task_type"], state.values, version, tuple(why),
@@ -130,7 +132,7 @@ class Records:
         version, rule = table.policy
         seen = sorted({*table.own, *table.tenant} | set(rule.actions if rule else ()))
         _, info, lost = self._version(tenant, task_type, version)
-        options = self._beliefs(scope, task_type, state, seen, rule, None)
+        options = self._beliefs(scope, task_type, asked_of(state.values, seen or None), seen, rule, None)
         ruled = any(one.ruled is not None for one in options)
         why = [_now(version, ruled, task_type, info, bool(options)), *lost, *_judged(info, self._by(info))]
         since = self._since(scope, task_type, state, self._world.now() - RECENT) if agent else ()
@@ -161,26 +163,22 @@ class Records:
         return rule, info, ()
 
     def _beliefs(
-        self, scope: Scope, task_type: str, state: State, actions: Sequence[str], rule: Rule | None,
+        self, scope: Scope, task_type: str, asked: Asked, actions: Sequence[str], rule: Rule | None,
         chances: Mapping[str, float] | None,
     ) -> tuple[Belief, ...]:  # fmt: skip
         """What is known of each action, the most probable first; ``chances`` are those of a decision."""
         if not actions:
             return ()
         table = self._table(scope, task_type)
-        posterior = backoff.posterior(table, state, actions) if table.own or table.tenant else None
-        ruled = rule.chances(state, actions) if rule is not None else None
+        posterior = belief_of(table, asked, actions) if table.own or table.tenant else None
+        ruled = rule.chances(asked.state, actions) if rule is not None else None
         if chances is None and posterior is not None:
-            kind, floor = self._config.exploration, self._config.explore_floor
-            drawn = (
-                exploration.mixed(ruled, floor)
-                if ruled is not None
-                else exploration.distribution(kind, posterior.mean, posterior.explore, posterior.weight, floor)
-            )
+            ruled = ruled_of(table, asked, actions, posterior)[1]
+            drawn = exploration.chances(self._config, task_type, posterior, ruled)
             chances = dict(zip(actions, drawn.tolist(), strict=True))
         found = []
         for place, action in enumerate(actions):
-            known = rule.known(state, action) if rule is not None else None
+            known = rule.known(asked.state, action) if rule is not None else None
             value, low, high = (None, None, None) if posterior is None else posterior.interval(place)
             found.append(Belief(
                 action, (chances or {}).get(action), None if ruled is None else float(ruled[place]),
@@ -220,6 +218,16 @@ class _Known(NamedTuple):
 def version_of(label: str) -> int:
     """The version of what a decision was logged with; ONLINE for the online learner."""
     return int(label[1:]) if label[:1] == "v" and label[1:].isdecimal() else ONLINE
+
+
+def _asked(row: Mapping[str, Any], state: State) -> Asked:
+    """What was to be decided. Where options have features of their own, the state that was logged has those of the
+    action: without them it is what all had in common."""
+    options = None if row["options"] is None else json.loads(row["options"])
+    if not isinstance(options, dict):
+        return asked_of(state.values, options)
+    own = options.get(row["action"]) or {}
+    return asked_of({name: value for name, value in state.values.items() if name not in own}, options)
 
 
 def _choice(rule: Rule | None, state: State, actions: Sequence[str]) -> Choice:

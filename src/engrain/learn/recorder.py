@@ -33,7 +33,7 @@ from engrain.learn.outcome import checked_outcome, revised
 from engrain.learn.past import Past, Record
 from engrain.learn.policies import Policies
 from engrain.learn.reward import reward_of, weight_of
-from engrain.learn.state import State, checked_state, stored_state
+from engrain.learn.state import State, checked_state, merged, stored_state
 from engrain.learn.watch import Alarm, Heard, Watch
 from engrain.model.decision import Advice, Experience, Outcome
 from engrain.model.scope import Scope
@@ -65,7 +65,7 @@ class _Replayed:
     """What was archived, added up: by whom and of which task types; ``standing``: that of the archive before."""
 
     standing: tuple[int, ...]
-    drifts: Mapping[tuple[str, str], int]  # those known then
+    drifts: Mapping[tuple[str, str], str]  # those known then
     ledger: Ledger
     scopes: set[tuple[str, str]]
     used: int
@@ -170,7 +170,7 @@ class Recorder:
             tx.run_many("q_add", list(ledger.params(tenant, seqs)))
         return used
 
-    def _replayed(self, tenant: str, drifts: Mapping[tuple[str, str], int] | None = None) -> _Replayed:
+    def _replayed(self, tenant: str, drifts: Mapping[tuple[str, str], str] | None = None) -> _Replayed:
         past, ledger, scopes, used = self._past, Ledger(), set(), 0
         drifts = _drifts(self._store, tenant) if drifts is None else drifts
         standing = past.standing(self._store, tenant) if past else ()
@@ -218,13 +218,15 @@ class Recorder:
             raise UnknownDecision(f"The decision {identity!r} was not given by advise() to agent {scope.agent!r}.")
         decision: Record = found[0] if archived is None else archived.row["decision"]
         name = optional_text("action", action)
-        options = decision["options"]
-        if name is not None and options is not None and name not in json.loads(options):
+        options = None if decision["options"] is None else json.loads(decision["options"])
+        if name is not None and options is not None and name not in options:
             raise ActionNotOffered(
-                f"The action {name!r} was not offered; the options were {', '.join(json.loads(options))}. "
+                f"The action {name!r} was not offered; the options were {', '.join(options)}. "
                 "Use observe_step() for an action that was taken without asking."
             )
         state = stored_state(decision["state"])
+        if isinstance(options, dict) and name not in (None, decision["action"]):
+            state = _state_of(state, options, decision["action"], name)
         return _Report(
             decision["task_type"], state, outcome, name, decision, archived=archived, episode=decision["episode"]
         )
@@ -338,6 +340,12 @@ def _revise(tx: Transaction, row: Row, report: _Report, books: Books, now: int) 
     return after
 
 
+def _state_of(state: State, options: Mapping[str, Any], advised: str, taken: str) -> State:
+    """The state in which another option was taken: with its features instead of those of the advised one."""
+    shared = {name: value for name, value in state.values.items() if name not in options[advised]}
+    return merged(checked_state(shared), options[taken])
+
+
 def _unmoved(attempt: Callable[[], T]) -> T:
     """What an attempt gives in which nothing was moved."""
     for _ in range(TRIES):
@@ -346,15 +354,15 @@ def _unmoved(attempt: Callable[[], T]) -> T:
     raise ArchiveConflict("Experiences are being archived.")
 
 
-def _replay(ledger: Ledger, row: Record, drifts: Mapping[tuple[str, str], int]) -> None:
-    old = row["created_at"] <= drifts.get((row["agent"], row["task_type"]), -1)
+def _replay(ledger: Ledger, row: Record, drifts: Mapping[tuple[str, str], str]) -> None:
+    old = row["id"] < drifts.get((row["agent"], row["task_type"]), "")
     state, told = (row["state_key"], row["state"]), contribution(row["reward"], row["weight"], old)
     ledger.add(row["agent"], row["task_type"], state, row["action"], told)
 
 
-def _drifts(at: Store | Transaction, tenant: str) -> dict[tuple[str, str], int]:
-    """By agent and task type: until when what was observed is old."""
-    return {(row["agent"], row["task_type"]): int(row["since"]) for row in at.read("drift_all", {"tenant": tenant})}
+def _drifts(at: Store | Transaction, tenant: str) -> dict[tuple[str, str], str]:
+    """By agent and task type: the id before which experiences are old."""
+    return {(row["agent"], row["task_type"]): row["since"] for row in at.read("drift_all", {"tenant": tenant})}
 
 
 def _drawn(decision: Record, action: str | None) -> float | None:

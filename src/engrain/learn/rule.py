@@ -103,7 +103,13 @@ def _cell(key: str, action: str, cell: Any) -> tuple[float, float | None, float]
     return float(chance), None if value is None else float(value), float(visits)
 
 
-READERS: dict[str, Any] = {"table": TableRule.read}
+def _by_features(body: Mapping[str, Any]) -> Rule:
+    from engrain.learn.contextual import FeaturesRule  # which says what it knows in this module's terms
+
+    return FeaturesRule.read(body)
+
+
+READERS: dict[str, Any] = {"table": TableRule.read, "features": _by_features}
 """By kind: from a body to a rule."""
 
 

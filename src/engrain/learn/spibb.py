@@ -2,9 +2,9 @@
 
 The best policy on the empirical model among those that do as the baseline does wherever the log is too thin to tell:
 where an action has evidence of at least ``threshold`` it may be given any probability, elsewhere it keeps the
-baseline's (``bound``: "equal", Π_b) or at most that ("below", Π_≤b, which may also give up what looks bad). The baseline
-is the behaviour that wrote the log: its true probabilities when they are given, else its shares in the log (Simão,
-Laroche and Tachet des Combes 2020). On the model the result is never worse than the baseline, in any state.
+baseline's (``bound``: "equal", Π_b) or at most that ("below", Π_≤b, which may also give up what looks bad). The
+baseline is the behaviour that wrote the log: its true probabilities when they are given, else its shares in the log
+(Simão, Laroche and Tachet des Combes 2020). On the model the result is never worse than the baseline, in any state.
 
 Right when those who wrote the log knew what they did. After a poor behaviour (exploration) it stays near to it for
 long; then ``pessimism`` is the better choice.

@@ -49,6 +49,14 @@ def checked_state(state: object, field: str = "state") -> State:
     return _keyed(values, _canonical(values))
 
 
+def merged(state: State, features: Mapping[str, Value]) -> State:
+    """The state with further features. Raises InvalidField for one that it has already."""
+    both = [name for name in features if name in state.values]
+    if both:
+        raise InvalidField(f"the feature {both[0]!r} is both in state and in options; name it in one of them.")
+    return checked_state({**state.values, **features})
+
+
 def stored_state(text: str) -> State:
     """The state whose canonical JSON was stored."""
     return _keyed(json.loads(text), text)

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from engrain.errors import StoreCorrupt
 from engrain.learn.credit import exact
-from engrain.learn.policies import ONLINE, Policies
+from engrain.learn.policies import DECISION, EPISODE, ONLINE, Policies
 from engrain.model.decision import Experience
 from engrain.model.policy import ROLLED_BACK
 from engrain.store.port import Row, Store, Transaction
@@ -36,7 +36,6 @@ AGAIN = 1e-5
 LOW, HIGH = -2.0, 2.0  # of a reward
 PARTS = (0.05, 0.1, 0.2, 0.4, 0.8)  # of the highest stake at which the capital cannot come to nothing
 NARROWEST = 0.125  # of the range, as which what lies above the promise is taken at least
-EPISODE, DECISION = "episode", "decision"
 
 Alarm = Callable[[Transaction, str, Mapping[str, str]], object]
 """Raise an alert: its name, and what is wrong with each subject."""
@@ -57,9 +56,9 @@ class Bets(NamedTuple):
     def verdict(self) -> str | None:
         """What it has found, in words; None while nothing."""
         if _mixed(self.ever) >= -math.log(EVER):
-            return f"it never was worth it (false in {EVER:.0%} of policies at most)"
+            return f"all of them together speak against that (falsely in {EVER:.0%} of policies at most)"
         if _mixed(self.since) >= -math.log(AGAIN):
-            return f"it is not worth it any more (false once in {1 / AGAIN:,.0f} outcomes at most)"
+            return f"the latest speak against that (falsely once in {1 / AGAIN:,.0f} at most)"
         return None
 
 

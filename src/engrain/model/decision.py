@@ -42,13 +42,26 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranked:
+    """An option, as it stands in the ranking. ``value``, ``low`` and ``high`` as in Advice, None while nothing is known
+    of any option; ``propensity`` is the probability with which it was to be drawn."""
+
+    action: str
+    value: float | None
+    low: float | None
+    high: float | None
+    propensity: float
+
+
+@dataclass(frozen=True, slots=True)
 class Advice:
     """What to do next, how sure that is and why.
 
     ``value`` is the posterior mean reward of ``action``; ``low``–``high`` its 90 % interval. ``propensity`` is the
     probability with which ``action`` was drawn, and ``distribution`` that of every option. An advice that abstains has
     None in all of them and a ``decision_id`` that can still be observed with ``action=``. ``mode`` is ``advised`` (it
-    rests on outcomes), ``explored`` (options without any evidence) or ``abstained``.
+    rests on outcomes), ``explored`` (options without any evidence) or ``abstained``. ``ranking`` names all options, the
+    one of the highest value first: for whoever can try them one after another.
     """
 
     decision_id: str
@@ -64,6 +77,22 @@ class Advice:
     distribution: Mapping[str, float]
     policy: str
     episode: str | None = None
+    ranking: tuple[Ranked, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """That what an agent's actions bring has fallen for good, last seen at ``seen_at``: outcomes until ``since`` count
+    little from then on. ``action`` told it (None: all together), its mean reward fell from ``before`` to ``after``.
+    ``drifts`` counts those of the task type."""
+
+    task_type: str
+    since: datetime
+    seen_at: datetime
+    action: str | None
+    before: float
+    after: float
+    drifts: int
 
 
 @dataclass(frozen=True, slots=True)

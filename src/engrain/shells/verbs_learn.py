@@ -16,6 +16,7 @@ _NUMBER = Field("version", "integer", "The version.", positional=True)
 _DAYS = Field("days", "integer", "Of so many days, with today.", 30)
 _HEALTH = "Does the loop of learning live? Each stage, the reward with and without memory, since when what is silent. "
 
+FORMATS = ("parquet", "minari")
 _REASON = Field("reason", "choice", "Why: a gate failed, or somebody asks.", "gate", ("gate", "asked"))
 
 LEARN: tuple[Verb, ...] = (
@@ -194,5 +195,48 @@ LEARN: tuple[Verb, ...] = (
         Explanation,
         admin=True,
         reads=True,
+    ),
+    Verb(
+        "policy export",
+        "Write a version to a JSON file, for a learner elsewhere.",
+        (
+            Field("path", "text", "The file to make; it must not exist.", positional=True),
+            TASK,
+            Field("version", "integer", "The version; left out, the one that advises.", None),
+            _TENANT,
+            Field("agent", "text", "The one that advises this agent; left out, the whole tenant's.", None),
+        ),
+        PolicyInfo,
+        shells=LOCAL,
+        admin=True,
+    ),
+    Verb(
+        "policy import",
+        "Make a candidate of a policy in a file; the gate judges it like any other.",
+        (
+            Field("path", "text", "The file, exported here or made by another learner.", positional=True),
+            _TENANT,
+            Field("agent", "text", "For this agent; left out, for the whole tenant.", None),
+        ),
+        PolicyInfo,
+        shells=LOCAL,
+        admin=True,
+    ),
+    Verb(
+        "export-experiences",
+        "Write experiences for learners elsewhere, archived ones among them.",
+        (
+            Field("path", "text", "The file (parquet) or folder (minari) to make.", positional=True),
+            Field("format", "choice", "A row an experience, or episodes of one task type.", "parquet", FORMATS),
+            Field("task_type", "text", "Only of this task type.", None),
+            Field("tenant", "text", "Of this tenant.", "default"),
+            Field("agent", "text", "Only of this agent.", None),
+            Field("overwrite", "flag", "Replace what is there.", False, option="--overwrite"),
+        ),
+        dict[str, int],
+        shells=LOCAL,
+        admin=True,
+        destroys=True,
+        repeats=True,
     ),
 )

@@ -98,13 +98,14 @@ select since, drifts, seen_at from drifts where tenant = :tenant and agent = :ag
 select agent, task_type, since from drifts where tenant = :tenant;
 
 -- name: drift_note
-insert into drifts (tenant, agent, task_type, since, drifts, seen_at, action, before, after)
-values (:tenant, :agent, :task_type, :since, 1, :now, :action, :before, :after)
-on conflict (tenant, agent, task_type) do update set since = excluded.since, drifts = drifts.drifts + 1,
+insert into drifts (tenant, agent, task_type, since, fell_at, drifts, seen_at, action, before, after)
+values (:tenant, :agent, :task_type, :since, :at, 1, :now, :action, :before, :after)
+on conflict (tenant, agent, task_type) do update set since = excluded.since, fell_at = excluded.fell_at,
+    drifts = drifts.drifts + 1,
     seen_at = excluded.seen_at, action = excluded.action, before = excluded.before, after = excluded.after;
 
 -- name: drift_list
-select agent, task_type, since, drifts, seen_at, action, before, after from drifts
+select agent, task_type, fell_at, drifts, seen_at, action, before, after from drifts
 where tenant = :tenant and agent = :agent and (cast(:task_type as text) is null or task_type = :task_type)
 order by task_type;
 
@@ -131,10 +132,10 @@ delete from drift_tracks where tenant = :tenant;
 
 -- name: experience_since
 select state_key, state, action, reward, weight from experiences
-where tenant = :tenant and agent = :agent and task_type = :task_type and created_at > :since and reward is not null;
+where tenant = :tenant and agent = :agent and task_type = :task_type and id >= :since and reward is not null;
 
 -- name: experience_newest
-select max(created_at) as newest from experiences where tenant = :tenant and agent = :agent and task_type = :task_type;
+select max(id) as newest from experiences where tenant = :tenant and agent = :agent and task_type = :task_type;
 
 -- name: q_clear
 -- scope: tenant

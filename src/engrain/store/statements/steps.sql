@@ -51,3 +51,21 @@ where tenant = :tenant and task_type = :task_type and (cast(:agent as text) is n
 -- name: step_agents
 -- scope: tenant
 select distinct agent from experiences where tenant = :tenant and task_type = :task_type and reward is not null;
+
+-- Everything that is known of experiences, for those who learn elsewhere; and states of decisions that nobody has observed
+-- yet, without an id, which tell what came after others.
+-- name: step_export
+-- scope: tenant
+select e.id, e.agent, e.task_type, e.decision_id, coalesce(e.decision_id, e.id) as step, e.state, d.options, e.action,
+    e.propensity, d.distribution, d.action as advised_action, d.mode, d.policy, e.success, e.evidence, e.outcome, e.reward,
+    e.weight, e.next_state, e.episode, e.task_id, coalesce(d.created_at, e.created_at) as decided_at, e.created_at,
+    e.updated_at, e.revision
+from experiences e left join decisions d on d.tenant = e.tenant and d.agent = e.agent and d.id = e.decision_id
+where e.tenant = :tenant and (cast(:task_type as text) is null or e.task_type = :task_type)
+  and (cast(:agent as text) is null or e.agent = :agent)
+union all
+select null, agent, task_type, null, id, open_state, null, null, null, null, null, null, null, null, null, null, null, null,
+    null, episode, null, decided_at, null, null, null
+from steps
+where tenant = :tenant and open_state is not null and (cast(:task_type as text) is null or task_type = :task_type)
+  and (cast(:agent as text) is null or agent = :agent);
