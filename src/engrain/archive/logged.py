@@ -35,23 +35,13 @@ class ColdSteps:
     def steps(self, tenant: str, task_type: str, agent: str | None, since: int) -> Columns:
         from engrain.archive.steps import steps
 
-<<<<<<< HEAD
         return steps(self._store, reached(self._tables), _asked(tenant, task_type, agent, since))
-=======
-        return steps(self._store, self._found(), _asked(tenant, task_type, agent, since))
 
     def both(self, tenant: str, task_type: str, agent: str | None) -> tuple[Columns, Columns]:
         from engrain.archive.steps import counted, steps
 
-        found = steps(self._store, self._found(), _asked(tenant, task_type, agent, 0))
+        found = steps(self._store, reached(self._tables), _asked(tenant, task_type, agent, 0))
         return counted(found), found
-
-    def _found(self) -> Tables:
-        tables = self._tables()
-        if tables is None:
-            raise ArchiveUnavailable(ELSEWHERE)
-        return tables
->>>>>>> int
 
 
 def _asked(tenant: str, task_type: str, agent: str | None, since: int) -> dict[str, Any]:
