@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engrain.archive.hot import cold
-from engrain.archive.tiers import ELSEWHERE
+from engrain.archive.reading import ELSEWHERE
 from engrain.errors import ArchiveUnavailable, InvalidField
 from engrain.intake import validate
 from engrain.model.report import TableInfo

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -231,6 +231,21 @@ def test_a_file_that_is_missing_is_said(tmp_path: Path) -> None:
         file.unlink()
         with pytest.raises(ArchiveCorrupt, match="missing"):
             memory.archive.sql("select content from history")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda raw: raw[: len(raw) // 2], lambda raw: raw[:8] + b"?" * 200 + raw[208:]],
+    ids=["torn", "overwritten"],
+)
+def test_a_damaged_file_is_no_store_out_of_reach(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    with engrain.open(tmp_path, embedder="hash") as memory:
+        freeze(memory, [{"id": f"r{number}", "content": f"note {number} " * 50} for number in range(20)])
+        (file,) = (tmp_path / "archive" / "memories").rglob("*.parquet")
+        file.write_bytes(damage(file.read_bytes()))
+        assert memory.tables is not None
+        with pytest.raises(ArchiveCorrupt, match="damaged"):
+            memory.tables.read("memories")
 
 
 def test_another_process_asks_the_same(memory: Memory) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from engrain import errors
 from engrain.archive.frames import TIME, Closed, Frames, Late
 from engrain.archive.hot import cold
-from engrain.archive.tiers import ELSEWHERE
+from engrain.archive.reading import ELSEWHERE
 from engrain.archive.views import COLD, named_in
 from engrain.errors import ArchiveCorrupt, ArchiveError, ArchiveUnavailable, ConfigError, QueryLimit, QueryRefused
 from engrain.store.port import Store

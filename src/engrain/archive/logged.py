@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from engrain.archive.tiers import ELSEWHERE
-from engrain.errors import ArchiveUnavailable
+from engrain.archive.reading import reached
 from engrain.model.steps import Columns
 from engrain.store.port import Store
 
@@ -26,29 +25,23 @@ class ColdSteps:
     def agents(self, tenant: str, task_type: str) -> set[str]:
         from engrain.archive.steps import agents
 
-        return agents(self._store, self._found(), {"tenant": tenant, "task_type": task_type})
+        return agents(self._store, reached(self._tables), {"tenant": tenant, "task_type": task_type})
 
     def counts(self, tenant: str, task_type: str, agent: str | None) -> Columns:
         from engrain.archive.steps import counts
 
-        return counts(self._store, self._found(), _asked(tenant, task_type, agent, 0))
+        return counts(self._store, reached(self._tables), _asked(tenant, task_type, agent, 0))
 
     def steps(self, tenant: str, task_type: str, agent: str | None, since: int) -> Columns:
         from engrain.archive.steps import steps
 
-        return steps(self._store, self._found(), _asked(tenant, task_type, agent, since))
+        return steps(self._store, reached(self._tables), _asked(tenant, task_type, agent, since))
 
     def both(self, tenant: str, task_type: str, agent: str | None) -> tuple[Columns, Columns]:
         from engrain.archive.steps import counted, steps
 
-        found = steps(self._store, self._found(), _asked(tenant, task_type, agent, 0))
+        found = steps(self._store, reached(self._tables), _asked(tenant, task_type, agent, 0))
         return counted(found), found
-
-    def _found(self) -> Tables:
-        tables = self._tables()
-        if tables is None:
-            raise ArchiveUnavailable(ELSEWHERE)
-        return tables
 
 
 def _asked(tenant: str, task_type: str, agent: str | None, since: int) -> dict[str, Any]:

@@ -15,6 +15,20 @@ if TYPE_CHECKING:
     from engrain.archive.tables import Tables
 
 PIECE = 5_000  # rows that are made plain at once
+ELSEWHERE = 'This home has archived rows: set "archive" to where they are, not to "none".'
+
+
+def reached(tables: Callable[[], Tables | None]) -> Tables:
+    """The tables of a home that has rows in them. Raises ArchiveUnavailable where none are set."""
+    found = tables()  # without their libraries it says which are missing
+    if found is None:
+        raise ArchiveUnavailable(ELSEWHERE)
+    return found
+
+
+def filled(store: Store, tables: Callable[[], Tables | None], kind: Kind) -> Tables | None:
+    """The tables, if anything of a kind lies in them: the hot store tells. Raises ArchiveUnavailable."""
+    return reached(tables) if store.read("batch_closed", {"kind": kind})[0]["n"] else None
 
 
 def counted(
@@ -22,11 +36,9 @@ def counted(
 ) -> pa.Table | None:
     """Columns of the rows that count, times as µs UTC; None where nothing is cold. ``where``: the value that a column
     must have, or a list of them; None: any. Raises ArchiveUnavailable."""
-    if not store.read("batch_closed", {"kind": kind})[0]["n"]:
-        return None
-    found = tables()  # first: without their libraries it says which are missing
+    found = filled(store, tables, kind)
     if found is None:
-        raise ArchiveUnavailable('This home has archived rows elsewhere: set "archive" to where they are.')
+        return None
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -38,6 +38,10 @@ CODED = pa.dictionary(pa.int32(), pa.string())
 RETRIES = 3  # of a read whose files were vacuumed away meanwhile
 _OPTIONS = {"connect_timeout": "5s", "timeout": "20s", "max_retries": "4", "retry_timeout": "10s"}
 """What an unreachable store may take: less than half a minute. Its address and keys come from the environment."""
+# What Arrow's decoders say of a file: as an OSError without a number, as it tells an object store's errors, too.
+_DAMAGED = re.compile(
+    r"decompression failed|corrupt|deserialize thrift|flatbuffers|unexpected end of stream", re.IGNORECASE
+)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _SAFE = {"aws_conditional_put": "etag"}  # a commit is refused when somebody else has made it
 
@@ -295,6 +299,8 @@ def _told(path: str) -> Iterator[None]:
     except CommitFailedError as error:
         raise ArchiveConflict(f"{path}: {error}") from error
     except (DeltaError, OSError, pa.ArrowException) as error:
+        if isinstance(error, pa.ArrowInvalid) or (isinstance(error, OSError) and _DAMAGED.search(str(error))):
+            raise ArchiveCorrupt(f"{path}: a file of the table is damaged: {_brief(error)}") from error
         raise ArchiveUnavailable(f"{path}: {_brief(error)}") from error
 
 

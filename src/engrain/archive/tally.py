@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engrain.errors import ArchiveUnavailable
+from engrain.archive.reading import reached
 from engrain.model.fading import DAY
 from engrain.store.port import Store
 from engrain.world import from_micros
@@ -47,7 +47,7 @@ class ColdTally:
         """What was decided, and what came, at ``moment`` (µs) or later. Raises ArchiveError, ConfigError."""
         if not self.any:
             return Tally([], [])
-        tables = self._reached()
+        tables = reached(self._tables)
         import pyarrow.compute as pc
 
         from engrain.archive.frozen import plain
@@ -66,7 +66,7 @@ class ColdTally:
         """When anybody decided last, and when the last outcome came, of all that is here. Raises as ``since``."""
         if not self.any:
             return None, None
-        tables = self._reached()
+        tables = reached(self._tables)
         import pyarrow.compute as pc
 
         from engrain.archive.frozen import plain
@@ -74,12 +74,6 @@ class ColdTally:
         where = None if tenant is None else pc.field("tenant") == tenant
         rows = plain(tables.read("experiences", ["decided_at", "updated_at"], where))
         return pc.max(rows["decided_at"]).as_py(), pc.max(rows["updated_at"]).as_py()
-
-    def _reached(self) -> Tables:
-        tables = self._tables()  # first: without their libraries it says which are missing
-        if tables is None:
-            raise ArchiveUnavailable('This home has archived rows elsewhere: set "archive" to where they are.')
-        return tables
 
 
 def _decisions(rows: pa.Table, moment: int) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from engrain.archive.hot import PROMOTED, HotTier, pieces, whose
 from engrain.archive.port import KINDS, Asked, Kind, Left, Sought
+from engrain.archive.reading import ELSEWHERE, filled
 from engrain.errors import ArchiveUnavailable, InvalidField
 from engrain.model.life import Old
 from engrain.model.scope import Scope
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from engrain.archive.tables import Tables
 
 MEMORIES = {"kind": "memories"}
-ELSEWHERE = 'Memories lie in an archive: set "archive" to where that is, not to "none".'
 
 
 class Tiers(HotTier):
@@ -52,12 +52,7 @@ class Tiers(HotTier):
 
     def _cold(self, kind: Kind = "memories") -> Tables | None:
         """The tables, if anything of a kind lies in them."""
-        if not self._store.read("batch_closed", {"kind": kind})[0]["n"]:
-            return None
-        tables = self._tables()
-        if tables is None:
-            raise ArchiveUnavailable(ELSEWHERE)
-        return tables
+        return filled(self._store, self._tables, kind)
 
     def _cold_find(self, scope: Scope, limit: int, asked: Asked) -> builtins.list[Cold]:
         """The places of the latest first, then their rows."""
