@@ -1,8 +1,8 @@
 """Test ordering: 320 CI cycles of ABB Robotics (IOF/ROL), their tests ordered by ``advise`` and memory only.
 
-Every run of a test is a candidate with a state: how often it failed lately (a moving average of its verdicts, none when
-it is new), and whether tests with near numbers failed more than that earlier in this cycle. ``advise`` values "run it
-now" in that state; the verdict is told with ``observe_many``, a failure found being the success. Once: all tests are
+Every run of a test is a candidate with a state of one feature: how often it failed lately (a moving average of its
+verdicts), plus how much more than theirs tests with near numbers failed earlier in this cycle. ``advise`` values "run
+it now" in that state; the verdict is told with ``observe_many``, a failure found being the success. Once: all tests are
 ordered before the cycle starts. Again: a twentieth of the cycle runs, its verdicts are told, and the rest is ordered
 anew. No verdict is known before its test ran. APFD over the cycles with failures; each line keeps to one of both rules.
 
@@ -58,7 +58,7 @@ class History:
 
     def state(self, test: int) -> dict[str, Any]:
         """The features of a candidate."""
-        return {"lately": round(self.lately[test], 1) if self.runs[test] else None, "near": round(self.near(test), 1)}
+        return {"due": round(self.expected(test) + self.near(test), 2)}
 
     def end(self, cycle: Sequence[tuple[int, int]]) -> None:
         """The cycle is over."""
@@ -175,7 +175,7 @@ class Logistic:
 
 def run(quick: bool) -> list[Table]:
     """The section ``abb``."""
-    seeds, most = (1, 120) if quick else (3, 320)
+    seeds, most = (1, 320) if quick else (3, 320)
 
     def lately(tests: Sequence[int], known: History) -> list[float]:
         return [known.expected(test) for test in tests]

@@ -32,6 +32,8 @@ class Books:
             return
         advised = decision is not None and decision["action"] == experience.action
         expected = decision["value"] if decision is not None and advised else None
+        if expected is None and experience.state:
+            return  # what was to be expected in its state is not known: a run of hard states would be a drift
         at = to_micros(experience.created_at)
         told = Told(experience.action, experience.reward, weight, expected, at, experience.id)
         self.drifts.tell(experience.task_type, told)

@@ -1,7 +1,7 @@
 """Exploration: from what is believed of each action to the probability of taking it.
 
 Each kind gives a distribution over the actions that may still be the best: those whose upper bound reaches the value of
-the best one, or of which nothing is known. The others are not explored: their probability is 0 until evidence widens
+the best one, or of which hardly anything is known. The others are not explored: their probability is 0 until evidence widens
 or lifts their interval again (action elimination: Even-Dar, Mannor and Mansour 2006). The distribution is mixed with a
 floor (each of the k open actions keeps at least floor / k) and the action is sampled from exactly the mixture, so that
 the logged propensity is the true one and every later policy can be judged off-policy, on the actions that it has
@@ -62,9 +62,10 @@ def upheld(ruled: Floats, belief: Posterior) -> Floats | None:
 
 
 def plausible(mean: Floats, high: Floats, weight: Floats) -> Mask:
-    """[k] Whether an action may be the best: its upper bound reaches the highest mean, or it was never tried."""
+    """[k] Whether an action may be the best: its upper bound reaches the highest mean, or it was hardly ever
+    tried: less than one verified outcome tells of it."""
     best = mean.max()
-    return np.asarray((high >= best) | (mean >= best) | (weight <= 0.0), dtype=np.bool_)
+    return np.asarray((high >= best) | (mean >= best) | (weight < 1.0), dtype=np.bool_)
 
 
 def capped(chances: Floats, best: int, cap: float) -> Floats:

@@ -6,7 +6,7 @@ together, over all states; what other agents only claimed weighs that much at mo
 nothing but claims, they count as told: there is nothing better that they could outvote.
 
 Drift. What an agent knew of an action before the last drift (see ``drift``) weighs at most ``OLD_CAP`` verified
-outcomes.
+outcomes: as much as tells equals apart. With more, what used to be bad and is the best now is not tried.
 
 Both are factors of an action, the same in each of its rows: levels that are differences of rows stay consistent. They
 are computed when rows are read, so that the sums in the store stay additive, exact, and free of any order.
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from engrain.learn.credit import Sums, Tally
 
 CLAIM_CAP = 1.0
-OLD_CAP = 1.0
+OLD_CAP = 0.1
 
 
 class Share(NamedTuple):
