@@ -49,6 +49,7 @@ GRADED_FOR = 30.0  # outcomes of an action after which that has halved
 HEADROOM = 0.2  # of what an action can be better than is believed: the deviation that exploration may use
 CALM = 20.0  # outcomes an action after which that has halved (in variance)
 SPREAD_OUT = 20.0  # most outcomes of an action that tell of other ones, where states have features
+FEW = 32  # rows
 BETWEEN = 0.5  # share of the variance that lies between states, when states do not tell
 Z90 = 1.6448536269514722
 LOW, HIGH = -2.0, 2.0
@@ -202,16 +203,23 @@ def _local(table: QTable, state: State, actions: Sequence[str]) -> _Local:
 def _nearness(
     table: QTable, states: NDArray[np.int64], acts: NDArray[np.int64], cells: NDArray[np.float64]
 ) -> Nearness:
-    """That of the table, made anew when enough has been learned since."""
+    """That of the table, made anew when enough has been learned since; of few rows, whenever one of them changed."""
     _ = table.space.matrix
-    asked = (table.space.version, step(len(states)))
+    few = len(states) <= FEW
+    asked = (table.space.version, step(len(states)), table.changes if few else 0)
     if table.nearness is None or table.nearness[0] != asked:
-        first = slice(asked[1])
+        first = np.array(_named(table, states, acts)) if few else np.arange(asked[1])
         table.nearness = (
             asked,
             Nearness(table.space, (states[first], acts[first], cells[:2, first]), len(table.actions)),
         )
     return table.nearness[1]
+
+
+def _named(table: QTable, states: NDArray[np.int64], acts: NDArray[np.int64]) -> list[int]:
+    """The rows by the names of their states and actions, not as this process came to know them."""
+    keys, names = list(table.states), list(table.actions)
+    return sorted(range(len(states)), key=lambda at: (keys[states[at]], names[acts[at]]))
 
 
 def _within(weights: Floats, totals: Floats, squares: Floats) -> float | None:

@@ -8,7 +8,10 @@ not fixed: each pair of ``CHOICES`` tells the outcomes there are, each from thos
 well it does (the profile likelihood of normal errors). Where features tell nothing, wide kernels that are hardly
 trusted win, and the best action of the whole task type is advised.
 
-Made of the first ``step(n)`` rows, in the order in which they were learned: seldom, and alike in every process.
+Made of the first ``step(n)`` rows, in the order in which they were learned: seldom. While there are few rows it is made
+of all of them whenever one changes, in an order of its own, so that every process believes the same to the last digit;
+later, a process that has run for long and one that begins now differ by what the latest sixth of the rows says of
+nearness, which is little (the sums, and so what is believed of each action, are the same).
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ class Nearness:
         self._forest: Forest | None = None
         self._leaves = np.zeros((0, TREES), dtype=np.int32)
         states, acts, (weight, total) = rows
-        names, place = np.unique(states, return_inverse=True)
+        names, place = _first_seen(states)
         known = _table(place, acts, weight, (len(names), actions))
         if len(names) < 2 or not space.matrix.shape[1]:
             return
@@ -74,6 +77,15 @@ class Nearness:
         if here >= 0:
             near[:, here] = 0.0
         return near
+
+
+def _first_seen(states: Ints) -> tuple[Ints, Ints]:
+    """The different numbers in the order in which they come, and the place of each among them."""
+    names, first, place = np.unique(states, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return names[order], rank[place]
 
 
 def _voices(weights: Floats, forest: bool) -> list[tuple[int, float, float]]:

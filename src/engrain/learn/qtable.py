@@ -62,13 +62,15 @@ class QTable:
         self._rows: dict[tuple[int, int], int] = {}
         self._cells = np.zeros((2 + len(Tally._fields) - 1, 64))  # state, action, and the tally without its visits
         self._seqs = np.zeros(64, dtype=np.int64)
-        self.nearness: tuple[tuple[int, int], Nearness] | None = None  # and of what it was made
+        self.changes = 0  # of single states, since this process knows them
+        self.nearness: tuple[tuple[int, int, int], Nearness] | None = None  # and of what it was made
         self.policy: tuple[int, Rule | None] = (ONLINE, None)  # the version that is live, and its rule
         self.alone = False  # whether that is of decisions that nothing follows from
         self.marks: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))  # (seq, purges) of agent and tenant
 
     def put(self, row: Row) -> None:
         """Take over the sums of a state."""
+        self.changes += 1
         if row["state_key"] not in self.states:
             self.states[row["state_key"]] = len(self.states)
             self.space.add(json.loads(row["state"]))
