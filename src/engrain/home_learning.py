@@ -92,10 +92,12 @@ class LearningParts:
         from engrain.dream.parts import Parts
         from engrain.learn.gate import judge, judge_fixed
         from engrain.learn.offline import candidates
+        from engrain.learn.snapshot import snapshot
 
         floor = self.config.explore_floor  # what is judged is what will be done
         gate = (partial(judge, floor=floor), partial(judge_fixed, floor=floor))
-        return Parts(lambda: self.logged, candidates, *gate, lambda task: discount_of(self.config, task))
+        known = (lambda task: discount_of(self.config, task), lambda counts, task: snapshot(counts, self.config, task))
+        return Parts(lambda: self.logged, candidates, *gate, *known)
 
     @cached_property
     def logged(self) -> LoggedExperiences:

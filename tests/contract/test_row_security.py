@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
+from engrain.learn.credit import Tally
 from engrain.testing.contract_rows import kv_row, memory_row, passage_row
 from tests.postgres import Place
 
@@ -15,6 +16,7 @@ TABLES = [
     "scopes", "agents", "memories", "passages", "echoes", "signals", "kv", "decisions", "experiences", "q_values",
     "recall_questions", "recall_answers", "adapters", "transitions", "daily_metrics", "api_keys", "replies",
     "archive_gone", "archive_links", "policies", "policy_events", "dream_marks", "dream_findings",
+    "drifts", "drift_tracks",
 ]  # fmt: skip
 # Rows of tables whose statements belong to a stage: {0} is the tenant.
 ROWS = {
@@ -29,6 +31,8 @@ ROWS = {
     ),
     "policy_events": "'e-{0}', '{0}', 'a', 't', 1, 1, 'made', 'r', 'owner'",
     "dream_marks": "'{0}', 't', 1, 0, 1, 1, 'd'",
+    "drifts": "'{0}', 'a', 't', '{{}}', 1, 1, 1, 'y', 1, 1",
+    "drift_tracks": "'{0}', 'a', 't', 'y', 1, 1, 1, 1, ''",
     "dream_findings": "'d', length('{0}'), '{0}', 'a', 't', '{{}}'",
 }
 
@@ -89,8 +93,8 @@ def experience_row(id_: str, tenant: str) -> dict[str, object]:
 
 def q_row(tenant: str) -> dict[str, object]:
     return {
-        "tenant": tenant, "agent": "a", "task_type": "x", "state_key": "k", "action": "y", "state": "{}", "visits": 1,
-        "weight": 1.0, "total": 1.0, "squares": 1.0, "seq": 1,
+        "tenant": tenant, "agent": "a", "task_type": "x", "state_key": "k", "action": "y", "state": "{}", "seq": 1,
+        **Tally(1, 1.0, 1.0, 1.0)._asdict(),
     }  # fmt: skip
 
 

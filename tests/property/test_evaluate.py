@@ -67,7 +67,7 @@ def test_every_estimate_holds_together(log: Log, discount: float, floor: float) 
 def test_every_verdict_holds_together(log: Log, discount: float) -> None:
     for verdict in (
         judge(log, best, None, discount=discount),
-        judge(log, best, even(log), discount=discount, online=even(log)),
+        judge(log, best, even(log), discount=discount, online=lambda _: even(log)),
         judge_fixed(log, even(log), None, discount=discount),
     ):
         for one in (verdict.candidate, verdict.live, *verdict.others):

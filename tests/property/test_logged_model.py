@@ -283,6 +283,7 @@ def test_what_is_read_is_that_of_the_model(place: Place) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", range(2, 12))
 def test_what_is_read_is_that_of_the_model_in_long_lives(place: Place, seed: int) -> None:
-    live(place, seed, 120)
+    live(place, seed, 80)

@@ -42,7 +42,10 @@ def test_what_is_live_must_be_beaten_not_the_past() -> None:
     log = bandit(1, 600, np.array([[0.8, 0.75, 0.1]]))
     assert judge(log, best, None).passed
     assert not judge(log, best, always("a01", log)).passed
-    assert not judge(log, best, None, online=always("a00", log)).passed
+    assert judge(log, best, None, online=lambda _: even(log)).passed
+    found = judge(log, lambda _: always("a01", log), None, online=lambda _: always("a00", log))
+    assert not found.passed
+    assert judge(log, lambda _: always("a01", log), None).passed == ("online learner" in found.reason)
     assert judge(log, best, always("a02", log)).passed
 
 

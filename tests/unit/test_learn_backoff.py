@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engrain.learn import qtable
 from engrain.learn.backoff import posterior
 from engrain.learn.credit import Tally, contribution
-from engrain.learn.qtable import MAX_ROWS, QTable
+from engrain.learn.qtable import QTable
 from engrain.learn.state import checked_state
 
 Told = tuple[dict[str, Any], str, float, float]  # state, action, reward, weight
@@ -138,11 +139,12 @@ def test_another_agents_outcomes_are_a_prior_that_own_ones_overrule() -> None:
     assert [(one.level, one.visits, one.mean) for one in found.evidence[0]] == [("tenant", 50.0, 2.0)]
 
 
-def test_old_rows_beyond_the_bound_still_count_for_the_task_type() -> None:
-    told: list[Told] = [({"x": x}, "a", 2.0, 1.0) for x in range(MAX_ROWS + 50)]
+def test_old_rows_beyond_the_bound_still_count_for_the_task_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qtable, "MAX_ROWS", 400)
+    told: list[Told] = [({"x": x}, "a", 2.0, 1.0) for x in range(450)]
     known = table(told)
-    assert len(known.rows()[0]) == MAX_ROWS
-    assert known.own["a"].visits == MAX_ROWS + 50
+    assert len(known.rows()[0]) == 400
+    assert known.own["a"].visits == 450
     assert believed(known, {"x": -1.0}, "a")[0] > 1.9
 
 
@@ -179,3 +181,28 @@ def test_the_interval_covers_the_truth_about_nine_times_in_ten(kind: str, outcom
                 hits += low <= truth(asked, a) <= high
                 total += 1
     assert 0.82 <= hits / total <= 0.985
+
+
+def test_what_is_good_already_leaves_little_to_explore_and_what_fails_leaves_much() -> None:
+    told: list[Told] = [({"x": x / 10, "y": y}, "a", r, 1.0) for x in range(12) for y, r in ((0.0, 2.0), (9.0, -2.0))]
+    known = table(told)
+    good, bad = (posterior(known, checked_state({"x": 0.55, "y": y}), ["a", "b"]).explore for y in (0.0, 9.0))
+    assert (bad > 1.5 * good).all()
+
+
+def test_all_outcomes_at_once_and_one_by_one_give_the_same_beliefs() -> None:
+    rng = np.random.default_rng(8)
+    drawn = [({"x": float(rng.normal()), "y": float(rng.normal())}, "ab"[i % 2]) for i in range(90)]
+    told: list[Told] = [(values, action, 2.0 if values["x"] > 0 else -2.0, 1.0) for values, action in drawn]
+    asked, grown = checked_state({"x": 0.3, "y": 0.1}), QTable()
+    cells, own = dict[tuple[str, str], Tally](), dict[str, Tally]()
+    for number, (values, action, reward, weight) in enumerate(told):
+        state, sums = checked_state(values), contribution(reward, weight)
+        own[action] = own.get(action, Tally()).plus(sums)
+        cells[state.key, action] = sums
+        grown.put({"state_key": state.key, "action": action, "state": state.text, "seq": number, **sums._asdict()})
+        grown.settle(own, own)
+        posterior(grown, asked, ["a", "b"])  # as an agent that asks each time
+    one, other = posterior(grown, asked, ["a", "b"]), posterior(table(told), asked, ["a", "b"])
+    assert one.mean.tolist() == pytest.approx(other.mean.tolist(), abs=1e-9)
+    assert one.explore.tolist() == pytest.approx(other.explore.tolist(), abs=1e-9)

@@ -112,7 +112,7 @@ def test_nothing_crosses_tenants_and_agents_share_only_the_prior(learner: Learne
         ({"options": ["a", "a"]}, "'a' twice"),
         ({"options": ["a", ""]}, r"options\[1\]"),
         ({"options": ["a", 3]}, r"options\[1\]"),
-        ({"options": [f"{i}" for i in range(1_001)]}, "1,001"),
+        ({"options": [f"{i}" for i in range(2_001)]}, "2,001"),
         ({"task_type": " "}, "task_type"),
         ({"task_type": "t\x00"}, "task_type"),
         ({"task_type": "t" * 201}, "201"),

@@ -73,7 +73,18 @@ def test_the_score_still_counts() -> None:
 
 
 def test_words_of_grammar_compounds_and_scripts_without_spaces() -> None:
-    assert run("More than the snake_case of Ａ and O'Brien") == ["more", "than", "the", "snake", "case", "of", "a", "and", "o", "brien"]
+    assert run("More than the snake_case of Ａ and O'Brien") == [
+        "more",
+        "than",
+        "the",
+        "snake",
+        "case",
+        "of",
+        "a",
+        "and",
+        "o",
+        "brien",
+    ]
     assert run("東京 と") == ["東", "京", "と"]
 
 

@@ -83,6 +83,7 @@ NOT_MCP = {
     "reset-adaptation": "a person's decision",
     "experiences": "advise shows the evidence",
     "q-values": "advise shows the value",
+    "drifts": "a person's question",
     "archived": "a person's question",
     "archive search": "a person's question",
     "restore": "a person's decision",

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from engrain.dream.parts import Parts, Task
 from engrain.learn.log import END, EXECUTED, Counts, Log
+from engrain.learn.policies import DECISION, EPISODE
 from engrain.learn.rule import Rule
 from engrain.learn.state import stored_state
-from engrain.learn.watch import DECISION, EPISODE
 from engrain.world import from_micros
 
 COMPARED = 20_000  # states
@@ -42,12 +42,14 @@ def digest(counts: Counts) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """``since`` reads the log again, of decisions from a moment on (µs UTC); ``discount`` is that of the task type."""
+    """``since`` reads the log again, of decisions from a moment on (µs UTC); ``discount`` is that of the task type;
+    ``online`` says how the online learner would decide by some experiences."""
 
     counts: Counts
     log: Log
     discount: float
     since: Callable[[int], Log]
+    online: Callable[[Counts], Rule | None]
 
     @classmethod
     def read(cls, parts: Parts, task: Task, agent: str | None) -> Data:
@@ -55,7 +57,11 @@ class Data:
         whence = parts.experiences()
         counts, log = whence.both(task.tenant, task.task_type, agent)
         discount = parts.discount(task.task_type)
-        return cls(counts, log, discount, lambda at: whence.log(task.tenant, task.task_type, agent, since=at))
+
+        def since(at: int) -> Log:
+            return whence.log(task.tenant, task.task_type, agent, since=at)
+
+        return cls(counts, log, discount, since, lambda some: parts.online(some, task.task_type))
 
     @property
     def version(self) -> str:

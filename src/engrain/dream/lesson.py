@@ -17,9 +17,9 @@ from engrain.dream.journal import EVALUATE, INGEST, PROMOTE, REPORT, TRAIN, Jour
 from engrain.dream.parts import Candidate, Parts, Task
 from engrain.learn.credit import TENANT
 from engrain.learn.log import Counts
-from engrain.learn.policies import ONLINE, Made, Policies
+from engrain.learn.policies import EPISODE, ONLINE, Made, Policies
 from engrain.learn.rule import Rule, TableRule
-from engrain.learn.watch import EPISODE, Alarm, Watch, promise, subject
+from engrain.learn.watch import Alarm, Watch, promise, subject
 from engrain.lifecycle.alerts import settle_alerts
 from engrain.model.policy import ROLLED_BACK, Estimate, PolicyInfo, Verdict
 from engrain.store.port import Store, Transaction
@@ -197,7 +197,9 @@ class Lesson:
                 continue
             self._spend()
             train = self._trainer(one.name, data.discount)
-            verdict = self._parts.judge(data.log, train, live, discount=data.discount, seed=seed, tried=len(made))
+            verdict = self._parts.judge(
+                data.log, train, live, discount=data.discount, seed=seed, online=data.online, tried=len(made)
+            )
             kept[one.name] = plain(verdict)
             if keep:
                 self._keep(EVALUATE)

@@ -31,10 +31,19 @@ class Train(Protocol):
 
 class Judge(Protocol):
     """The gate: may what ``train`` makes replace ``live``? Cross-fitted: each part of the log is judged by a rule that
-    was trained on the others. ``live`` None: the online learner. ``tried`` is how many candidates are judged."""
+    was trained on the others. ``live`` None: the online learner, which would decide as ``online`` says. ``tried`` is
+    how many candidates are judged."""
 
     def __call__(
-        self, log: Log, train: Callable[[Counts], Rule], live: Rule | None, *, discount: float, seed: int, tried: int
+        self,
+        log: Log,
+        train: Callable[[Counts], Rule],
+        live: Rule | None,
+        *,
+        discount: float,
+        seed: int,
+        online: Callable[[Counts], Rule | None],
+        tried: int,
     ) -> Verdict: ...
 
 
@@ -47,13 +56,14 @@ class JudgeFixed(Protocol):
 @dataclass(frozen=True, slots=True)
 class Parts:
     """``experiences`` is asked when something waits; the archive's libraries are loaded then, and only if they are
-    needed. ``discount`` is that of a task type."""
+    needed. ``discount`` is that of a task type, ``online`` the rule of the online learner by some experiences of it."""
 
     experiences: Callable[[], Experiences]
     train: Train
     judge: Judge
     judge_fixed: JudgeFixed
     discount: Callable[[str], float]
+    online: Callable[[Counts, str], Rule | None]
 
 
 @dataclass(frozen=True, slots=True)

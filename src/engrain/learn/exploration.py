@@ -53,6 +53,14 @@ def chances(config: Config, task_type: str, belief: Posterior, ruled: Floats | N
     return found
 
 
+def upheld(ruled: Floats, belief: Posterior) -> Floats | None:
+    """What a rule of decisions that nothing follows from still has a say on, [k]: not on an action that cannot be the
+    best any more by the outcomes since it was trained; None when nothing is left."""
+    kept = ruled * plausible(belief.mean, belief.high, belief.weight)
+    whole = float(kept.sum())
+    return np.asarray(kept / whole, dtype=np.float64) if whole > 0.0 else None
+
+
 def plausible(mean: Floats, high: Floats, weight: Floats) -> Mask:
     """[k] Whether an action may be the best: its upper bound reaches the highest mean, or it was never tried."""
     best = mean.max()

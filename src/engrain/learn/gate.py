@@ -35,6 +35,7 @@ from engrain.model.policy import Estimate, Verdict
 Train = Callable[[Counts], Rule]
 FIRST = 0.4  # of the outcomes that only train
 CONTRADICTING = 100.0  # episodes in effect from which on the method that follows them step by step can contradict
+PROBABLY = 0.68  # confidence, two-sided, with which the online learner must not be better
 RECENT = 0.5  # of the outcomes that tell what the behaviour is now, when none only train
 
 
@@ -62,13 +63,15 @@ def judge(
     discount: float = 0.0,
     seed: int = 0,
     floor: float = 0.0,
-    online: Rule | None = None,
+    online: Callable[[Counts], Rule | None] | None = None,
     folds: int = FOLDS,
     confidence: float = CONFIDENCE,
     tried: int = 1,
 ) -> Verdict:
-    """Whether what ``train`` makes of such outcomes may replace ``live``; None: the online learner, whose worth is that
-    of the behaviour in the outcomes that are judged or, if that is more, of ``online``, a snapshot of its rule.
+    """Whether what ``train`` makes of such outcomes may replace ``live``; None: the online learner, which earns what
+    the behaviour did in the outcomes that are judged. What ``online`` makes of the same experiences, the learner's rule
+    by then, must not probably be better either; it is asked for decisions that stand alone only, since the learner
+    looks no further ahead.
 
     ``floor`` is the exploration that will be mixed in, ``tried`` how many candidates are judged on these outcomes.
     """
@@ -77,11 +80,16 @@ def judge(
     case = _Case(sample, fold, discount, floor, _corrected(confidence, tried), seed)
     if not (fold >= 0).any():
         return _nothing(case)
-    tally, rules = Tally(log, whole), list[Rule]()
+    tally, rules, learners = Tally(log, whole), list[Rule](), list[Rule | None]()
+    asked = online if online is not None and live is None and not case.together else None
     for block in range(1 + int(fold.max())):
         empty = rules and not (fold == block).any()
-        rules.append(rules[-1] if empty else train(tally.before(block)))
-    return _judged(case, rules, live, online)
+        counts = None if empty else tally.before(block)
+        rules.append(rules[-1] if counts is None else train(counts))
+        if asked is not None:
+            learners.append(learners[-1] if counts is None else asked(counts))
+    known = [one for one in learners if one is not None]
+    return _judged(case, rules, live, known if learners and len(known) == len(learners) else None)
 
 
 def judge_fixed(
@@ -92,7 +100,6 @@ def judge_fixed(
     discount: float = 0.0,
     seed: int = 0,
     floor: float = 0.0,
-    online: Rule | None = None,
     confidence: float = CONFIDENCE,
     tried: int = 1,
 ) -> Verdict:
@@ -101,17 +108,29 @@ def judge_fixed(
     case = _Case(sample, fold_of(sample, FOLDS, seed), discount, floor, _corrected(confidence, tried), seed)
     if not len(sample):
         return _nothing(case)
-    return _judged(case, [rule] * (1 + int(case.fold.max())), live, online)
+    return _judged(case, [rule] * (1 + int(case.fold.max())), live, None)
 
 
 def _corrected(confidence: float, tried: int) -> float:
     return 1.0 - (1.0 - confidence) / max(1, tried)
 
 
-def _judged(case: _Case, rules: Sequence[Rule], live: Rule | None, online: Rule | None) -> Verdict:
+def _judged(case: _Case, rules: Sequence[Rule], live: Rule | None, online: Sequence[Rule] | None) -> Verdict:
     told, *others = _told(case, rules)
-    now = _live(case, live, online)
-    return _verdict(case, [told, *others], now, _lead(told, now))
+    now = _live(case, live)
+    verdict = _verdict(case, [told, *others], now, _lead(told, now))
+    return _unrivalled(case, verdict, told, online) if verdict.passed and online is not None else verdict
+
+
+def _unrivalled(case: _Case, verdict: Verdict, told: Told, online: Sequence[Rule]) -> Verdict:
+    """The verdict, unless the online learner is probably better by now than the behaviour that was logged was."""
+    rival = _told(case, online, others=False)[0]
+    lead = _lead(told, rival)
+    behind = lead.estimate(PROBABLY, case.seed).high if lead is not None else None
+    if behind is None or behind >= 0.0:
+        return verdict
+    why = f"The online learner is probably better by now: it would earn {rival.value:.3g} a decision, the policy "
+    return replace(verdict, passed=False, reason=f"{why}{told.value:.3g}.")
 
 
 def _told(case: _Case, rules: Sequence[Rule], others: bool = True) -> list[Told]:
@@ -125,17 +144,12 @@ def _told(case: _Case, rules: Sequence[Rule], others: bool = True) -> list[Told]
     return [decisions.tell(single, name) for name in every]
 
 
-def _live(case: _Case, live: Rule | None, online: Rule | None) -> Told:
-    """What is live: its rule; else the better of what the behaviour earned lately and what ``online`` would."""
+def _live(case: _Case, live: Rule | None) -> Told:
+    """What is live: its rule; else what the behaviour earned lately."""
     if live is not None:
         found = _told(case, [live] * (1 + int(case.fold.max())), others=False)[0]
         return replace(found, method=f"live policy, {found.method}")
-    earned = _behaviour(case)
-    if online is None:
-        return earned
-    found = _told(case, [online] * (1 + int(case.fold.max())), others=False)[0]
-    found = replace(found, method=f"online learner now, {found.method}")
-    return found if found.refused is None and found.value > earned.value else earned
+    return _behaviour(case)
 
 
 def _behaviour(case: _Case) -> Told:

@@ -71,8 +71,7 @@ class Learner:
             known = bool(seen) and (offered is None or not set(seen).isdisjoint(offered))
             belief = belief_of(table, asked, actions) if known else None
             visits = {action: sums.visits for action, sums in table.own.items()}
-            version, rule = table.policy
-            ruled = rule.chances(asked.state, actions) if rule is not None and belief is not None else None
+            version, ruled = ruled_of(table, asked, actions, belief)
         label = POLICY if ruled is None else f"v{version}"
         identity = self._world.new_id()
         if not actions:
@@ -237,6 +236,18 @@ def belief_of(table: QTable, asked: Asked, actions: Sequence[str]) -> Posterior:
                 column[index] = getattr(found, name)[place]
     evidence = tuple(columns.pop("evidence"))
     return Posterior(**{name: np.array(column) for name, column in columns.items()}, evidence=evidence)
+
+
+def ruled_of(
+    table: QTable, asked: Asked, actions: Sequence[str], belief: Posterior | None
+) -> tuple[int, exploration.Floats | None]:
+    """The version that is live, and the probabilities [k] that its rule gives; None where the online learner decides:
+    the rule does not know this state, it is asked about options with features of their own, or it is overruled."""
+    version, rule = table.policy
+    if rule is None or belief is None or asked.own:
+        return version, None
+    ruled = rule.chances(asked.state, actions)
+    return version, exploration.upheld(ruled, belief) if ruled is not None and table.alone else ruled
 
 
 def _ranking(actions: Sequence[str], belief: Posterior, chances: Mapping[str, float]) -> tuple[Ranked, ...]:

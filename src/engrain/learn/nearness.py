@@ -1,7 +1,7 @@
 """How near states are to each other, learned from what came of actions in them.
 
-Half of it is distance, exp(-d² / (h m)), m the median squared distance from the state that is asked about; half, and
-more where there are many outcomes, the likeness of a forest (see ``forest``), once there are ``FOREST_FROM`` states.
+Half of it is distance, exp(-d² / (h m)), m the median squared distance from the state that is asked about; half is the
+likeness of a forest (see ``forest``), once there are ``FOREST_FROM`` states.
 How wide the kernel is (h) and how many outcomes nearby outweigh what is known of the whole task type (the trust) are
 not fixed: each pair of ``CHOICES`` tells the outcomes there are, each from those of all other states, and weighs by how
 well it does (the profile likelihood of normal errors). Where features tell nothing, wide kernels that are hardly
@@ -28,7 +28,6 @@ TRUSTS = (1.0, 3.0, 10.0)  # outcomes that the level above is worth against thos
 CHOICES = tuple((h, trust) for h in range(len(WIDTHS)) for trust in TRUSTS)
 SHARED_SHIFT = 3.0  # outcomes nearby that "no shift" is worth
 FOREST_FROM = 16
-FOREST_HALF = 30.0  # outcomes an action at which the forest begins to count for more than half
 ASKED = 256  # states that weigh the choices
 PRIOR_ERROR = 2.0
 FINEST = 0.01  # of the reward's range: what is nearer to the best reward counts as this near
@@ -43,7 +42,6 @@ class Nearness:
         self.weights = np.full(len(CHOICES), 1.0 / len(CHOICES))
         self.error: float | None = None  # mean squared error of telling outcomes from other states
         self._forest: Forest | None = None
-        self._share = 0.0
         self._leaves = np.zeros((0, TREES), dtype=np.int32)
         states, acts, (weight, total) = rows
         names, place = np.unique(states, return_inverse=True)
@@ -55,8 +53,6 @@ class Nearness:
         if len(names) >= FOREST_FROM:
             told = _table(place, acts, weight * graded(total / np.maximum(weight, 1e-9)), known.shape)
             usual = (told.sum(axis=0) + told.sum() / known.sum()) / (known.sum(axis=0) + 1.0)
-            each = float(known.sum()) / actions
-            self._share = max(0.5, each / (each + FOREST_HALF))
             self._forest = grow(matrix, known, told - known * usual)
 
     def of(self, space: Space, vector: Matrix, here: int) -> Floats:
@@ -69,7 +65,7 @@ class Nearness:
             if len(self._leaves) < space.size:
                 self._leaves = np.vstack([self._leaves, self._forest.leaves(space.matrix[len(self._leaves) :])])
             alike = (self._leaves == self._forest.leaves(vector[None, :])).mean(axis=1)
-            near = (1.0 - self._share) * near + self._share * alike
+            near = 0.5 * near + 0.5 * alike
         if here >= 0:
             near[:, here] = 0.0
         return np.asarray(near, dtype=np.float64)

@@ -23,6 +23,7 @@ from engrain.store.rows import to_json
 from engrain.version import __version__
 from engrain.world import World, from_micros
 
+EPISODE, DECISION = "episode", "decision"  # what a policy was judged by
 ONLINE = 0  # the version of the online learner: no policy
 FALLEN = 10  # that were rolled back, of which the rules are compared with a new one
 LATELY = 30 * DAY
@@ -95,6 +96,10 @@ class Policies:
         except InvalidPolicy as error:
             _log.warning("version %d of %r cannot advise, the online learner does: %s", version, task_type, error)
             return version, None
+
+    def alone(self, tenant: str, task_type: str, version: int) -> bool:
+        """Whether a version was judged by single decisions, which nothing follows from."""
+        return _info(self._row(self._store, tenant, task_type, version)).data.get("unit") == DECISION
 
     def unreadable(self, tenant: str | None = None, limit: int = 10_000) -> list[str]:
         """Live policies that cannot advise here, with why."""

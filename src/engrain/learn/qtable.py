@@ -64,6 +64,7 @@ class QTable:
         self._seqs = np.zeros(64, dtype=np.int64)
         self.nearness: tuple[tuple[int, int], Nearness] | None = None  # and of what it was made
         self.policy: tuple[int, Rule | None] = (ONLINE, None)  # the version that is live, and its rule
+        self.alone = False  # whether that is of decisions that nothing follows from
         self.marks: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))  # (seq, purges) of agent and tenant
 
     def put(self, row: Row) -> None:
@@ -153,6 +154,7 @@ class Tables:
             known = self._policies.version(scope.tenant, task_type, scope.agent)
             if known != table.policy[0]:
                 table.policy = self._policies.live(scope.tenant, task_type, scope.agent)
+                table.alone = bool(known) and self._policies.alone(scope.tenant, task_type, known)
         table.marks = (own, tenant)
         return table
 

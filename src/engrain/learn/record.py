@@ -13,7 +13,7 @@ from engrain.errors import InvalidPolicy, UnknownDecision, UnknownPolicy
 from engrain.learn import exploration
 from engrain.learn.credit import TENANT
 from engrain.learn.experience import experience_from_row
-from engrain.learn.learner import Asked, asked_of, belief_of
+from engrain.learn.learner import Asked, asked_of, belief_of, ruled_of
 from engrain.learn.past import Past
 from engrain.learn.policies import ONLINE, Policies
 from engrain.learn.qtable import QTable, Tables
@@ -173,6 +173,7 @@ class Records:
         posterior = belief_of(table, asked, actions) if table.own or table.tenant else None
         ruled = rule.chances(asked.state, actions) if rule is not None else None
         if chances is None and posterior is not None:
+            ruled = ruled_of(table, asked, actions, posterior)[1]
             drawn = exploration.chances(self._config, task_type, posterior, ruled)
             chances = dict(zip(actions, drawn.tolist(), strict=True))
         found = []

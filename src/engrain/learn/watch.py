@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from engrain.errors import StoreCorrupt
 from engrain.learn.credit import exact
-from engrain.learn.policies import ONLINE, Policies
+from engrain.learn.policies import DECISION, EPISODE, ONLINE, Policies
 from engrain.model.decision import Experience
 from engrain.model.policy import ROLLED_BACK
 from engrain.store.port import Row, Store, Transaction
@@ -36,7 +36,6 @@ AGAIN = 1e-5
 LOW, HIGH = -2.0, 2.0  # of a reward
 PARTS = (0.05, 0.1, 0.2, 0.4, 0.8)  # of the highest stake at which the capital cannot come to nothing
 NARROWEST = 0.125  # of the range, as which what lies above the promise is taken at least
-EPISODE, DECISION = "episode", "decision"
 
 Alarm = Callable[[Transaction, str, Mapping[str, str]], object]
 """Raise an alert: its name, and what is wrong with each subject."""

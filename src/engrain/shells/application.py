@@ -27,7 +27,7 @@ TOPICS = {
         "helpful applied adaptation reset-adaptation"
     ),
     "The life of a memory": "archived restore restore-where promote pin transitions prune",
-    "Decide and learn": "advise observe observe-step observe-many experiences q-values",
+    "Decide and learn": "advise observe observe-step observe-many experiences q-values drifts",
     "Learn offline": "learning dream policy export-experiences",
     "Keys and values": "kv",
     "Ask the archive": "archive sql report",

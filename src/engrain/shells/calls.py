@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from engrain.errors import InvalidField, NotFound, UnknownItem
-from engrain.model.decision import Experience, Outcome
+from engrain.model.decision import Drift, Experience, Outcome
 from engrain.model.event import Event
 from engrain.model.item import Hit, MemoryItem
 from engrain.model.key import ApiKey
@@ -65,6 +65,10 @@ class AgentStats(TypedDict):
 
 class Experiences(TypedDict):
     experiences: Sequence[Experience]
+
+
+class Drifts(TypedDict):
+    drifts: list[Drift]
 
 
 class Agents(TypedDict):

@@ -67,6 +67,15 @@ def _results(one: Dream) -> str:
     return one.error or ", ".join(f"{name} {n:,}" for name, n in told.items()) or "nothing new"
 
 
+def _drifts(value: Mapping[str, Any], now: datetime) -> None:
+    for one in value["drifts"]:
+        by = f" by {one.action}" if one.action else ""
+        fell = f"{by}: mean reward {one.before:+.2f} → {one.after:+.2f}; until {date(one.since)} counts little"
+        hanging(2, (one.task_type, "bold"), (f"  {age(one.seen_at, now)}", "dim"), (fell, ""))
+    if not value["drifts"]:
+        line(("No drift was seen.", "dim"))
+
+
 # -- policies ---------------------------------------------------------------------------------------------------------
 
 
@@ -311,6 +320,7 @@ def _between(low: float | None, high: float | None) -> str:
 
 
 SCREENS: dict[str, Callable[[Any, datetime], None]] = {
+    "drifts": _drifts,
     "dream run": _dream,
     "dream request": _dream,
     "dream status": _dream_status,

@@ -271,6 +271,14 @@ AGENT: tuple[Verb, ...] = (
         reads=True,
     ),
     Verb(
+        "drifts",
+        "Where what the agent had learned did not hold any more.",
+        (inputs.OF_TASK,),
+        calls.Drifts,
+        part="drifts",
+        reads=True,
+    ),
+    Verb(
         "kv get",
         "The value of a key.",
         (inputs.KV_KEY, inputs.NAMESPACE),
