@@ -213,8 +213,8 @@ def test_whoever_begins_now_believes_what_a_process_that_has_run_for_long_does(s
         options = {name: {"size": float(number * place % 5), "kind": name} for place, name in enumerate(AB, 1)}
         advice = long.advise(ME, "t", state={"x": number % 3}, options=options)
         long.observe(ME, advice, WON if (number % 3 == 0) == (advice.action == "a") else LOST)
-        asked = {"state": {"x": 1}, "options": {"a": {"size": 2.0, "kind": "a"}, "b": {"size": 0.5, "kind": "b"}}}
-        mine, theirs = long.advise(ME, "t", **asked), fresh(store).advise(ME, "t", **asked)
+        sizes = {"a": {"size": 2.0, "kind": "a"}, "b": {"size": 0.5, "kind": "b"}}
+        mine, theirs = (one.advise(ME, "t", state={"x": 1}, options=sizes) for one in (long, fresh(store)))
         assert dict(mine.distribution) == pytest.approx(dict(theirs.distribution), abs=1e-9)
         believed = [{one.action: one.value for one in found.ranking} for found in (mine, theirs)]
         assert believed[0] == pytest.approx(believed[1], abs=1e-9)

@@ -2,9 +2,9 @@
 
 Each kind gives a distribution over the actions that may still be the best: those whose upper bound reaches the value of
 the best one, or of which hardly anything is known. The others are not explored: their probability is 0 until evidence
-widens or lifts their interval again (action elimination: Even-Dar, Mannor and Mansour 2006). The distribution is mixed with a
-floor (each of the k open actions keeps at least floor / k) and the action is sampled from exactly the mixture, so that
-the logged propensity is the true one and every later policy can be judged off-policy, on the actions that it has
+widens or lifts their interval again (action elimination: Even-Dar, Mannor and Mansour 2006). The distribution is mixed
+with a floor (each of the k open actions keeps at least floor / k) and the action is sampled from exactly the mixture,
+so that the logged propensity is the true one and every later policy can be judged off-policy, on the actions it has
 support for.
 
 - ``thompson`` (Thompson 1933; Russo et al. 2018): an action is taken with the probability that it is the best one under
