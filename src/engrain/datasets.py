@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engrain.archive.hot import cold
-from engrain.archive.tiers import ELSEWHERE
+from engrain.archive.reading import ELSEWHERE
 from engrain.errors import ArchiveUnavailable, InvalidPolicy, UnknownPolicy
 from engrain.home import Home
 from engrain.intake import validate
