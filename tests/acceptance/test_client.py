@@ -214,6 +214,10 @@ def test_what_was_learned_is_the_same_to_both(client: Client, embedded: Memory) 
     assert back is not None
     assert back.version == 1
     assert client.rollback(TASK, 0, tenant=tenant) is None
+    for wrong in ({"task_type": TASK}, {"task_type": TASK, "version": 99}, {"task_type": "nothing"}):
+        for memory in (client, embedded):
+            with pytest.raises(UnknownPolicy):
+                memory.rollback(**wrong, tenant=tenant)
     with pytest.raises(UnknownPolicy):
         client.policy_show(TASK, tenant=tenant)
     with pytest.raises(ServiceError, match="where the home is"):

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from engrain.agent import Agent, KeyValue
 from engrain.cold import ColdArchive
-from engrain.errors import NotFound, ServiceError
+from engrain.errors import NotFound, ServiceError, UnknownPolicy
 from engrain.memory import Memory
 from engrain.model.decision import Advice, Outcome
 from engrain.model.event import Event
@@ -201,6 +201,8 @@ def _carried(verb: Verb, original: Callable[..., Any]) -> Callable[..., Any]:
         kind = _hints(original)["return"]
         try:
             answer = self._ask(verb, _body(given))
+        except UnknownPolicy:
+            raise  # None would be an answer: the online learner advises
         except NotFound:
             if "default" not in signature.parameters and NoneType not in get_args(kind):
                 raise
