@@ -118,6 +118,14 @@ def test_noise_is_not_expected_to_come_again() -> None:
     assert all(abs(each["expected"]) < 0.2 for each in calibration(one))
 
 
+def test_no_reward_lies_outside_of_what_a_reward_can_be() -> None:
+    bins = calibration(log([2.0] * 19 + [-2.0] + [2.0] * 180))
+    assert [each["high"] for each in bins] == [2.0] * len(bins) != []
+    assert all(-2.0 <= each["low"] <= each["observed"] for each in bins)
+    bins = calibration(log([-2.0, -2.0, 2.0] + [-2.0] * 197))
+    assert [each["low"] for each in bins] == [-2.0] * len(bins) != []
+
+
 def test_too_little_is_not_calibrated() -> None:
     assert calibration(log([1.0] * 20)) == []
     assert calibration(log([1.0] * 500, evidence=[CLAIMED] * 500)) == []

@@ -14,6 +14,7 @@ from engrain.world import from_micros
 SPANS = 60  # points of a chart over time, at most
 BINS = 8
 PULL = 3.0  # outcomes that the mean of an action is worth in an expectation
+LOW, HIGH = -2.0, 2.0  # of a reward
 FEW = 4  # outcomes in a bin, below which its mean says nothing
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -67,8 +68,8 @@ def calibration(log: Log) -> list[dict[str, Any]]:
         came = reward[part]
         error = 1.96 * float(came.std(ddof=1)) / len(part) ** 0.5
         mean = float(came.mean())
-        found.append({"expected": float(expected[part].mean()), "observed": mean, "low": mean - error,
-                      "high": mean + error, "n": len(part)})  # fmt: skip
+        found.append({"expected": float(expected[part].mean()), "observed": mean, "low": max(LOW, mean - error),
+                      "high": min(HIGH, mean + error), "n": len(part)})  # fmt: skip
     return found
 
 

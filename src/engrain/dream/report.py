@@ -31,7 +31,9 @@ _WHY = {
     "gate": "a quality gate had failed",
     "asked": "somebody asked for it",
 }
-_HALVES = "What half of the episodes let expect, beside what came in the other half. On the dotted line they are equal."
+_HALVES = (
+    "What half of the outcomes lets expect, beside what came in the other half. On the dotted line they are equal."
+)
 _MORE = """
 .l0,.l1,.p0,.p1{fill:none;stroke-width:2.5}.l0,.p0{stroke:var(--s0)}.l1,.p1{stroke:var(--s1)}
 .l0,.l1{stroke-opacity:.55;stroke-width:4;stroke-linecap:round}.p0,.p1{stroke-width:1.6}
@@ -166,7 +168,8 @@ def _section(one: Mapping[str, Any], drawn: bool) -> str:
         out.append(f"<h3>Mean reward by day</h3>{chart}{keys}")
     out.append("<ul>" + "".join(f"<li>{escape(text)}</li>" for text in facts(one)) + "</ul>")
     if one.get("candidates"):
-        head = "<tr><th>candidate</th><th>value</th><th>at least</th><th>at most</th><th>verdict</th></tr>"
+        numbers = "".join(f'<th class="n">{name}</th>' for name in ("value", "at least", "at most"))
+        head = f"<tr><th>candidate</th>{numbers}<th>verdict</th></tr>"
         out.append(f"<table>{head}" + "".join(_row(row) for row in candidates(one)) + "</table>")
     return "".join(out) + "</section>"
 
