@@ -119,7 +119,7 @@ def test_propensities_that_cannot_be_right_are_not_used() -> None:
 def test_one_source_is_one_voice() -> None:
     log = bandit(10, 400, WINS)
     alone = evaluate(replace(log, lineage=np.zeros(400, dtype=np.int64)), even(log))
-    assert alone.refused == "The 400 outcomes come from 1 sources; at least 10 are needed."
+    assert alone.refused == "There are 400 outcomes from 1 source; at least 10 sources are needed."
     few = evaluate(replace(log, lineage=np.arange(400) % 30), even(log))
     assert few.effective == pytest.approx(30.0, abs=0.5)
 

@@ -22,6 +22,7 @@ from engrain.learn.rule import Rule, TableRule
 from engrain.learn.watch import Alarm, Watch, promise, subject
 from engrain.lifecycle.alerts import settle_alerts
 from engrain.model.policy import ROLLED_BACK, Estimate, PolicyInfo, Verdict
+from engrain.model.report import counted
 from engrain.store.port import Store, Transaction
 from engrain.world import World, to_micros
 
@@ -135,7 +136,8 @@ class Lesson:
         version, live = self._policies.live(task.tenant, task.task_type, agent)
         finding |= {"live": version, "decisive": enough}
         if enough < LEAST:
-            why = f"{enough} executed or verified outcomes of decisions with a logged propensity; {LEAST} are needed"
+            told = counted(enough, "executed or verified outcome")
+            why = f"{told} of decisions with a logged propensity; {LEAST} are needed"
             return {**finding, "outcome": "skipped", "reason": why}, None, None, version
         made = self._trained(data, agent, keep)
         if not made:

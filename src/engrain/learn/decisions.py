@@ -32,6 +32,7 @@ from engrain.learn.direct import Decided, misfit
 from engrain.learn.intervals import Rare, Told, bernstein, kish
 from engrain.learn.log import Floats
 from engrain.model.policy import Estimate
+from engrain.model.report import counted
 
 LOW, HIGH = -2.0, 2.0  # of a reward
 CLIP = 10.0
@@ -132,13 +133,18 @@ def clipped(told: Decided, confidence: float) -> Estimate:
     return Estimate(method, value, low, high, n, effective, confidence)
 
 
+def told_of(n: int, clusters: int, what: str) -> str:
+    """How many of what there are, and from how many sources."""
+    return f"There {'is' if n == 1 else 'are'} {counted(n, what)} from {counted(clusters, 'source')}"
+
+
 def refusal(told: Decided, effective: float) -> str | None:
     """Why the outcomes cannot tell what the rule would earn; None when they can."""
     n, clusters = len(told.reward), int((np.bincount(told.cluster) > 0).sum())
     if not n:
         return "There is no executed or verified outcome of a decision whose propensity was logged."
     if clusters < LEAST_CLUSTERS:
-        return f"The {n:,} outcomes come from {clusters} sources; at least {LEAST_CLUSTERS} are needed."
+        return f"{told_of(n, clusters, 'outcome')}; at least {LEAST_CLUSTERS} sources are needed."
     if told.never > UNTRIED:
         return f"{told.never:.0%} of what it would do was never done: there is no outcome of it."
     if effective < LEAST_EFFECTIVE:

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engrain.learn.chain import Chain, Steps, steps_of
-from engrain.learn.decisions import LEAST_CLUSTERS, UNTRIED
+from engrain.learn.decisions import LEAST_CLUSTERS, UNTRIED, told_of
 from engrain.learn.intervals import Rare, Told, kish
 from engrain.learn.log import END, Floats, Ints
 from engrain.learn.rule import Rule
@@ -200,7 +200,7 @@ def refusal(told: Led, effective: float) -> str | None:
     if not m:
         return "There is no whole episode of executed or verified outcomes of decisions with a logged propensity."
     if clusters < LEAST_CLUSTERS:
-        return f"The {m:,} episodes come from {clusters} sources; at least {LEAST_CLUSTERS} are needed."
+        return f"{told_of(m, clusters, 'episode')}; at least {LEAST_CLUSTERS} sources are needed."
     if told.untried > UNTRIED:
         return f"{told.untried:.0%} of its steps would be ones that nobody took there: there is no outcome of them."
     if told.unfinished > UNFINISHED:

@@ -183,7 +183,7 @@ def _nothing(case: _Case) -> Verdict:
     left = f" ({case.sample.left_out:,} are only claimed, or without it)" if case.sample.left_out else ""
     why = f"There are too few executed or verified outcomes of decisions whose propensity was logged{left}."
     none = Estimate("none", None, None, None, len(case.sample), 0.0, case.confidence, why)
-    return Verdict(False, f"Not enough is known of what it would earn: {why}", none, none)
+    return Verdict(False, f"Not enough is known of what it would earn. {why}", none, none)
 
 
 def _verdict(case: _Case, told: Sequence[Told], now: Told, lead: Told | None) -> Verdict:
@@ -199,8 +199,8 @@ def _decided(
     unit = "an episode" if case.together else "a decision"
     if candidate.value is None or candidate.low is None or lead is None or live.value is None:
         if candidate.refused is None:
-            return False, f"What is live cannot be judged by these outcomes: {live.refused}"
-        return False, f"Not enough is known of what it would earn: {candidate.refused}"
+            return False, f"What is live cannot be judged by these outcomes. {live.refused}"
+        return False, f"Not enough is known of what it would earn. {candidate.refused}"
     sure = lead.estimate(case.confidence, case.seed)
     known = f"{candidate.n:,} {'episodes' if case.together else 'outcomes'}, worth {candidate.effective:,.0f}"
     earns = (
