@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engrain import Agent
-from engrain.errors import InvalidField, InvalidPolicy, NotFound
-from engrain.learn.policies import Policies
+from engrain.errors import InvalidField, NotFound, UnknownPolicy
 from engrain.lifecycle.alerts import alerts
 from engrain.memory import Memory
 from engrain.testing import SimulatedWorld
@@ -120,20 +121,30 @@ def test_what_was_changed_while_it_was_judged_is_not_overruled(memory: Memory, a
     assert memory.policies(state="live") == []
 
 
-def test_rules_of_old_candidates_are_let_go_of(memory: Memory, agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_candidates_are_let_go_of_and_their_history_stays(
+    memory: Memory, agent: Agent, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from engrain.learn import policies
 
     monkeypatch.setattr(policies, "CANDIDATES", 2)
+    file = tmp_path / "own.json"
+    file.write_text(
+        json.dumps({"engrain_policy": 1, "task_type": TASK, "states": [{"state": {}, "actions": {"left": 1.0}}]})
+    )
     for seed in range(4):
         agent.observe_many([row for pair in zip(rows(60, seed=seed), rows(60, seed=seed, flip=True), strict=True)
                             for row in pair])  # fmt: skip
         memory.dream()
-    versions = Policies(memory.store, memory.world)
-    old, older, *kept = sorted(one.version for one in memory.policies(state="candidate"))
-    assert [versions.find("acme", TASK, version)[0].version for version in kept] == kept == [3, 4]
-    for version in (old, older):
-        with pytest.raises(InvalidPolicy, match="let go of"):
-            versions.find("acme", TASK, version)
+        if not seed:
+            assert memory.policy_import(file, tenant="acme").version == 2  # what somebody brought is not let go of
+    assert sorted(one.version for one in memory.policies(state="candidate")) == [2, 4, 5]
+    refused = [one for one in memory.policy_history(TASK, version=1) if one.event == "refused"]
+    assert len(refused) == 1
+    assert refused[0].reason
+    with pytest.raises(UnknownPolicy, match="was let go of"):
+        memory.policy_show(TASK, 1, tenant="acme")
+    with pytest.raises(UnknownPolicy, match="no version 9"):
+        memory.policy_show(TASK, 9, tenant="acme")
 
 
 def test_an_alert_is_settled_when_something_better_advises(memory: Memory, agent: Agent, world: SimulatedWorld) -> None:

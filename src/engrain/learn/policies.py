@@ -27,7 +27,7 @@ EPISODE, DECISION = "episode", "decision"  # what a policy was judged by
 ONLINE = 0  # the version of the online learner: no policy
 FALLEN = 10  # that were rolled back, of which the rules are compared with a new one
 LATELY = 30 * DAY
-CANDIDATES = 20  # that did not pass, of which the rules are kept for each owner and task type
+CANDIDATES = 3  # of dreams, that did not pass, which are kept for each owner and task type
 
 _log = logging.getLogger(__name__)
 
@@ -73,8 +73,6 @@ class Policies:
     def find(self, tenant: str, task_type: str, version: int) -> tuple[PolicyInfo, Rule]:
         """A version with its rule. Raises UnknownPolicy; InvalidPolicy for a rule that cannot be read."""
         row = self._row(self._store, tenant, task_type, version)
-        if not row["rule"]:
-            raise InvalidPolicy(f"the rule of version {version} was let go of: later candidates have outlived it.")
         return _info(row), unpack(row["rule"])
 
     def version(self, tenant: str, task_type: str, agent: str | None) -> int:
@@ -224,9 +222,9 @@ class Policies:
                 yield int(row["version"]), unpack(row["rule"])
 
     def trim(self, tx: Transaction, tenant: str, task_type: str, agent: str | None) -> None:
-        """Let the rules go of all but the latest candidates; what is told of them stays."""
+        """Let go of all but the latest candidates of dreams; what became of them stays in the history."""
         key = {"tenant": tenant, "task_type": task_type, "agent": agent or TENANT}
-        tx.run("policy_trim", {**key, "nothing": b"", "keep": CANDIDATES})
+        tx.run("policy_trim", {**key, "keep": CANDIDATES})
 
     def _retire(self, tx: Transaction, row: Row, reason: str, event: str, actor: str) -> None:
         key = {"tenant": row["tenant"], "task_type": row["task_type"]}
@@ -256,6 +254,11 @@ class Policies:
     def _row(self, at: Store | Transaction, tenant: str, task_type: str, version: int) -> Row:
         found = at.read("policy_find", {"tenant": tenant, "task_type": task_type, "version": version})
         if not found:
+            asked = {"tenant": tenant, "task_type": task_type, "version": version, "limit": 1}
+            if at.read("policy_events", asked):
+                raise UnknownPolicy(
+                    f"Version {version} of {task_type!r} did not pass and was let go of; the policy history has why."
+                )
             raise UnknownPolicy(f"{task_type!r} has no version {version} in tenant {tenant!r}.")
         return found[0]
 

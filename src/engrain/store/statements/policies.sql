@@ -47,13 +47,14 @@ where tenant = :tenant and task_type = :task_type and version = :version;
 select agent, state, data, metrics, watch from policies
 where tenant = :tenant and task_type = :task_type and version = :version;
 
--- Whose rules are kept: all but those of candidates that later ones have outlived.
+-- Candidates of dreams that later ones have taken the place of; their events stay.
 -- name: policy_trim
 -- scope: tenant
-update policies set rule = :nothing
-where tenant = :tenant and task_type = :task_type and agent = :agent and state = 'candidate' and rule <> :nothing
+delete from policies
+where tenant = :tenant and task_type = :task_type and agent = :agent and state = 'candidate' and dream is not null
   and version < (select min(k.version) from (select p.version from policies p
     where p.tenant = :tenant and p.task_type = :task_type and p.agent = :agent and p.state = 'candidate'
+      and p.dream is not null
     order by p.version desc limit :keep) k);
 
 -- name: policy_event
