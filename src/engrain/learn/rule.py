@@ -20,6 +20,7 @@ from engrain.learn.state import State
 
 FORMAT = 1
 MOST = 1 << 28  # bytes of a rule, unpacked
+LARGEST = 1e300  # number in a rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class TableRule:
 def _cell(key: str, action: str, cell: Any) -> tuple[float, float | None, float]:
     good = isinstance(cell, list) and len(cell) == 3
     numbers = [one for one in cell if one is not None] if good else []
-    if not good or not all(isinstance(one, int | float) and math.isfinite(one) for one in numbers):
+    if not good or not all(isinstance(one, int | float) and abs(one) <= LARGEST for one in numbers):
         raise InvalidPolicy(f"state {key!r}, action {action!r}: [probability, value, visits] is expected.")
     chance, value, visits = cell
     if chance is None or visits is None or not 0.0 <= chance <= 1.0 or visits < 0.0:
