@@ -54,7 +54,8 @@ class Rule(Protocol):
 
 class TableRule:
     """Probabilities by state: what tabular algorithms give. ``entries``: state key → action → (probability, value,
-    visits). A state that is not there is not known; offered actions that are not there have probability 0."""
+    visits). A state that is not there is not known; offered actions that are not there have probability 0. Where none
+    of what it would do is offered, it takes the offered action of the highest value that it knows."""
 
     kind = "table"
 
@@ -68,7 +69,14 @@ class TableRule:
             return None
         found = np.array([row[action][0] if action in row else 0.0 for action in actions], dtype=np.float64)
         total = float(found.sum())
-        return found / total if total > 0.0 else None
+        if total > 0.0:
+            return found / total
+        known = [row[action][1] if action in row else None for action in actions]
+        worth = np.array([-math.inf if one is None else one for one in known])
+        if not len(worth) or worth.max() == -math.inf:
+            return None
+        best = worth == worth.max()
+        return np.asarray(best / best.sum(), dtype=np.float64)
 
     def known(self, state: State, action: str) -> Known | None:
         row = self.entries.get(state.key, {})
