@@ -118,7 +118,13 @@ def _by_features(body: Mapping[str, Any]) -> Rule:
     return FeaturesRule.read(body)
 
 
-READERS: dict[str, Any] = {"table": TableRule.read, "features": _by_features}
+def _by_line(body: Mapping[str, Any]) -> Rule:
+    from engrain.learn.linear import LinearRule
+
+    return LinearRule.read(body)
+
+
+READERS: dict[str, Any] = {"table": TableRule.read, "features": _by_features, "linear": _by_line}
 """By kind: from a body to a rule."""
 
 
