@@ -72,7 +72,8 @@ class Datasets(Home):
         target = outside(self.store, self.home, self.config, path)
         number = self.versions.version(tenant, task_type, agent) if version is None else version
         if not validate.whole("version", number, 0, 2**31):
-            raise UnknownPolicy(f"No policy is live for {task_type!r}{f' of agent {agent!r}' if agent else ''}.")
+            told = f" of agent {agent!r}" if agent else ""
+            raise UnknownPolicy(f"No policy is live for {task_type!r}{told}. Name a version.")
         info, rule = self.versions.find(tenant, task_type, number)
         save(target, info, rule)
         return info

@@ -114,7 +114,7 @@ class UnknownPolicy(NotFound):
 
 
 class PolicyRefused(EngrainError):
-    """The policy is not let advise."""
+    """The policy may not advise."""
 
 
 class ConfigError(EngrainError):

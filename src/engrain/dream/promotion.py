@@ -36,11 +36,11 @@ def promote(
         if verdict.passed:
             policies.promote(tx, *where, verdict.reason, actor)
     if not verdict.passed:
-        raise PolicyRefused(f"By {counted(len(log), 'outcome')} since it was made: {verdict.reason}")
+        raise PolicyRefused(f"Judged by {counted(len(log), 'outcome')} since it was made: {verdict.reason}")
     return policies.info(*where)
 
 
 def _since(info: PolicyInfo) -> int:
     """From when on nothing can have been in its data (µs). What an import was trained on, its file says."""
     ends = None if info.dream else info.data.get("to")
-    return to_micros(datetime.fromisoformat(ends)) + 1 if ends else to_micros(info.made_at)
+    return (to_micros(datetime.fromisoformat(ends)) if ends else to_micros(info.made_at)) + 1

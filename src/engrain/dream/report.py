@@ -127,15 +127,16 @@ def facts(one: Mapping[str, Any]) -> list[str]:
         unit = f"reward {'an episode' if one.get('unit') == 'episode' else 'a decision'}"
         told.append(f"Before ({whose}): {_estimate(before)}; after: {_estimate(after)} ({unit}).")
         if before["value"] is not None and after["value"] is not None:
-            sure = "" if after["low"] is None else f", surely {after['low'] - before['value']:+.3f} or more"
-            told.append(f"Change: {after['value'] - before['value']:+.3f}{sure} ({after['confidence']:.4g} sure).")
-        units = "episodes" if one.get("unit") == "episode" else "outcomes"
-        told.append(f"It was judged by {after['n']:,} {units}, which are worth {after['effective']:,.0f}.")
+            least = "" if after["low"] is None else f", at least {after['low'] - before['value']:+.3f}"
+            sure = f" ({100 * after['confidence']:.4g} % sure)" if least else ""
+            told.append(f"Change: {after['value'] - before['value']:+.3f}{least}{sure}.")
+        judged = counted(after["n"], "episode" if one.get("unit") == "episode" else "outcome")
+        told.append(f"Judged by {judged}, worth {after['effective']:,.0f} for what it would do.")
     if one.get("algorithm"):
         told.append(f"Made by {one['algorithm']}, discount {one['discount']:g}.")
     if "rows" in one:
         span = f", from {one['from'][:10]} to {one['to'][:10]}" if one.get("from") else ""
-        decisive = f"; {one['decisive']:,} of them may decide" if "decisive" in one else ""
+        decisive = f"; {one['decisive']:,} of them count for the gate" if "decisive" in one else ""
         told.append(f"{counted(one['rows'], 'outcome')} of {counted(one['lineages'], 'source')}{span}{decisive}.")
     return told
 
@@ -183,7 +184,7 @@ def _name(one: Mapping[str, Any]) -> str:
 
 def _estimate(one: Mapping[str, Any]) -> str:
     if one["value"] is None:
-        return f"not known, {one['refused']}"
+        return f"not known ({str(one['refused'] or one['method']).rstrip('.')})"
     return f"{one['value']:.3f}" + ("" if one["low"] is None else f" ({one['low']:.3f} to {one['high']:.3f})")
 
 

@@ -187,7 +187,8 @@ class Policies:
             raise PolicyRefused(f"Version {version} of {task_type!r} never advised: promote it, if the gate lets it.")
         live = tx.read("policy_live", {**asked, "agents": [whose]})
         if not live and version is None:
-            raise UnknownPolicy(f"No policy is live for {task_type!r}{f' of agent {agent!r}' if agent else ''}.")
+            told = f" of agent {agent!r}" if agent else ""
+            raise UnknownPolicy(f"No policy is live for {task_type!r}{told}: the online learner advises already.")
         before = int(live[0]["version"]) if live else ONLINE
         if target is None and version is None:
             parent = int(self._row(tx, tenant, task_type, before)["parent"])

@@ -47,7 +47,8 @@ class Records:
         if not found:
             told = f" of agent {agent!r}" if agent else ""
             raise UnknownPolicy(
-                f"No policy is live for {task_type!r}{told} in tenant {tenant!r}: the online learner advises."
+                f"No policy is live for {task_type!r}{told} in tenant {tenant!r}: the online learner advises. "
+                "Name a version to see one that is not."
             )
         return self._policies.info(tenant, task_type, found)
 

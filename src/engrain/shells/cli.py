@@ -82,7 +82,14 @@ def _answer_once() -> None:
     for library in ("OPENBLAS", "OMP", "MKL"):  # numpy would start threads for arrays far too small for them
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     gc.set_threshold(100_000)  # what is imported stays: there is nothing to collect among it while it comes in ...
-    atexit.register(gc.freeze)  # ... nor when everything goes at once
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    """Collect nothing when everything goes at once, but where the archive's libraries are loaded: they print a page of
+    what they hold for leaked then."""
+    if "pyarrow" not in sys.modules:
+        gc.freeze()
 
 
 def _typed(known: Mapping[str, Command], name: str, words: list[str], as_json: bool) -> int:

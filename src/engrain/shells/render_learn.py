@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 STYLES = {"live": "bold green", "candidate": "cyan", "shadow": "yellow", "retired": "dim"}
 TASKS, CHANGES, OPTIONS, EVENTS = 10, 20, 10, 10  # lines of a screen
 DREAMS = {"completed": "green", "failed": "bold red", "interrupted": "yellow", "running": "cyan", "pending": "dim"}
-OUTCOMES = {"promoted": "bold green", "refused": "yellow", "failed": "bold red", "skipped": "dim", "retired": "yellow"}
+OUTCOMES = {
+    "promoted": "bold green", "shadow": "cyan", "retired": "yellow", "refused": "yellow", "unchanged": "cyan",
+    "skipped": "dim", "failed": "bold red",
+}  # fmt: skip
 
 
 # -- dreams -----------------------------------------------------------------------------------------------------------
@@ -63,8 +66,8 @@ def _dreams(value: Mapping[str, Any], now: datetime) -> None:
 
 
 def _results(one: Dream) -> str:
-    told = {name: n for name, n in one.findings.items() if isinstance(n, int) and not isinstance(n, bool) and n}
-    return one.error or ", ".join(f"{name} {n:,}" for name, n in told.items()) or "nothing new"
+    told = [f"{n:,} {name}" for name in OUTCOMES if (n := int(one.findings.get(name, 0)))]
+    return one.error or ", ".join(told) or "nothing new"
 
 
 def _drifts(value: Mapping[str, Any], now: datetime) -> None:
@@ -112,12 +115,13 @@ def _policy(one: PolicyInfo, now: datetime) -> None:
     if reason := one.metrics.get("reason"):
         hanging(2, ("  " + str(reason), ""))
     before = f"version {one.parent}" if one.parent else "the online learner"
+    unit = str(one.data.get("unit") or "outcome")
     came = "nothing yet" if one.told_mean is None else f"{one.told_mean:+.3f} on {counted(one.told, 'outcome')}"
     table(
         [
-            ("expected", _estimated(_estimate(one, "candidate"))),
-            ("against", f"{before}: {_estimated(_estimate(one, 'live'))}"),
-            *(("also", _estimated(other)) for other in one.metrics.get("others", ())),
+            ("expected", _estimated(_estimate(one, "candidate"), unit)),
+            ("against", f"{before}: {_estimated(_estimate(one, 'live'), unit)}"),
+            *(("also", _again(other)) for other in one.metrics.get("others", ())),
             ("came", came),
             ("trained on", _data(one)),
             (
@@ -134,17 +138,28 @@ def _estimate(one: PolicyInfo, name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _estimated(one: Mapping[str, Any]) -> str:
-    """An estimate in words."""
+def _estimated(one: Mapping[str, Any], unit: str = "outcome") -> str:
+    """An estimate in words. ``unit``: episode, or what else it is counted in."""
     if not one:
         return "not judged yet"
     if one.get("refused"):
         return f"not known: {one['refused']}"
     if one.get("value") is None:
         return f"not known ({one.get('method')})"
-    sure = f"{one['low']:+.3f} to {one['high']:+.3f} at {one['confidence']:.0%}" if one.get("low") is not None else ""
-    on = f"{counted(int(one['n']), 'outcome')}, in effect {one['effective']:.0f}"
-    return f"{one['value']:+.3f} ({f'{sure}; ' if sure else ''}{one['method']} on {on})"
+    sure = f"{_span(one)} at {100 * one['confidence']:.4g} %; " if one.get("low") is not None else ""
+    on = f"{counted(int(one['n']), unit if unit == 'episode' else 'outcome')}, in effect {one['effective']:.0f}"
+    return f"{one['value']:+.3f} ({sure}{one['method']} on {on})"
+
+
+def _again(one: Mapping[str, Any]) -> str:
+    """Another estimate of the same, from the same outcomes."""
+    if one.get("refused") or one.get("value") is None:
+        return f"by {one['method']}: not known"
+    return f"by {one['method']}: {one['value']:+.3f}" + (f" ({_span(one)})" if one.get("low") is not None else "")
+
+
+def _span(one: Mapping[str, Any]) -> str:
+    return f"{one['low']:+.3f} to {one['high']:+.3f}"
 
 
 def _data(one: PolicyInfo) -> str:
@@ -166,13 +181,11 @@ def _diff(one: PolicyDiff, now: datetime) -> None:
     parts = f" ({', '.join(part for part in gone if part)})" if any(gone) else ""
     hanging(2, (f"another choice in {one.changed:,} of {counted(one.states, 'state')}{parts}{share}", ""))
     was = _data(one.before) if one.before else "every outcome, as it comes"
+    unit = str(one.after.data.get("unit") or "outcome")
     table(
         [
             ("trained on", f"{was} → {_data(one.after)}"),
-            (
-                "expected",
-                f"{_estimated(_estimate(one.after, 'live'))} → {_estimated(_estimate(one.after, 'candidate'))}",
-            ),
+            ("expected", " → ".join(_estimated(_estimate(one.after, name), unit) for name in ("live", "candidate"))),
         ]
     )
     if not one.changes:
@@ -254,8 +267,9 @@ def _explanation(one: Explanation, now: datetime) -> None:
         _options(one)
     if one.exploration is not None:
         line((f"exploration: {one.exploration:.1%} of the probability", "dim"))
-    console.print()
-    _came(one)
+    if one.decision is not None or one.agent:
+        console.print()
+        _came(one)
     if one.events:
         console.print()
         _events(one.events[:EVENTS], now)
@@ -280,7 +294,7 @@ def _options(one: Explanation) -> None:
     for source in one.options[0].evidence:
         behind = f", e.g. {source.decisions[0]}" if source.decisions else ""
         body(
-            f"{one.options[0].action}, {source.level}: {source.visits:.3g} outcomes, mean {source.mean:+.2f}{behind}",
+            f"{one.options[0].action}, {source.level}: {_weighed(source.visits)}, mean {source.mean:+.2f}{behind}",
             2,
             2,
             "dim",
@@ -301,6 +315,13 @@ def _came(one: Explanation) -> None:
     told = ", ".join(f"{each.action} {each.mean:+.2f} ({counted(each.n, 'outcome')})" for each in one.since)
     if one.agent:
         hanging(2, (f"{since}, in this state: {told or 'no outcome'}", "dim"))
+
+
+def _weighed(outcomes: float) -> str:
+    """How many outcomes something rests on; what is less alike counts in part."""
+    if outcomes == round(outcomes):
+        return counted(round(outcomes), "outcome")
+    return f"{outcomes:,.0f} outcomes" if outcomes >= 100 else f"{outcomes:.2g} outcomes"
 
 
 def _percent(share: float | None) -> str:
