@@ -113,7 +113,8 @@ class Learning(Datasets):
     ) -> PolicyInfo | None:
         """Let an earlier version advise again, in all running agents from their next advice on: ``version``, or the one
         before the live one; 0 for none, then the online learner advises. ``agent`` None: the tenant's policy, or that
-        which the version is of. The policy that is live now, None when none is. Raises UnknownPolicy."""
+        which the version is of. The policy that is live now, None when none is. Raises UnknownPolicy,
+        PolicyRefused for a version that never advised."""
         self._check_open()
         _named(tenant=tenant, agent=agent)
         task_type = checked_text("task_type", task_type)

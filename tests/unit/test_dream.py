@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from engrain import Agent
+from engrain.errors import PolicyRefused
 from engrain.memory import Memory
 from engrain.testing import SimulatedWorld
 from tests.dreams import BEST, TASK, chosen, fill, rows, stepping
@@ -264,9 +267,26 @@ def test_a_world_that_turned_gets_another_policy(memory: Memory, agent: Agent) -
     memory.dream()
     (now,) = memory.policies(state="live")
     assert (now.version, now.parent) == (2, 1)
-    assert [(one.version, one.event) for one in memory.policy_history()][:2] in (
-        [(2, "promoted"), (1, "retired")], [(1, "retired"), (2, "promoted")],
-    )  # fmt: skip
+    assert memory.journal.waits() == (0, 0)  # one version in the place of another is one change
+    memory.rollback(TASK, version=1, tenant="acme")
+    assert memory.journal.waits() == (0, 0)
+    memory.rollback(TASK, version=2, tenant="acme")
+    assert memory.dream().findings == {"findings": []}
+    assert {(one.version, one.event) for one in memory.policy_history()} == {
+        (1, "made"), (1, "promoted"), (1, "retired"), (1, "rolled-back"),
+        (2, "made"), (2, "promoted"), (2, "rolled-back"),
+    }  # fmt: skip
+
+
+def test_a_version_that_the_gate_refused_is_not_rolled_back_to(memory: Memory, agent: Agent) -> None:
+    agent.observe_many(rows(40, seed=8))
+    (finding,) = memory.dream().findings["findings"]
+    assert finding["outcome"] == "refused"
+    before = facts(memory), memory.policy_history()
+    with pytest.raises(PolicyRefused, match="never advised"):
+        memory.rollback(TASK, version=1, tenant="acme")
+    assert (facts(memory), memory.policy_history()) == before
+    assert {policy for _, policy in chosen(agent, 1)} == {"online-1"}
 
 
 def test_a_rule_of_a_newer_engrain_lets_the_online_learner_advise(memory: Memory, agent: Agent, place: Place) -> None:

@@ -15,6 +15,7 @@ from engrain.learn.offline import candidates
 from engrain.learn.pessimism import pessimistic
 from engrain.learn.rule import TableRule, pack
 from engrain.learn.spibb import spibb
+from engrain.learn.state import checked_state
 from engrain.learn.value_iteration import evaluate, value_iteration
 from tests import children
 
@@ -206,3 +207,15 @@ def bits() -> str:
         *((f"s{one}", action, f"s{(one + 1) % 3}", 4.0, 0.5) for one in range(3) for action in "abc"), noise=0.25
     )
     return hashlib.sha256(b"".join(pack(one.rule) for one in candidates(ring, 0.95))).hexdigest()
+
+
+def test_a_table_decides_for_any_options_in_any_order() -> None:
+    row = {"a": (1.0, 3.0, 9.0), "b": (0.0, 2.0, 9.0), "c": (0.0, 1.0, 9.0), "d": (0.0, None, 1.0)}
+    rule, here = TableRule({checked_state({"s": 1}).key: row}), checked_state({"s": 1})
+    for actions, due in (
+        ("cba", [0, 0, 1]), ("ab", [1, 0]), ("cb", [0, 1]), ("xcd", [0, 1, 0]), ("c", [1]), ("d", None), ("xy", None),
+        ("", None),
+    ):  # fmt: skip
+        found = rule.chances(here, list(actions))
+        assert (None if found is None else found.tolist()) == due, actions
+    assert rule.chances(checked_state({"s": 2}), ["a", "b"]) is None

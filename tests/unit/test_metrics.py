@@ -199,8 +199,7 @@ def test_an_agent_that_grew_too_large_raises_one_alert_until_it_is_smaller(
 
 def test_the_doctor_tells_of_alerts_and_of_work_that_nobody_does(memory: Memory, world: SimulatedWorld) -> None:
     def told() -> tuple[bool | None, str]:
-        check = memory.doctor().checks[-1]
-        assert check.name == "background work"
+        (check,) = (one for one in memory.doctor().checks if one.name == "background work")
         return check.ok, check.detail
 
     memory.agent("ann").remember_many([{"content": f"thing {n}"} for n in range(4)])

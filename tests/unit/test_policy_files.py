@@ -129,6 +129,10 @@ def states(*given: Any) -> dict[str, Any]:
     return change(states=list(given))
 
 
+def table(*rows: dict[str, Any]) -> dict[str, Any]:
+    return {"format": 1, "kind": "table", "entries": {f"state {place}": row for place, row in enumerate(rows)}}
+
+
 BAD: dict[str, tuple[Any, type[EngrainError], str]] = {
     "newer file": (change(engrain_policy=2), PolicyTooNew, "Upgrade"),
     "newer rule": (change(states=..., rule={"format": 99, "kind": "table"}), PolicyTooNew, "Upgrade"),
@@ -151,6 +155,10 @@ BAD: dict[str, tuple[Any, type[EngrainError], str]] = {
     "other actions": (states({"state": {}, "actions": {"fly": 1}}), InvalidPolicy, "good"),
     "when": (change(data={"to": "soon"}), InvalidPolicy, "data.to"),
     "no zone": (change(data={"to": "2026-01-01"}), InvalidPolicy, "time zone"),
+    "huge value": (states({"state": {}, "values": {"good": 10**400}}), InvalidPolicy, "not a number"),
+    "huge discount": (change(discount=10**400), InvalidPolicy, "discount"),
+    "huge cell": (change(states=..., rule=table({"good": [1.0, 10**400, 1.0]})), InvalidPolicy, "is expected"),
+    "half a letter": (change(states=..., rule=table({"\ud800": [1.0, 1.0, 1.0]})), InvalidPolicy, "surrogates"),
     "discount": (change(discount=2), InvalidPolicy, "discount"),
     "seed": (change(seed=-1), InvalidPolicy, "seed"),
 }

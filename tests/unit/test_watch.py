@@ -104,9 +104,15 @@ def test_one_that_fell_is_found_soon_however_good_it_was_before() -> None:
 def test_a_revised_outcome_replaces_its_bet() -> None:
     once = Bets().after(winnings(0.3, PROMISED)).after(winnings(-1.0, PROMISED))
     twice = Bets().after(winnings(0.3, PROMISED)).after(winnings(1.5, PROMISED))
-    changed = twice.after([-one for one in winnings(1.5, PROMISED)], fresh=False)
-    changed = changed.after(winnings(-1.0, PROMISED), fresh=False)
+    changed = twice.after(winnings(-1.0, PROMISED), winnings(1.5, PROMISED))
     assert changed.ever == pytest.approx(once.ever)
+    kept = [max(one, 0.0) for one in twice.since]  # what was lost before is not given back
+    assert changed.since == pytest.approx(
+        [one + more for one, more in zip(kept, winnings(-1.0, PROMISED), strict=True)]
+    )
+    undone = once.after(winnings(0.3, PROMISED), winnings(-1.0, PROMISED))
+    assert undone.ever == pytest.approx([2 * one for one in winnings(0.3, PROMISED)])
+    assert undone.since == pytest.approx(undone.ever)  # what was won is
 
 
 def test_no_reward_within_the_range_ruins_it() -> None:
@@ -194,3 +200,78 @@ def test_policies_of_episodes_are_not_watched_by_single_rewards(memory: Memory, 
     assert set(told(agent, *[-1.5] * 40)) == {f"v{version}"}
     (info,) = memory.policies(task_type="t", state="live")
     assert info.told == 40
+
+
+# -- revisions ---------------------------------------------------------------------------------------------------------
+
+
+def advised(agent: Agent, reward: float, n: int) -> list[str]:
+    """Decisions of the live policy that came to a verified reward."""
+    found = [agent.advise("t", state=STATE, options=["a", "b"]).decision_id for _ in range(n)]
+    agent.observe_many([{"decision_id": one, "outcome": Outcome(reward=reward, evidence="verified")} for one in found])
+    return found
+
+
+def revise(agent: Agent, decisions: list[str], reward: float, evidence: str = "verified") -> None:
+    for one in decisions:
+        agent.observe(one, Outcome(reward=reward, evidence=evidence))
+
+
+def test_good_outcomes_that_become_a_little_less_good_are_no_fall(memory: Memory, agent: Agent) -> None:
+    begin(agent)
+    version = live(memory, promised=0.0)
+    revise(agent, advised(agent, 2.0, 80), 1.5)
+    (info,) = memory.policies(task_type="t", state="live")
+    assert (info.version, info.told, info.told_mean) == (version, 80, 1.5)
+
+
+def test_what_a_revision_takes_back_speaks_against_nobody(memory: Memory, agent: Agent) -> None:
+    begin(agent)
+    version = live(memory, promised=0.0)
+    bad, good = advised(agent, -2.0, 8), advised(agent, 2.0, 8)
+    revise(agent, bad, 1.0)  # without them all were good
+    revise(agent, good, 2.0, evidence="claimed")  # taken back
+    (info,) = memory.policies(task_type="t", state="live")
+    assert (info.version, info.told, info.told_mean) == (version, 8, 1.0)
+
+
+def test_outcomes_of_an_earlier_turn_do_not_end_the_present_one(memory: Memory, agent: Agent) -> None:
+    begin(agent)
+    version = live(memory, promised=0.0)
+    before = advised(agent, 2.0, 40)
+    memory.rollback("t", tenant="acme")
+    memory.world.advance(hours=1)  # type: ignore[attr-defined]
+    memory.rollback("t", version=version, tenant="acme")
+    revise(agent, before, -0.5)
+    (info,) = memory.policies(task_type="t", state="live")
+    assert (info.version, info.told, info.told_mean) == (version, 40, -0.5)
+
+
+def test_outcomes_that_turn_out_bad_late_end_it(memory: Memory, agent: Agent) -> None:
+    begin(agent)
+    live(memory)
+    revise(agent, advised(agent, 1.0, 40), -1.5)
+    (info,) = memory.policies(task_type="t")
+    assert (info.state, info.told, info.told_mean is not None and info.told_mean < 0.5) == ("retired", 40, True)
+    (event, *_) = memory.policy_history(task_type="t")
+    assert (event.event, event.actor) == ("rolled-back", "watch")
+
+
+@pytest.mark.parametrize("flipped", [0.0, 0.3])
+def test_revisions_at_random_roll_nothing_back_falsely(flipped: float) -> None:
+    """300 policies worth what was promised; a part of the outcomes is told again, with a reward drawn anew."""
+    rng, false = np.random.default_rng(5), 0
+    won = {reward: winnings(reward, 0.0) for reward in (-2.0, 2.0)}
+    for _ in range(300):
+        bets, told = Bets(), list[float]()
+        for _ in range(200):
+            if told and rng.random() < flipped:
+                place, new = int(rng.integers(len(told))), float(rng.choice([-2.0, 2.0]))
+                bets, told[place] = bets.after(won[new], won[told[place]]), new
+            else:
+                told.append(float(rng.choice([-2.0, 2.0])))
+                bets = bets.after(won[told[-1]])
+            if bets.verdict():
+                false += 1
+                break
+    assert false <= 300 * 0.03

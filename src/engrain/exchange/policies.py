@@ -79,6 +79,7 @@ def read(content: bytes) -> Read:
         raise InvalidPolicy(f"the file is larger than {MOST >> 20} MB.")
     try:
         told = json.loads(content.decode(), parse_constant=_not_a_number)
+        json.dumps(told, ensure_ascii=False).encode()  # no name may hold half a surrogate pair
     except (ValueError, RecursionError) as error:
         raise InvalidPolicy(f"the file is not JSON: {error}.") from error
     version = told.get("engrain_policy") if isinstance(told, dict) else None
@@ -181,8 +182,8 @@ def _seed(value: Any) -> int:
 
 
 def _real(name: str, value: Any, least: float, most: float) -> float:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not good or not least <= value <= most:
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    if not good or not least <= value <= most:  # nor is NaN
         raise InvalidPolicy(f"{name} is not a number in {least:g}..{most:g}.")
     return float(value)
 

@@ -88,19 +88,11 @@ class FeaturesRule:
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> FeaturesRule:
         """Raises InvalidPolicy."""
-        actions = body.get("actions")
-        if not isinstance(actions, list) or not actions or not all(isinstance(one, str) for one in actions):
-            raise InvalidPolicy("a features rule names its actions.")
-        if len(set(actions)) < len(actions):
-            raise InvalidPolicy("a features rule names an action twice.")
-        try:
-            space = Space.read(body.get("space"))
-        except ValueError as error:
-            raise InvalidPolicy(f"the features of the rule cannot be read: {error}.") from error
+        actions, space = actions_of(body), space_of(body)
         told = body.get("forest")
         if not isinstance(told, dict):
             raise InvalidPolicy("a features rule has a forest: feature, cut and child of its nodes.")
-        feature, cut, child = (_numbers(f"forest.{name}", told.get(name), 1) for name in ("feature", "cut", "child"))
+        feature, cut, child = (numbers_of(f"forest.{name}", told.get(name), 1) for name in ("feature", "cut", "child"))
         nodes = len(feature)
         inner = feature >= 0
         if not (len(cut) == len(child) == nodes >= TREES) or (feature >= space.width).any() or (feature < -1).any():
@@ -109,7 +101,7 @@ class FeaturesRule:
             )
         if (child[inner] <= np.flatnonzero(inner)).any() or (child[inner] + 1 >= nodes).any():
             raise InvalidPolicy("a child in the forest comes after its parent, and is there.")
-        base, cells = _numbers("base", body.get("base"), 2), _numbers("cells", body.get("cells"), 2).T
+        base, cells = numbers_of("base", body.get("base"), 2), numbers_of("cells", body.get("cells"), 2).T
         if base.shape != (len(actions), 2) or (base[:, 1] < 0.0).any() or (np.abs(base[:, 0]) > 2.0).any():
             raise InvalidPolicy("base is [mean in -2..2, variance] of each action.")
         if not len(cells) or cells.shape[1] != 4 or (cells[:, :3] < 0.0).any():
@@ -120,11 +112,30 @@ class FeaturesRule:
         if not isinstance(trust, int | float) or not 0.0 < trust < 1e9:
             raise InvalidPolicy("trust is a number above 0.")
         whole = Forest(feature.astype(np.int32), cut.astype(np.float32), child.astype(np.int32))
-        return cls(tuple(actions), space, whole, base, cells, float(trust))
+        return cls(actions, space, whole, base, cells, float(trust))
 
 
-def fit(counts: Counts) -> FeaturesRule | None:
-    """The rule for these outcomes; None when the states have no features, or there is too little to learn from."""
+def actions_of(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The actions that the body of a rule over features names. Raises InvalidPolicy."""
+    actions = body.get("actions")
+    if not isinstance(actions, list) or not actions or not all(isinstance(one, str) for one in actions):
+        raise InvalidPolicy("a rule over features names its actions.")
+    if len(set(actions)) < len(actions):
+        raise InvalidPolicy("a rule over features names an action twice.")
+    return tuple(actions)
+
+
+def space_of(body: Mapping[str, Any]) -> Space:
+    """The coordinates of its states. Raises InvalidPolicy."""
+    try:
+        return Space.read(body.get("space"))
+    except ValueError as error:
+        raise InvalidPolicy(f"the features of the rule cannot be read: {error}.") from error
+
+
+def tabulated(counts: Counts) -> tuple[Space, Floats, Floats, Floats]:
+    """The states [n, d], and weight, total and squares [n, k] of the outcomes there, in an order that does not depend
+    on that of the counts."""
     k, states = len(counts.actions), [stored_state(text) for text in counts.texts]
     weight, total, squares = (
         np.bincount(counts.state * k + counts.action, one, minlength=len(states) * k)
@@ -132,13 +143,18 @@ def fit(counts: Counts) -> FeaturesRule | None:
         .astype(np.float64)
         for one in (counts.weight, counts.total, counts.squares)
     )
-    if len(states) < LEAST_STATES or weight.sum() < LEAST_OUTCOMES:
-        return None
-    order = sorted(range(len(states)), key=lambda index: counts.keys[index])  # the same whatever order they came in
+    order = sorted(range(len(states)), key=lambda index: counts.keys[index])
     space = Space(whole=True)
     for index in order:
         space.add(states[index].values)
-    weight, total = weight[order], total[order]
+    return space, weight[order], total[order], squares[order]
+
+
+def fit(counts: Counts) -> FeaturesRule | None:
+    """The rule for these outcomes; None when the states have no features, or there is too little to learn from."""
+    if len(counts.texts) < LEAST_STATES or counts.weight.sum() < LEAST_OUTCOMES:
+        return None
+    space, weight, total, squares = tabulated(counts)
     if not space.matrix.shape[1]:
         return None
     known = weight.sum(axis=0)
@@ -176,7 +192,7 @@ def _cells(forest: Forest, space: Space, weight: Floats, rest: Floats) -> Floats
     return np.round(np.stack([node, act, summed(weight), summed(rest)], axis=1), 4)
 
 
-def _numbers(name: str, told: Any, dimensions: int) -> NDArray[np.float64]:
+def numbers_of(name: str, told: Any, dimensions: int) -> NDArray[np.float64]:
     """An array of finite numbers."""
     try:
         found = np.array(told, dtype=np.float64) if isinstance(told, list) else None

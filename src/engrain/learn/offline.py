@@ -2,9 +2,9 @@
 
 What fits the data is tried, each algorithm once: with next states ``pessimistic`` (it may leave the behaviour behind as
 far as the evidence carries) and ``spibb`` (it stays with the behaviour where evidence is thin), by value over the
-discounted future; without, ``shrunk`` by state and ``features`` over what states have in common. Features are tried as
-well where states hardly ever come back, of which a table would know nothing. Which candidate advises, if any, is not
-decided here: the gate judges them on logged outcomes.
+discounted future; without, ``shrunk`` by state, ``features`` and ``linear`` over what states have in common. These two
+are tried as well where states hardly ever come back, of which a table would know nothing. Which candidate advises, if
+any, is not decided here: the gate judges them on logged outcomes.
 
 Pure: the same counts, discount, seed and code give the same candidates, bit for bit. None of the algorithms draws
 random numbers today, so that ``seed`` changes nothing.
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from engrain.learn import contextual
+from engrain.learn import contextual, linear
 from engrain.learn.empirical import Model, model_of
 from engrain.learn.log import Counts, Floats
 from engrain.learn.pessimism import pessimistic
@@ -51,8 +51,8 @@ def candidates(
     found = [_shrunk(model, size)] if model.ends else _planned(model, discount, size, stop)
     if model.ends or float(model.visits.sum()) < COMEBACK * model.states:
         stop()
-        rule = contextual.fit(counts)
-        found += [Candidate("features", rule, size)] if rule is not None else []
+        over = (("features", contextual.fit(counts)), ("linear", linear.fit(counts)))
+        found += [Candidate(name, rule, size) for name, rule in over if rule is not None]
     return found
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from engrain.errors import InvalidField, InvalidPolicy, StoreCorrupt, UnknownPolicy
+from engrain.errors import InvalidField, InvalidPolicy, PolicyRefused, StoreCorrupt, UnknownPolicy
 from engrain.learn.credit import TENANT, scope_name
 from engrain.learn.rule import Rule, pack, unpack
 from engrain.model.fading import DAY
@@ -176,12 +176,15 @@ class Policies:
         actor: str,
     ) -> int:  # fmt: skip
         """Let an earlier version advise again: ``version``, or None for the parent of the live one; ONLINE: none. The
-        version that advises now. Raises UnknownPolicy when there is nothing to roll back."""
+        version that advises now. Raises UnknownPolicy when there is nothing to roll back, PolicyRefused for a version
+        that never advised: that is for the gate to say."""
         asked = {"tenant": tenant, "task_type": task_type}
         target = self._row(tx, tenant, task_type, version) if version else None
         whose = agent or TENANT if target is None or agent is not None else target["agent"]
         if target is not None and target["agent"] != whose:
             raise UnknownPolicy(f"Version {version} of {task_type!r} is not one of agent {agent!r}.")
+        if target is not None and target["live_at"] is None:
+            raise PolicyRefused(f"Version {version} of {task_type!r} never advised: promote it, if the gate lets it.")
         live = tx.read("policy_live", {**asked, "agents": [whose]})
         if not live and version is None:
             told = f" of agent {agent!r}" if agent else ""
@@ -194,7 +197,8 @@ class Policies:
         if after == before:
             raise InvalidField(f"Version {after} of {task_type!r} advises already.")
         if before:
-            self._move(tx, self._row(tx, tenant, task_type, before), "retired", "rolled-back", reason, actor)
+            row = self._row(tx, tenant, task_type, before)
+            self._move(tx, row, "retired", "rolled-back", reason, actor, follows=target is not None)
         if target is not None:
             self._move(tx, target, "live", "promoted", f"rolled back to: {reason}", actor)
         return after
@@ -228,15 +232,18 @@ class Policies:
         tx.run("policy_trim", {**key, "keep": CANDIDATES})
 
     def _retire(self, tx: Transaction, row: Row, reason: str, event: str, actor: str) -> None:
+        """Retire what is live in the place of a version that follows."""
         key = {"tenant": row["tenant"], "task_type": row["task_type"]}
         for one in tx.read("policy_live", {**key, "agents": [row["agent"]]}):
-            self._move(
-                tx, self._row(tx, row["tenant"], row["task_type"], one["version"]), "retired", event, reason, actor
-            )
+            known = self._row(tx, row["tenant"], row["task_type"], one["version"])
+            self._move(tx, known, "retired", event, reason, actor, follows=True)
 
-    def _move(self, tx: Transaction, row: Row, state: str, event: str, reason: str, actor: str) -> None:
-        """Change a version's state, tell it, and let running agents know."""
-        if state == "live" or row["state"] == "live":
+    def _move(
+        self, tx: Transaction, row: Row, state: str, event: str, reason: str, actor: str, follows: bool = False
+    ) -> None:
+        """Change a version's state, tell it, and let running agents know: once for each change of what is live, which a
+        dream counts on. ``follows``: the version that takes its place is moved next."""
+        if (state == "live" or row["state"] == "live") and not follows:
             scope = scope_name(row["agent"], row["task_type"])
             tx.read("scope_bump", {"tenant": row["tenant"], "name": scope, "purges": 0})
             if row["agent"] == TENANT:

@@ -333,8 +333,7 @@ def _revise(tx: Transaction, row: Row, report: _Report, books: Books, now: int) 
     books.credit(before, state, row["weight"], sign=-1)
     books.credit(after, state, weight)
     decision = report.decision
-    books.told.add(decision["policy"], decision["action"], before, sign=-1)
-    books.told.add(decision["policy"], decision["action"], after)
+    books.told.add(decision["policy"], decision["action"], after, before)
     if before.reward is None:
         books.follow(after, weight, decision)
     return after

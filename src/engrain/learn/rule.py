@@ -20,6 +20,7 @@ from engrain.learn.state import State
 
 FORMAT = 1
 MOST = 1 << 28  # bytes of a rule, unpacked
+LARGEST = 1e300  # number in a rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class Rule(Protocol):
 
 class TableRule:
     """Probabilities by state: what tabular algorithms give. ``entries``: state key → action → (probability, value,
-    visits). A state that is not there is not known; offered actions that are not there have probability 0."""
+    visits). A state that is not there is not known; offered actions that are not there have probability 0. Where none
+    of what it would do is offered, it takes the offered action of the highest value that it knows."""
 
     kind = "table"
 
@@ -67,7 +69,14 @@ class TableRule:
             return None
         found = np.array([row[action][0] if action in row else 0.0 for action in actions], dtype=np.float64)
         total = float(found.sum())
-        return found / total if total > 0.0 else None
+        if total > 0.0:
+            return found / total
+        known = [row[action][1] if action in row else None for action in actions]
+        worth = np.array([-math.inf if one is None else one for one in known])
+        if not len(worth) or worth.max() == -math.inf:
+            return None
+        best = worth == worth.max()
+        return np.asarray(best / best.sum(), dtype=np.float64)
 
     def known(self, state: State, action: str) -> Known | None:
         row = self.entries.get(state.key, {})
@@ -95,7 +104,7 @@ class TableRule:
 def _cell(key: str, action: str, cell: Any) -> tuple[float, float | None, float]:
     good = isinstance(cell, list) and len(cell) == 3
     numbers = [one for one in cell if one is not None] if good else []
-    if not good or not all(isinstance(one, int | float) and math.isfinite(one) for one in numbers):
+    if not good or not all(isinstance(one, int | float) and abs(one) <= LARGEST for one in numbers):
         raise InvalidPolicy(f"state {key!r}, action {action!r}: [probability, value, visits] is expected.")
     chance, value, visits = cell
     if chance is None or visits is None or not 0.0 <= chance <= 1.0 or visits < 0.0:
@@ -109,7 +118,13 @@ def _by_features(body: Mapping[str, Any]) -> Rule:
     return FeaturesRule.read(body)
 
 
-READERS: dict[str, Any] = {"table": TableRule.read, "features": _by_features}
+def _by_line(body: Mapping[str, Any]) -> Rule:
+    from engrain.learn.linear import LinearRule
+
+    return LinearRule.read(body)
+
+
+READERS: dict[str, Any] = {"table": TableRule.read, "features": _by_features, "linear": _by_line}
 """By kind: from a body to a rule."""
 
 

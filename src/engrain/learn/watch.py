@@ -12,8 +12,8 @@ bets: ``1 + λ (promised − reward)`` multiplies its capital with each executed
   did before does not count.
 
 Neither assumes anything of the rewards but their range. A policy whose rewards are above what was promised is rolled
-back falsely less often than that by far. A revised outcome replaces its bet. Policies of episodes are watched episode
-by episode instead, by the dream.
+back falsely less often than that by far. A revised outcome replaces its bet, if that was made since the policy went
+live. Policies of episodes are watched episode by episode instead, by the dream.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ from engrain.learn.policies import DECISION, EPISODE, ONLINE, Policies
 from engrain.model.decision import Experience
 from engrain.model.policy import ROLLED_BACK
 from engrain.store.port import Row, Store, Transaction
+from engrain.world import to_micros
 
 ACTOR = "watch"
 EVER = 0.01
 AGAIN = 1e-5
 LOW, HIGH = -2.0, 2.0  # of a reward
 PARTS = (0.05, 0.1, 0.2, 0.4, 0.8)  # of the highest stake at which the capital cannot come to nothing
+NOTHING = (0.0,) * len(PARTS)  # won or lost
 NARROWEST = 0.125  # of the range, as which what lies above the promise is taken at least
 
 Alarm = Callable[[Transaction, str, Mapping[str, str]], object]
@@ -44,14 +46,16 @@ Alarm = Callable[[Transaction, str, Mapping[str, str]], object]
 class Bets(NamedTuple):
     """Logarithms of the capital of each stake: since it went live, and since it was last below 1."""
 
-    ever: tuple[float, ...] = (0.0,) * len(PARTS)
-    since: tuple[float, ...] = (0.0,) * len(PARTS)
+    ever: tuple[float, ...] = NOTHING
+    since: tuple[float, ...] = NOTHING
 
-    def after(self, won: Sequence[float], fresh: bool = True) -> Bets:
-        """With the logarithms that one outcome multiplies the capital by; not ``fresh``: the change of an old one."""
-        ever = tuple(one + more for one, more in zip(self.ever, won, strict=True))
-        floor = 0.0 if fresh else -math.inf
-        return Bets(ever, tuple(max(one, floor) + more for one, more in zip(self.since, won, strict=True)))
+    def after(self, won: Sequence[float], replaced: Sequence[float] = NOTHING) -> Bets:
+        """With the logarithms that one outcome multiplies the capital by, and those of the outcome that it replaces.
+        What had been lost since the capital was last below 1 is not given back: by now it may not be a part of that,
+        and good outcomes that become a little less good would look like a fall."""
+        ever = tuple(one + more - less for one, more, less in zip(self.ever, won, replaced, strict=True))
+        since = zip(self.since, won, replaced, strict=True)
+        return Bets(ever, tuple(max(one - max(less, 0.0), 0.0) + more for one, more, less in since))
 
     def verdict(self) -> str | None:
         """What it has found, in words; None while nothing."""
@@ -87,19 +91,35 @@ def promise(metrics: Mapping[str, Any]) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
+class Change(NamedTuple):
+    """One outcome: the reward that it had ``before``, and has ``after``; None for none, or one that is only claimed.
+    ``at`` is when it was told first (µs UTC)."""
+
+    before: float | None
+    after: float | None
+    at: int
+
+
 class Heard:
-    """What a batch of outcomes says of the policies that made the decisions: by task type and version, the executed
-    and verified rewards that came and (sign -1) those that they replaced."""
+    """What a batch of outcomes says of the policies that made the decisions, by task type and version."""
 
     def __init__(self) -> None:
-        self.changes: dict[tuple[str, int], list[tuple[float, int]]] = {}
+        self.changes: dict[tuple[str, int], list[Change]] = {}
 
-    def add(self, policy: str, advised: str | None, experience: Experience, sign: int = 1) -> None:
-        """``policy`` as it was logged with the decision. An action that somebody else chose tells nothing of it."""
-        known = experience.reward is not None and experience.outcome.evidence != "claimed"
-        if known and advised == experience.action and policy[:1] == "v" and policy[1:].isdecimal():
-            rewards = self.changes.setdefault((experience.task_type, int(policy[1:])), [])
-            rewards.append((float(experience.reward or 0.0), sign))
+    def add(self, policy: str, advised: str | None, now: Experience, was: Experience | None = None) -> None:
+        """``policy`` as it was logged with the decision; ``was`` is what is replaced. An action that somebody else
+        chose tells nothing of it."""
+        before, after = (_known(one, advised) for one in (was, now))
+        if (before, after) != (None, None) and policy[:1] == "v" and policy[1:].isdecimal():
+            change = Change(before, after, to_micros(now.created_at))
+            self.changes.setdefault((now.task_type, int(policy[1:])), []).append(change)
+
+
+def _known(experience: Experience | None, advised: str | None) -> float | None:
+    """The executed or verified reward of what was advised."""
+    if experience is None or experience.outcome.evidence == "claimed" or experience.action != advised:
+        return None
+    return None if experience.reward is None else float(experience.reward)
 
 
 class Watch:
@@ -110,7 +130,7 @@ class Watch:
 
     def see(self, tx: Transaction, tenant: str, told: Heard) -> None:
         """Enter outcomes in the transaction that records them. The tenant's scopes of their task types are locked."""
-        for (task_type, version), rewards in sorted(told.changes.items()):
+        for (task_type, version), changes in sorted(told.changes.items()):
             key = {"tenant": tenant, "task_type": task_type, "version": version}
             found = tx.read("policy_watched", key)
             if not found:
@@ -120,11 +140,13 @@ class Watch:
             if json.loads(row["data"]).get("unit", DECISION) == EPISODE or row["state"] != "live":
                 promised = None
             n, total, squares, fallen = 0, 0.0, 0.0, None
-            for reward, sign in rewards:
-                n, total, squares = n + sign, total + sign * exact(reward), squares + sign * exact(reward * reward)
-                if promised is not None:
-                    won = winnings(reward, promised)
-                    bets = bets.after(won) if sign > 0 else bets.after([-one for one in won], fresh=False)
+            for before, after, at in changes:
+                for reward, sign in ((before, -1), (after, 1)):
+                    if reward is not None:
+                        n, total = n + sign, total + sign * exact(reward)
+                        squares += sign * exact(reward * reward)
+                if promised is not None and (before is None or at >= (row["live_at"] or 0)):
+                    bets = bets.after(*(NOTHING if one is None else winnings(one, promised) for one in (after, before)))
                     fallen = fallen or bets.verdict()
             sums = {"n": n, "total": total, "squares": squares}
             tx.run("policy_told", {**key, **sums, "watch": json.dumps(bets._asdict())})

@@ -44,7 +44,7 @@ where tenant = :tenant and task_type = :task_type and version = :version;
 
 -- name: policy_watched
 -- scope: tenant
-select agent, state, data, metrics, watch from policies
+select agent, state, live_at, data, metrics, watch from policies
 where tenant = :tenant and task_type = :task_type and version = :version;
 
 -- Candidates of dreams that later ones have taken the place of; their events stay.
