@@ -114,6 +114,34 @@ def test_killed_once_it_is_gone_on_with_by_the_role(place: Place, at: int) -> No
     assert memory.journal.waits() == (0, 0)
 
 
+def test_what_came_in_while_it_lay_dead_is_used_once(place: Place) -> None:
+    agent = filled(place)
+    process = children.spawn(DREAM, given(place, at=4))
+    children.hear(process)
+    children.kill(process)
+    for task in (TASK, "another"):
+        agent.observe_many(rows(50, task=task, seed=7))
+    memory = opened(place)
+    dream = memory.dream()
+    assert {one["task_type"]: one["rows"] for one in dream.findings["findings"]} == {"another": 250, TASK: 250}
+    assert memory.journal.waits() == (0, 0)
+    assert memory.dream().findings == {"findings": []}
+
+
+def test_what_another_dream_did_meanwhile_is_not_done_again(place: Place) -> None:
+    filled(place)
+    process = children.spawn(DREAM, given(place, at=4))
+    children.hear(process)
+    children.kill(process)
+    memory = opened(place)
+    assert memory.dream(task_type="another").findings["promoted"] == 1  # the one that was worked on
+    before = memory.policies()
+    dream = memory.dream()
+    assert [one["task_type"] for one in dream.findings["findings"]] == [TASK]
+    assert [one for one in memory.policies() if one.task_type == "another"] == before
+    assert memory.journal.waits() == (0, 0)
+
+
 def test_of_two_dreamers_one_works_and_the_other_says_so(place: Place) -> None:
     filled(place)
     process = children.spawn(DREAM, given(place, at=3))

@@ -88,3 +88,56 @@ def test_a_policy_that_leads_nowhere_any_more_is_taken_back(
     assert (1, "rolled-back", "watch") in events
     assert "version 1 was rolled back" in memory.dream_report().markdown
     assert memory.journal.waits() == (0, 0)
+
+
+# -- episodes that are cut off -----------------------------------------------------------------------------------------
+
+
+def round_and_round(agent: Agent, turns: int, seed: int, length: int, lead: float = 0.0, base: float = 0.5) -> None:
+    """A task without an end, told in pieces of so many steps (0: without episodes); ``a`` earns ``lead`` more."""
+    chance, rows = random.Random(seed), []
+    for turn in range(turns):
+        action = chance.choice("ab")
+        reward = base + (lead if action == "a" else 0.0) + chance.uniform(-0.5, 0.5)
+        rows.append({
+            "task_type": "round", "state": {"at": turn % 5}, "next_state": {"at": (turn + 1) % 5}, "action": action,
+            "outcome": {"reward": reward, "evidence": "verified"}, "propensity": 0.5,
+            **({"episode": f"{seed}-{turn // length}"} if length else {}),
+        })  # fmt: skip
+    agent.observe_many(rows)
+
+
+@pytest.mark.parametrize("length", [10, 0])
+@pytest.mark.parametrize("base", [1.0, -1.0])
+def test_an_episode_that_was_cut_off_is_not_taken_for_one_that_ended(
+    memory: Memory, agent: Agent, length: int, base: float
+) -> None:
+    round_and_round(agent, 1000, 1, length, base=base)  # whatever is done earns the same
+    (finding,) = memory.dream().findings["findings"]
+    assert finding["outcome"] == "refused"
+    assert finding["before"]["value"] == pytest.approx(base / (1.0 - 0.95), rel=0.1)
+    round_and_round(agent, 4000, 2, length, lead=0.5, base=base)
+    (finding,) = memory.dream().findings["findings"]
+    assert (finding["outcome"], finding["before"]["value"] < finding["after"]["low"]) == ("promoted", True)
+
+
+def test_a_policy_of_pieces_is_not_taken_back_for_their_shortness(
+    memory: Memory, agent: Agent, world: SimulatedWorld
+) -> None:
+    round_and_round(agent, 3000, 2, 10, lead=0.5)
+    memory.dream()
+    (info,) = memory.policies(state="live")
+
+    def lived(pieces: int, seed: int, base: float) -> None:
+        chance = random.Random(seed)
+        for piece in range(pieces):
+            world.advance(minutes=1)
+            for turn in range(10):
+                state = {"at": turn % 5}
+                advice = agent.advise("round", state=state, options=["a", "b"], episode=f"live-{seed}-{piece}")
+                reward = base + (0.5 if advice.action == "a" else 0.0) + chance.uniform(-0.3, 0.3)
+                agent.observe(advice, Outcome(reward=reward, evidence="verified"))
+
+    lived(15, 1, 0.5)
+    memory.dream()
+    assert [one.version for one in memory.policies(state="live")] == [info.version]

@@ -127,10 +127,19 @@ class Dreamer:
     def _worked(
         self, store: Store, standing: Standing, task: Task, stop: Callable[[], bool], failures: list[str]
     ) -> bool:
-        """Work on one task type; False when it was to stop in the middle."""
+        """Work on one task type; False when it was to stop in the middle. Its change number is read anew just before
+        its outcomes are, unless some of them were used already: what came in since it was found waiting counts."""
+        begun = standing.place.get("task") is not None
+        if not begun or task.left[0] is None:
+            waits = next(self.journal.waiting({"tenant": task.tenant, "task_type": task.task_type}), None)
+            if waits is None:  # another dream was through with it, or it was purged
+                standing.place |= {"task": None, "judged": None, "after": [task.tenant, task.task_type]}
+                return True
+            task = replace(_task(waits), left=task.left)
+            standing.place |= {"task": task.told()} if begun else {}
         lesson = self._lesson(store, standing, stop)
         try:
-            if standing.place.get("task") is None:
+            if not begun:
                 task = replace(task, left=tuple(lesson.owners(task)))
                 lesson.begin(task)
             for agent in task.left:

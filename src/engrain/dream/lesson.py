@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from engrain.dream.data import Data, decisive, digest
-from engrain.dream.episodes import fallen
+from engrain.dream.episodes import fallen, in_pieces
 from engrain.dream.figures import figures
 from engrain.dream.journal import EVALUATE, INGEST, PROMOTE, REPORT, TRAIN, Journal, Standing
 from engrain.dream.parts import Candidate, Parts, Task
@@ -279,8 +279,9 @@ class Lesson:
         for info in self._policies.known(task.tenant, task.task_type, agent or TENANT, "live", limit=1):
             promised = promise(info.metrics)
             if info.data.get("unit") == EPISODE and promised is not None and info.live_at is not None:
-                mine = data.since(to_micros(info.live_at))
-                why = fallen(mine, info.version, promised, info.discount)
+                began = to_micros(info.live_at)
+                cut = in_pieces(data.log, began, info.discount)
+                why = fallen(data.since(began), info.version, promised, info.discount, cut)
                 if why is not None:
                     with self._store.transaction(task.tenant) as tx:
                         self._watch.withdraw(tx, task.tenant, task.task_type, info.version, why)

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from engrain.learn.chain import Chain, Steps, steps_of
 from engrain.learn.decisions import LEAST_CLUSTERS, UNTRIED, told_of
 from engrain.learn.intervals import Rare, Told, kish
-from engrain.learn.log import END, Floats, Ints
+from engrain.learn.log import END, Floats, Ints, Log
 from engrain.learn.rule import Rule
 from engrain.learn.sample import Sample, chances
 
@@ -101,15 +101,34 @@ def led(sample: Sample, fold: Ints, rules: Sequence[Rule], discount: float, floo
     )  # fmt: skip
 
 
+def tails(log: Log, rows: Ints, begins: NDArray[np.bool_], discount: float) -> Floats:
+    """What would have come after the last of ``rows`` of each episode [m] that was cut off, at its begin: the value of
+    the state that it was in, in the model of all ``rows``, where the behaviour goes on as it did. 0 where it ended and
+    where nobody acted in that state. Without this a sum that was cut off would be compared to one that was not."""
+    first = np.flatnonzero(begins)
+    length = np.diff(np.append(first, len(rows)))
+    following = log.next[rows[first + length - 1]]
+    if not (following != END).any():
+        return np.zeros(len(first))
+    steps = steps_of(log.state[rows], log.action[rows], log.next[rows], len(log.keys), max(1, len(log.actions)))
+    chain = Chain.without(steps, log.reward[rows], np.full(len(rows), -1), 1)[0]
+    _, value = chain.follow(_usual(steps), discount).values()
+    return np.where(following == END, 0.0, discount**length * value[following])
+
+
+def _usual(steps: Steps) -> Floats:
+    """How often each pair [p] was taken in its state."""
+    count = np.bincount(steps.pair, minlength=len(steps.state))
+    return count / np.maximum(np.bincount(steps.state, count, steps.states)[steps.state], 1.0)
+
+
 def _chances(rule: Rule, sample: Sample, steps: Steps, floor: float) -> tuple[Floats, NDArray[np.bool_]]:
     """The rule's probability of each pair [p], and whether it knows what to do there: where it does not, the behaviour
     goes on as it did."""
     states = np.unique(steps.state)
     matrix, known = chances(rule, sample.log, states, floor)
     place = np.searchsorted(states, steps.state)
-    count = np.bincount(steps.pair, minlength=len(steps.state))
-    usual = count / np.maximum(np.bincount(steps.state, count, steps.states)[steps.state], 1.0)
-    return np.where(known[place], matrix[place, steps.action], usual), known[place]
+    return np.where(known[place], matrix[place, steps.action], _usual(steps)), known[place]
 
 
 def tell(told: Led, method: str) -> Told:

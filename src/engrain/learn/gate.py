@@ -154,14 +154,15 @@ def _live(case: _Case, live: Rule | None) -> Told:
 
 def _behaviour(case: _Case) -> Told:
     """What the logged behaviour earned of late, a decision or an episode: in the blocks that are judged, else in the
-    latest half."""
+    latest half; of episodes that were cut off, with what would have followed."""
     sample, fold = case.sample, case.fold
     reward, first = sample.log.reward[sample.rows], np.flatnonzero(sample.begins)
     at, cluster, method = sample.log.at[sample.rows], sample.cluster, "mean of the latest logged rewards"
     if case.together:
         episode = np.cumsum(sample.begins) - 1
         power = case.discount ** (np.arange(len(reward)) - first[episode])
-        reward = np.bincount(episode, power * reward).astype(np.float64)
+        cut = episodes.tails(sample.log, sample.rows, sample.begins, case.discount)
+        reward = np.bincount(episode, power * reward).astype(np.float64) + cut
         at, cluster, fold, method = at[first], cluster[first], fold[first], "mean of the latest logged episodes"
     on = fold >= 0
     reward, at, cluster = reward[on], at[on], cluster[on]
