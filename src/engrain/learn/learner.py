@@ -11,12 +11,13 @@ import numpy as np
 
 from engrain.config import Config
 from engrain.learn import backoff, exploration
+from engrain.learn.ahead import Ahead
 from engrain.learn.backoff import Posterior
 from engrain.learn.credit import TASK, Tally
 from engrain.learn.experience import Options, decision_params, experience_from_row
 from engrain.learn.fields import checked_options, checked_text, optional_text
 from engrain.learn.past import Past, Record
-from engrain.learn.policies import Policies
+from engrain.learn.policies import ONLINE, Policies
 from engrain.learn.qtable import QTable, Tables, q_value, tally_of
 from engrain.learn.recorder import Recorder
 from engrain.learn.standing import shares
@@ -42,6 +43,7 @@ class Learner:
         self._world = world
         self._config = config
         self._tables = Tables(store, Policies(store, world))
+        self._ahead = Ahead(store, config)
         self._past = past
         self._recorder = Recorder(store, world, past, config.experience_days, alarm)
 
@@ -71,8 +73,10 @@ class Learner:
             known = bool(seen) and (offered is None or not set(seen).isdisjoint(offered))
             belief = belief_of(table, asked, actions) if known else None
             visits = {action: sums.visits for action, sums in table.own.items()}
+            if table.policy[0] == ONLINE:
+                table.ahead = self._ahead.rule(scope, task_type, sum(visits.values()), table.ahead)
             version, ruled = ruled_of(table, asked, actions, belief)
-        label = POLICY if ruled is None else f"v{version}"
+        label = POLICY if ruled is None or version == ONLINE else f"v{version}"
         identity = self._world.new_id()
         if not actions:
             advice = Advice(identity, task_type, None, None, None, None, None, 0, (), "abstained", {}, POLICY, episode)
@@ -241,9 +245,11 @@ def belief_of(table: QTable, asked: Asked, actions: Sequence[str]) -> Posterior:
 def ruled_of(
     table: QTable, asked: Asked, actions: Sequence[str], belief: Posterior | None
 ) -> tuple[int, exploration.Floats | None]:
-    """The version that is live, and the probabilities [k] that its rule gives; None where the online learner decides:
-    the rule does not know this state, it is asked about options with features of their own, or it is overruled."""
+    """The version that is live, and the probabilities [k] that its rule gives, without one that of looking ahead; None
+    where sums decide: the rule does not know this state, it is asked about options with features of their own, or it
+    is overruled."""
     version, rule = table.policy
+    rule = table.ahead[1] if version == ONLINE else rule
     if rule is None or belief is None or asked.own:
         return version, None
     ruled = rule.chances(asked.state, actions)

@@ -77,7 +77,7 @@ class LoggedExperiences:
 
     def counts(self, tenant: str, task_type: str, agent: str | None = None) -> Counts:
         rows = self._hot("step_counts", {"tenant": tenant, "task_type": task_type, "agent": agent})
-        return counted(self._cold.counts(tenant, task_type, agent) if rows is None else _groups(rows))
+        return counted(self._cold.counts(tenant, task_type, agent) if rows is None else grouped(rows))
 
     def log(self, tenant: str, task_type: str, agent: str | None = None, since: int = 0) -> Log:
         asked = {"tenant": tenant, "task_type": task_type, "agent": agent, "since": since}
@@ -104,7 +104,7 @@ class LoggedExperiences:
         return None if self._cold.closed() else rows
 
 
-def _groups(rows: Sequence[Row]) -> Columns:
+def grouped(rows: Sequence[Row]) -> Columns:
     """Rows of ``step_counts``."""
     reals = {name: np.array([row[name] for row in rows], np.float64) for name in ("weight", "total", "squares")}
     whole = {name: np.array([row[name] for row in rows], np.int64) for name in ("n", "steps", "told")}

@@ -65,6 +65,7 @@ class QTable:
         self.changes = 0  # of single states, since this process knows them
         self.nearness: tuple[tuple[int, int, int], Nearness] | None = None  # and of what it was made
         self.policy: tuple[int, Rule | None] = (ONLINE, None)  # the version that is live, and its rule
+        self.ahead: tuple[int, Rule | None] = (0, None)  # outcomes, and the rule made of them: see learn.ahead
         self.alone = False  # whether that is of decisions that nothing follows from
         self.marks: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))  # (seq, purges) of agent and tenant
 

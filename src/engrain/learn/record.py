@@ -11,6 +11,7 @@ import numpy as np
 from engrain.config import Config
 from engrain.errors import InvalidPolicy, UnknownDecision, UnknownPolicy
 from engrain.learn import exploration
+from engrain.learn.ahead import Ahead
 from engrain.learn.credit import TENANT
 from engrain.learn.experience import experience_from_row
 from engrain.learn.learner import Asked, asked_of, belief_of, ruled_of
@@ -147,7 +148,11 @@ class Records:
     def _table(self, scope: Scope, task_type: str) -> QTable:
         tables = Tables(self._store, self._policies)
         with tables.lock:
-            return tables.current(scope, task_type)
+            found = tables.current(scope, task_type)
+        if found.policy[0] == ONLINE:
+            visits = sum(sums.visits for sums in found.own.values())
+            found.ahead = Ahead(self._store, self._config).rule(scope, task_type, visits, found.ahead)
+        return found
 
     def _version(
         self, tenant: str, task_type: str, version: int
@@ -265,6 +270,11 @@ def _decided(one: Decided, version: int, task_type: str, info: PolicyInfo | None
 
 
 def _now(version: int, ruled: bool, task_type: str, info: PolicyInfo | None, known: bool) -> str:
+    if ruled and version == ONLINE:
+        return (
+            f"The online learner decides: no policy is live for {task_type}. What this agent did there is kept to, and "
+            "improved on where there is evidence."
+        )
     if ruled:
         return f"Version {version} decides, {_whose(info)} for {task_type}."
     if version:

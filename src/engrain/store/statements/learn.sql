@@ -38,6 +38,13 @@ where tenant = :tenant and agent = :agent and task_type = :task_type and action 
   and (cast(:state_key as text) is null or state_key = :state_key)
 order by created_at desc, id desc limit :limit;
 
+-- Of the latest outcomes of an agent, how many were told with what came next, of decisions that nobody advised.
+-- name: experience_led
+select count(*) as n, sum(case when decision_id is null and next_state is not null then 1 else 0 end) as led
+from (select decision_id, next_state from experiences
+    where tenant = :tenant and agent = :agent and task_type = :task_type
+    order by created_at desc, id desc limit :limit) latest;
+
 -- name: experience_all
 -- scope: tenant
 select * from experiences where tenant = :tenant and reward is not null and id > :after order by id limit :limit;
