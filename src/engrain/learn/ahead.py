@@ -18,8 +18,8 @@ from engrain.learn.spibb import spibb
 from engrain.model.scope import Scope
 from engrain.store.port import Store
 
-LEAST, MOST = 30, 100_000  # outcomes of the agent; with more than that a dream can tell what is better
-GROWTH = 1.05  # it is made anew when there are so many times as many
+LEAST, MOST = 30, 20_000  # outcomes of the agent; with more than that a dream can tell what is better
+GROWTH = 1.2  # it is made anew when there are so many times as many
 SHARE = 0.5  # of the latest outcomes that must have been told with a next state, of decisions of others
 LATEST = 1_000
 
