@@ -67,7 +67,7 @@ def test_few_outcomes_and_steps_that_lead_nowhere_are_judged_by_their_rewards(le
 
 def test_its_own_decisions_are_not_kept_to(learner: Learner, store: Store) -> None:
     learner.observe_many(ME, walk(1, 40))
-    for _ in range(250):
+    for _ in range(400):
         advice = learner.advise(ME, "walk", state={"at": "B"}, options=OPTIONS)
         learner.observe(ME, advice, Outcome(reward=0.3 if advice.action == "near" else 0.0, evidence="verified"))
     assert fresh(store).advise(ME, "walk", state={"at": "B"}, options=OPTIONS).distribution["near"] > 0.9
