@@ -103,6 +103,27 @@ def test_one_that_does_not_is_retired(shadowed: Memory, world: SimulatedWorld) -
     assert [one.state for one in shadowed.policies() if one.version == 1] == ["retired"]
 
 
+def test_one_that_cannot_be_read_stands_in_nobodys_way(shadowed: Memory, world: SimulatedWorld) -> None:
+    row = dict(shadowed.store.read("policy_find", {"tenant": "acme", "task_type": TASK, "version": 1})[0])
+    with shadowed.store.transaction("acme") as tx:
+        tx.run("purge_policies", {"tenant": "acme"})
+        tx.run("policy_insert", {**row, "rule": b"garbage"})
+        tx.run("policy_state", {**row, "state": "shadow"})
+    world.advance(days=8)
+    fill(shadowed.agent("ann", tenant="acme"), 200, seed=2)
+    dream = shadowed.dream()
+    assert (dream.state, [one["outcome"] for one in dream.findings["findings"]]) == ("completed", ["shadow"])
+    assert {one.version: one.state for one in shadowed.policies()} == {1: "retired", 2: "shadow"}
+    assert "cannot be read" in next(one.reason for one in shadowed.policy_history() if one.event == "retired")
+
+
+def test_propensities_that_cannot_be_right_promote_nothing(memory: Memory, agent: Agent) -> None:
+    agent.observe_many([{**row, "propensity": 5e-324} for row in rows(200)])
+    (finding,) = memory.dream().findings["findings"]
+    assert finding["outcome"] == "refused"
+    assert "propensities cannot be right" in finding["reason"]
+
+
 def test_what_was_changed_while_it_was_judged_is_not_overruled(memory: Memory, agent: Agent) -> None:
     fill(agent)
     memory.dream()

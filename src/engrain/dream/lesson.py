@@ -15,6 +15,7 @@ from engrain.dream.episodes import fallen, in_pieces
 from engrain.dream.figures import figures
 from engrain.dream.journal import EVALUATE, INGEST, PROMOTE, REPORT, TRAIN, Journal, Standing
 from engrain.dream.parts import Candidate, Parts, Task
+from engrain.errors import InvalidPolicy
 from engrain.learn.credit import TENANT
 from engrain.learn.log import Counts
 from engrain.learn.policies import EPISODE, ONLINE, Made, Policies
@@ -297,7 +298,12 @@ class Lesson:
             return
         self._spend()
         _, live = self._policies.live(task.tenant, task.task_type, agent)
-        _, rule = self._policies.find(task.tenant, task.task_type, info.version)
+        try:
+            _, rule = self._policies.find(task.tenant, task.task_type, info.version)
+        except InvalidPolicy as error:  # it must not stand in the way of those that can be read
+            with self._store.transaction(task.tenant) as tx:
+                self._policies.retire(tx, task.tenant, task.task_type, info.version, str(error), self._actor)
+            return
         log = data.since(made)
         verdict = self._parts.judge_fixed(log, rule, live, discount=info.discount, seed=self._standing.seed)
         if verdict.candidate.refused and now < made + PATIENCE * self._shadow:

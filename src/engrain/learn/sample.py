@@ -19,6 +19,7 @@ from engrain.learn.state import State
 
 MOST_ROWS = 250_000  # judged at most: the latest; what they leave unsure is a few thousandths of a reward
 MOST_CELLS = 1 << 26  # states × actions
+LEAST = 1e-12  # propensity: the square of what is divided by it is a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ def sample_of(log: Log, episodes: bool, estimated: bool = False) -> Sample:
     there = np.bincount(source) > 0
     dense = (np.cumsum(there) - 1)[source] if len(rows) else source
     begins = np.diff(log.episode[rows], prepend=-1) != 0
-    return Sample(log, rows, propensity[rows], dense, begins, estimated, len(log) - len(rows))
+    logged = np.maximum(propensity[rows], LEAST)  # so small a one is wrong, and the weights say so
+    return Sample(log, rows, logged, dense, begins, estimated, len(log) - len(rows))
 
 
 def _frequencies(log: Log) -> Floats:
