@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engrain import Agent
+from engrain import Agent, Outcome
 from engrain.errors import PolicyRefused
 from engrain.memory import Memory
 from engrain.testing import SimulatedWorld
@@ -49,6 +49,24 @@ def test_what_is_better_advises_from_then_on(memory: Memory, agent: Agent, world
     (finding,) = dream.findings["findings"]
     assert (finding["outcome"], finding["version"], finding["live"]) == ("promoted", 1, 0)
     assert finding["after"]["low"] > finding["before"]["value"]
+
+
+def test_an_option_that_was_never_given_a_chance_is_explored_although_a_policy_is_live(
+    memory: Memory, agent: Agent
+) -> None:
+    fill(agent)
+    memory.dream()
+    (size, best), *_ = BEST.items()
+    known = sorted({action for action, _ in chosen(agent, size)} | {best})
+    met = 0
+    for number in range(40):
+        advice = agent.advise(TASK, state={"size": size}, options=[*known, "new"])
+        assert number or advice.policy == "online-1"
+        if advice.action == "new":
+            met += 1
+            agent.observe(advice, Outcome(success=False, evidence="verified"))
+    assert met >= 3
+    assert agent.advise(TASK, state={"size": size}, options=[*known, "new"]).policy == "v1"
 
 
 def test_nothing_is_trained_on_twice(memory: Memory, agent: Agent) -> None:

@@ -13,7 +13,7 @@ from engrain.config import Config
 from engrain.learn import backoff, exploration
 from engrain.learn.ahead import Ahead
 from engrain.learn.backoff import Posterior
-from engrain.learn.credit import TASK, Tally
+from engrain.learn.credit import TASK, Sums, Tally
 from engrain.learn.experience import Options, decision_params, experience_from_row
 from engrain.learn.fields import checked_options, checked_text, optional_text
 from engrain.learn.past import Past, Record
@@ -29,6 +29,7 @@ from engrain.store.port import Store
 from engrain.world import World, from_micros
 
 POLICY = "online-1"  # what is logged of a decision that no policy made; that of version 3 says "v3"
+TRIED = 3.0  # verified outcomes in its tenant, below which an action is explored although a policy is live
 RECENT = 3  # decisions named as evidence
 BESIDE = 64  # further actions whose outcomes tell how hard an option's state is
 
@@ -246,12 +247,14 @@ def ruled_of(
     table: QTable, asked: Asked, actions: Sequence[str], belief: Posterior | None
 ) -> tuple[int, exploration.Floats | None]:
     """The version that is live, and the probabilities [k] that its rule gives, without one that of looking ahead; None
-    where sums decide: the rule does not know this state, it is asked about options with features of their own, or it
-    is overruled."""
+    where sums decide: the rule does not know this state, it is asked about options with features of their own, it
+    is overruled, or an option has hardly ever been tried."""
     version, rule = table.policy
     rule = table.ahead[1] if version == ONLINE else rule
     if rule is None or belief is None or asked.own:
         return version, None
+    if table.alone and any(table.tenant.get(action, Sums()).weight < TRIED for action in actions):
+        return version, None  # what was never given a chance is explored first
     ruled = rule.chances(asked.state, actions)
     return version, exploration.upheld(ruled, belief) if ruled is not None and table.alone else ruled
 
