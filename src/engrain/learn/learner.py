@@ -29,7 +29,7 @@ from engrain.store.port import Store
 from engrain.world import World, from_micros
 
 POLICY = "online-1"  # what is logged of a decision that no policy made; that of version 3 says "v3"
-TRIED = 3.0  # verified outcomes in its tenant, below which an action is explored although a policy is live
+TRIED = 1.0  # verified outcome in its tenant, below which an action is explored although a policy is live
 RECENT = 3  # decisions named as evidence
 BESIDE = 64  # further actions whose outcomes tell how hard an option's state is
 
@@ -248,7 +248,7 @@ def ruled_of(
 ) -> tuple[int, exploration.Floats | None]:
     """The version that is live, and the probabilities [k] that its rule gives, without one that of looking ahead; None
     where sums decide: the rule does not know this state, it is asked about options with features of their own, it
-    is overruled, or an option has hardly ever been tried."""
+    is overruled, or an option was never given a chance."""
     version, rule = table.policy
     rule = table.ahead[1] if version == ONLINE else rule
     if rule is None or belief is None or asked.own:
