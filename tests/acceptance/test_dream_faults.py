@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from typing import Any
 
 import pytest
@@ -42,6 +44,27 @@ say(chosen(agent, 1, 1)[0][1])
 for line in sys.stdin:
     say(chosen(agent, 1, 1)[0][1])
 """
+
+# What goes on around dreamers until ``secs`` are over: ``does`` again and again, which may count.
+BUSY = """
+import engrain, random
+from engrain.errors import *
+from tests.dreams import TASK, rows
+memory = engrain.open(**given["place"], embedder="hash", experience_days=1e-5)
+agent, chance, number = memory.agent("ann"), random.Random(7), 0
+say("up")
+end = time.time() + given["secs"]
+while time.time() < end:
+    try:
+        exec(given["does"])
+    except (ArchiveConflict, DreamBusy, UnknownPolicy, InvalidField, PolicyRefused):
+        time.sleep(0.05)
+say(number)
+"""
+OBSERVES = "agent.observe_many(rows(20, seed=chance.randrange(10**6), flip=number > 2000)); number += 20"
+ARCHIVES = "memory.tick(roles=['archive']); time.sleep(0.2)"
+ROLLS_BACK = "memory.rollback(TASK, version=chance.choice([None, 0, 1, 2])); time.sleep(0.2)"
+DREAMS = "memory.dream()"
 
 
 def given(place: Place, at: int = 0, seed: int = 5) -> dict[str, Any]:
@@ -112,6 +135,34 @@ def test_killed_once_it_is_gone_on_with_by_the_role(place: Place, at: int) -> No
     assert (dream.state, len(dream.findings["findings"])) == ("completed", 2)
     assert sorted((one.task_type, one.version) for one in memory.policies()) == [("another", 1), (TASK, 1)]
     assert memory.journal.waits() == (0, 0)
+
+
+@pytest.mark.slow
+def test_killed_at_random_while_others_observe_archive_and_roll_back(place: Place) -> None:
+    filled(place)
+    told = {"place": place.arguments, "secs": 12}
+    around = [children.spawn(BUSY, {**told, "does": does}) for does in (OBSERVES, ARCHIVES, ROLLS_BACK)]
+    chance = random.Random(3)
+    while around[0].poll() is None:
+        dreamers = [children.spawn(BUSY, {**told, "does": DREAMS}) for _ in range(2)]
+        for one in dreamers:
+            children.hear(one)
+        time.sleep(2.5 * chance.random())
+        for one in dreamers:
+            children.kill(one)
+    observed = children.said(around[0])[-1]
+    assert observed > 0
+    for one in around[1:]:
+        children.said(one)
+    memory = place.open(embedder="hash")
+    while memory.journal.waits() != (0, 0):
+        assert memory.dream().state == "completed"
+    parts = memory.parts.experiences()
+    assert sum(len(parts.log("default", task)) for task in (TASK, "another")) == 400 + observed
+    dreams = memory.dreams(limit=1000)
+    assert {one.state for one in dreams} <= {"completed", "pending"}
+    events = [(one.task_type, one.version) for one in memory.policy_history(limit=10_000) if one.event == "made"]
+    assert len(events) == len(set(events)) == len(memory.policies(limit=10_000))
 
 
 def test_what_came_in_while_it_lay_dead_is_used_once(place: Place) -> None:
