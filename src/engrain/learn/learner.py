@@ -43,7 +43,7 @@ class Learner:
         self._config = config
         self._tables = Tables(store, Policies(store, world))
         self._past = past
-        self._recorder = Recorder(store, world, past, config.experience_days, alarm)
+        self._recorder = Recorder(store, world, past, alarm)
 
     # -- deciding ------------------------------------------------------------------------------------------------------
 
@@ -185,7 +185,7 @@ class Learner:
         params = {"tenant": scope.tenant, "agent": scope.agent, "task_type": optional_text("task_type", task_type)}
         return [
             Drift(
-                row["task_type"], from_micros(row["fell_at"]), from_micros(row["seen_at"]), row["action"] or None,
+                row["task_type"], from_micros(row["fell_at"]), from_micros(row["seen_at"]), row["action"],
                 row["before"], row["after"], int(row["drifts"]),
             )
             for row in self._store.read("drift_list", params)
