@@ -40,7 +40,7 @@ LAWS: dict[str, Callable[[random.Random], float]] = {
 def seen(track: Track, rewards: list[float]) -> int | None:
     """After how many of them a drift is seen."""
     for number, reward in enumerate(rewards, start=1):
-        if track.tell(reward, None, number, f"{number:026}") and track.fall():
+        if track.tell(reward, None) and track.fall():
             return number
     return None
 
@@ -57,20 +57,18 @@ def test_one_law_hardly_ever_looks_like_a_drift(law: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "soon"), [(coin(0.8), coin(0.2), 40), (normal(0.5, 0.5), normal(-0.5, 0.5), 25)]
 )
-def test_a_fall_is_seen_soon_and_dated(before: Any, after: Any, soon: int) -> None:
+def test_a_fall_is_seen_soon(before: Any, after: Any, soon: int) -> None:
     for seed in range(20):
         rng, track = random.Random(seed), Track()
         if seen(track, [before(rng) for _ in range(100)]) is not None:
             continue  # the rare false alarm
-        for number in range(1, 60):
-            if track.tell(after(rng), None, 1_000 + number, f"{number:026}") and (found := track.fall()):
-                was, now, at, _ = found
+        for _ in range(soon):
+            if track.tell(after(rng), None) and (found := track.fall()):
+                was, now = found
                 assert was > now
-                assert at >= 70
                 break
         else:
-            pytest.fail("never seen")
-        assert number <= soon
+            pytest.fail("not seen in time")
 
 
 def test_a_rise_is_no_drift_and_few_outcomes_are_none() -> None:
@@ -84,7 +82,7 @@ def test_hard_states_are_no_drift() -> None:
     for number in range(300):
         hard = number >= 150
         expected = -1.0 if hard else 1.0
-        assert not (track.tell(expected + rng.gauss(0.0, 0.3), expected, number, f"{number:026}") and track.fall())
+        assert not (track.tell(expected + rng.gauss(0.0, 0.3), expected) and track.fall())
     assert seen(track, [-2.0] * 12) is not None
 
 
@@ -144,6 +142,15 @@ def test_a_revision_of_what_is_old_changes_what_is_old(learner: Learner) -> None
 def teach_apart(learner: Learner, outcome: Outcome, times: int) -> None:
     for _ in range(times):
         learner.observe_step(ME, "t", state=None, action="a", outcome=outcome)
+
+
+def test_the_run_that_gave_the_alarm_is_not_believed(learner: Learner) -> None:
+    teach(learner, "a", WON, 30)
+    while not learner.drifts(ME):
+        teach_apart(learner, LOST, 1)
+    (known,) = [q for q in learner.q_values(ME) if q.state is None]
+    assert known.weight == pytest.approx(OLD_CAP)
+    assert known.mean > 0.0
 
 
 def test_claims_do_not_tell_of_a_drift(learner: Learner) -> None:

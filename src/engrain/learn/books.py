@@ -9,7 +9,6 @@ from engrain.learn.drift import Drifts, Told
 from engrain.learn.past import Record
 from engrain.learn.watch import Heard
 from engrain.model.decision import Experience
-from engrain.world import to_micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +29,9 @@ class Books:
         """A reward became known: it may tell of a drift, unless it is from before the last one."""
         if experience.reward is None or self.drifts.old(experience.task_type, experience.id):
             return
-        advised = decision is not None and decision["action"] == experience.action
-        expected = decision["value"] if decision is not None and advised else None
-        if expected is None and experience.state:
-            return  # what was to be expected in its state is not known: a run of hard states would be a drift
-        at = to_micros(experience.created_at)
-        told = Told(experience.action, experience.reward, weight, expected, at, experience.id)
-        self.drifts.tell(experience.task_type, told)
+        expected = None
+        if experience.state:
+            if decision is None or decision["action"] != experience.action or decision["value"] is None:
+                return  # what was to be expected in its state is not known: a run of hard states would be a drift
+            expected = decision["value"]
+        self.drifts.tell(experience.task_type, Told(experience.action, experience.reward, weight, expected))

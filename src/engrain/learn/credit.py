@@ -66,10 +66,6 @@ class Tally(NamedTuple):
         fresh = [now - then for now, then in zip(self[1:7], self[7:], strict=True)]
         return Tally._make([0, *[0.0] * 6, *fresh])
 
-    def renewed(self) -> Tally:
-        """What makes everything in it new again, when it is added."""
-        return Tally._make([0, *[0.0] * 6, *(-part for part in self[7:])])
-
 
 _NOTHING = Tally()
 

@@ -46,7 +46,7 @@ class Learner:
         self._tables = Tables(store, Policies(store, world))
         self._ahead = Ahead(store, config)
         self._past = past
-        self._recorder = Recorder(store, world, past, config.experience_days, alarm)
+        self._recorder = Recorder(store, world, past, alarm)
 
     # -- deciding ------------------------------------------------------------------------------------------------------
 
@@ -190,7 +190,7 @@ class Learner:
         params = {"tenant": scope.tenant, "agent": scope.agent, "task_type": optional_text("task_type", task_type)}
         return [
             Drift(
-                row["task_type"], from_micros(row["fell_at"]), from_micros(row["seen_at"]), row["action"] or None,
+                row["task_type"], from_micros(row["fell_at"]), from_micros(row["seen_at"]), row["action"],
                 row["before"], row["after"], int(row["drifts"]),
             )
             for row in self._store.read("drift_list", params)

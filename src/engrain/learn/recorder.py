@@ -41,7 +41,6 @@ from engrain.store.port import Row, Store, Transaction
 from engrain.world import World, from_micros
 
 BATCH = 1_000
-_DAY = 86_400_000_000  # µs
 TRIES = 20  # while others archive
 T = TypeVar("T")
 _STEP = ("task_type", "state", "action", "outcome", "next_state", "propensity", "episode", "task_id")
@@ -95,11 +94,9 @@ class Recorder:
         store: Store,
         world: World,
         past: Past | None = None,
-        settled_days: float = 0.0,
         alarm: Alarm | None = None,
     ) -> None:
         self._store, self._world, self._past = store, world, past
-        self._hot = int(settled_days / 2.0 * _DAY) if past else _DAY * 36_500  # µs for which nothing leaves the store
         self._watch = Watch(Policies(store, world), alarm)
 
     def record(self, scope: Scope, rows: Iterable[Mapping[str, Any]]) -> list[Experience]:
@@ -121,7 +118,7 @@ class Recorder:
             agents = (scope.agent, TENANT)
             seqs = bump(tx, scope.tenant, {(agent, report.task_type) for report in reports for agent in agents})
             self._take_back(tx, scope, reports, now)
-            drifts = Drifts(tx, scope.tenant, scope.agent, self._hot)
+            drifts = Drifts(tx, scope.tenant, scope.agent)
             for number, report in enumerate(reports):
                 try:
                     done.append(self._enter(tx, scope, report, Books(ledger, drifts, told), now))

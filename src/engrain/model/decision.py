@@ -83,13 +83,13 @@ class Advice:
 @dataclass(frozen=True, slots=True)
 class Drift:
     """That what an agent's actions bring has fallen for good, last seen at ``seen_at``: outcomes until ``since`` count
-    little from then on. ``action`` told it (None: all together), its mean reward fell from ``before`` to ``after``.
-    ``drifts`` counts those of the task type."""
+    little from then on. ``action`` told it, its mean reward fell from ``before`` to ``after``. ``drifts`` counts those
+    of the task type."""
 
     task_type: str
     since: datetime
     seen_at: datetime
-    action: str | None
+    action: str
     before: float
     after: float
     drifts: int

@@ -72,8 +72,9 @@ def _results(one: Dream) -> str:
 
 def _drifts(value: Mapping[str, Any], now: datetime) -> None:
     for one in value["drifts"]:
-        by = f" by {one.action}" if one.action else ""
-        fell = f"{by}: mean reward {one.before:+.2f} → {one.after:+.2f}; until {date(one.since)} counts little"
+        fell = (
+            f" by {one.action}: mean reward {one.before:+.2f} → {one.after:+.2f}; until {date(one.since)} counts little"
+        )
         hanging(2, (one.task_type, "bold"), (f"  {age(one.seen_at, now)}", "dim"), (fell, ""))
     if not value["drifts"]:
         line(("No drift was seen.", "dim"))

@@ -107,8 +107,8 @@ update q_values set
         and q_values.agent in (e.agent, '') and q_values.state_key in (e.state_key, '') and e.evidence = 'claimed'
         and e.reward is not null), 0);
 
--- Drifts that were seen of an agent in a task type: its experiences with ids below `since` are old, which is
--- the first one after the fall, of `fell_at`. `before` and `after` are the mean rewards of the action that told ('': of all).
+-- Drifts that were seen of an agent in a task type: its experiences with ids below `since` are old, all that
+-- there were at `fell_at`. `before` and `after` are the mean rewards of the action that told.
 create table drifts (
     tenant    text not null,
     agent     text not null,

@@ -137,10 +137,6 @@ delete from drift_tracks where tenant = :tenant and agent = :agent and task_type
 -- scope: tenant
 delete from drift_tracks where tenant = :tenant;
 
--- name: experience_since
-select state_key, state, action, reward, weight from experiences
-where tenant = :tenant and agent = :agent and task_type = :task_type and id >= :since and reward is not null;
-
 -- name: experience_newest
 select max(id) as newest from experiences where tenant = :tenant and agent = :agent and task_type = :task_type;
 
