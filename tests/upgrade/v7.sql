@@ -432,13 +432,13 @@ CREATE TABLE runs (
 , ends_by bigint);
 CREATE TABLE schema_migrations (
     version integer not null primary key, name text not null, checksum text not null, applied_at text not null);
-INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-21 23:46:39');
-INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-21 23:46:39');
-INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-21 23:46:39');
-INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-21 23:46:39');
-INSERT INTO "schema_migrations" VALUES(5,'0005-life','e6749b416d7edc02f4cb86c594de33c34061c679294688c426131baa75e58629','2026-11-21 23:46:39');
-INSERT INTO "schema_migrations" VALUES(6,'0006-cold','662be33de75ab07815686992cfe79fbca01744e35abfc4b5338b6166a11329f6','2026-11-21 23:46:39');
-INSERT INTO "schema_migrations" VALUES(7,'0007-dream','6f9ed0ded5a20228b0f64ce1331015a0bac2fa4ed49ed69a4f365b3e5d048395','2026-11-21 23:46:39');
+INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-21 23:51:53');
+INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-21 23:51:53');
+INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-21 23:51:53');
+INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-21 23:51:53');
+INSERT INTO "schema_migrations" VALUES(5,'0005-life','e6749b416d7edc02f4cb86c594de33c34061c679294688c426131baa75e58629','2026-11-21 23:51:53');
+INSERT INTO "schema_migrations" VALUES(6,'0006-cold','662be33de75ab07815686992cfe79fbca01744e35abfc4b5338b6166a11329f6','2026-11-21 23:51:53');
+INSERT INTO "schema_migrations" VALUES(7,'0007-dream','6f9ed0ded5a20228b0f64ce1331015a0bac2fa4ed49ed69a4f365b3e5d048395','2026-11-21 23:51:53');
 CREATE TABLE scopes (
     tenant text not null,
     name   text not null,
