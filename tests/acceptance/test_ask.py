@@ -105,6 +105,7 @@ def test_an_agent_asks_of_its_own(run: Any) -> None:
     assert json.loads(run("sql", text, "--parameters", '{"least": 0.5}', "--agent", "a", "--json")) == [{"n": 3}]
 
 
+@pytest.mark.slow
 def test_what_is_refused_says_so_with_its_code(home: Path, run: Any, tmp_path: Path) -> None:
     assert "Only SELECT may be run here" in run("archive", "sql", "drop view history", code=2)
     assert "There is no report 'nope'; the reports are" in run("report", "nope", code=2)
@@ -129,6 +130,7 @@ def test_reports_are_listed_with_the_weekly_one(run: Any) -> None:
     assert run("report", "--html").startswith("<!doctype html>")
 
 
+@pytest.mark.slow
 def test_a_report_as_a_table_a_chart_a_file_and_a_picture(run: Any, tmp_path: Path) -> None:
     made = json.loads(run("report", "reward-trend", "--days", "14", "--json"))
     assert made["columns"][0] in run("report", "reward-trend")

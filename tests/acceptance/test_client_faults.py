@@ -59,6 +59,7 @@ def test_two_calls_that_say_the_same_are_two(serving: Serving) -> None:
         assert len(client.agent("a").experiences()) == 2
 
 
+@pytest.mark.slow
 def test_what_was_told_is_there_after_a_restart(serving: Serving) -> None:
     with Client(serving.url) as client:
         agent = client.agent("a")
@@ -136,6 +137,7 @@ def test_a_busy_or_silent_service_is_asked_again_and_then_given_up(serving: Serv
         assert client.agent("a").count() == 1
 
 
+@pytest.mark.slow
 def test_too_many_requests_are_waited_for(tmp_path: Path) -> None:
     serving = home_of(tmp_path, requests_per_minute=60)
     with Client(serving.url, patience=5) as client:

@@ -70,6 +70,7 @@ def test_a_daemon_is_seen_and_stopped_by_another_process(place: Place, running: 
 
 
 @pytest.mark.parametrize("odd", ["hang", pytest.param("spin", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_a_role_that_hangs_is_ended_and_told_of(place: Place, running: Start, odd: str) -> None:
     memory = aged(place)
     daemon = running(f"{odd} work", role_minutes=0.1)

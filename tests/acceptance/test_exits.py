@@ -62,6 +62,7 @@ def write(path: Path, lines: list[dict[str, Any]]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_an_import_that_was_killed_is_simply_run_again(make_place: Callable[..., Place], tmp_path: Path) -> None:
     path = write(tmp_path / "mem.jsonl", rows(1500))
     clean, broken = make_place(), make_place()

@@ -242,6 +242,7 @@ def workers(memory):
 """
 
 
+@pytest.mark.slow
 def test_no_plug_in_ends_the_daemon_and_its_own_runs_are_told_of(place: Place, site: Path) -> None:
     """One ends every process that imports it, one at its run; the daemon and all other roles go on."""
     past = SimulatedWorld(from_micros(RealWorld().now()) - timedelta(hours=1))

@@ -112,7 +112,7 @@ def run(place: Place, folder: Path, processes: int, seconds: float, pause: float
 
 
 def test_some_processes_some_killed_for_a_moment(place: Place, tmp_path: Path) -> None:
-    run(place, tmp_path / "journals", processes=4, seconds=1.6, pause=0.05, kills=0.8)
+    run(place, tmp_path / "journals", processes=3, seconds=1.6, pause=0.05, kills=0.8)
 
 
 @pytest.mark.slow

@@ -141,6 +141,7 @@ say([told, gone, missed, n])
 """
 
 
+@pytest.mark.slow
 def test_others_write_and_recall_meanwhile_and_nothing_is_lost(place: Place, tmp_path: Path) -> None:
     filled(place, 1200)
     stop = tmp_path / "stop"

@@ -167,6 +167,7 @@ def test_a_connection_without_a_request_is_ended(tmp_path: Any) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("engine", ["server"], indirect=True)
+@pytest.mark.slow
 def test_health_is_told_soon_when_the_store_is_not_reached(place: Place, server: Server) -> None:
     with serving(place) as service:
         assert service.get("/healthz").status == 200

@@ -143,6 +143,7 @@ def test_a_signal_under_load_loses_nothing_that_was_acknowledged(place: Place, n
         assert item.read == len(read), "signals of use were buffered, and written at the end"
 
 
+@pytest.mark.slow
 def test_a_killed_server_has_kept_what_it_acknowledged(place: Place) -> None:
     with serving(place) as service:
         ids = [service.verb("remember", {"content": f"note {n}"}, Idempotency_Key=f"k{n}")["id"] for n in range(5)]
@@ -154,6 +155,7 @@ def test_a_killed_server_has_kept_what_it_acknowledged(place: Place) -> None:
         assert service.verb("count") == {"count": 5}
 
 
+@pytest.mark.slow
 def test_reads_are_answered_while_a_write_waits(tmp_path: Path) -> None:
     place = folder(tmp_path / "home")
     with serving(place, busy_seconds=0.3) as service, place.open() as memory:

@@ -231,6 +231,7 @@ def test_who_never_comes_to_an_end_is_told_so(place: Place, monkeypatch: pytest.
     assert learned(memory) == sums
 
 
+@pytest.mark.slow
 def test_a_late_outcome_is_whole_or_not_there_when_its_process_is_killed(place: Place) -> None:
     memory = open_home(place)
     ids = experience(memory.agent("ann"), 12)
