@@ -43,12 +43,7 @@ def evaluate(
 def methods(log: Log, discount: float = 0.0) -> tuple[str, ...]:
     """The names of what there is for such a log, the default first."""
     if has_episodes(log, discount):
-        return (
-            episodes.DEFAULT,
-            "doubly robust, per decision",
-            "weighted per-decision importance sampling",
-            "fitted Q",
-        )
+        return episodes.METHODS
     return (*decisions.METHODS, decisions.CLIPPED)
 
 
