@@ -23,6 +23,7 @@ from engrain.learn.features import Space
 from engrain.learn.forest import TREES, Forest, grow
 from engrain.learn.log import Counts, Floats
 from engrain.learn.nearness import SHARED_SHIFT, graded, trusted
+from engrain.learn.reward import HIGH, LOW
 from engrain.learn.rule import Known
 from engrain.learn.state import State, stored_state
 
@@ -56,7 +57,7 @@ class FeaturesRule:
         weight, total = self._weight[leaves].mean(axis=0), self._total[leaves].mean(axis=0)
         shift = total.sum() / (weight.sum() + SHARED_SHIFT)
         value = self._base[:, 0] + shift + (total - weight * shift) / (weight + self._trust)
-        return np.clip(value, -2.0, 2.0), np.sqrt(self._base[:, 1] / (weight + self._trust)), weight
+        return np.clip(value, LOW, HIGH), np.sqrt(self._base[:, 1] / (weight + self._trust)), weight
 
     def chances(self, state: State, actions: Sequence[str]) -> Floats | None:
         """All of the probability on the offered action of the highest lower bound; None when it knows none of them."""
@@ -97,7 +98,7 @@ class FeaturesRule:
         if (child[inner] <= np.flatnonzero(inner)).any() or (child[inner] + 1 >= nodes).any():
             raise InvalidPolicy("a child in the forest comes after its parent, and is there.")
         base, cells = numbers_of("base", body.get("base"), 2), numbers_of("cells", body.get("cells"), 2).T
-        if base.shape != (len(actions), 2) or (base[:, 1] < 0.0).any() or (np.abs(base[:, 0]) > 2.0).any():
+        if base.shape != (len(actions), 2) or (base[:, 1] < 0.0).any() or (np.abs(base[:, 0]) > HIGH).any():
             raise InvalidPolicy("base is [mean in -2..2, variance] of each action.")
         if not len(cells) or cells.shape[1] != 4 or (cells[:, :3] < 0.0).any():
             raise InvalidPolicy("cells are the four lists node, action, weight and total; only totals may be negative.")

@@ -30,6 +30,7 @@ from engrain.learn.contextual import (
 )
 from engrain.learn.features import Space
 from engrain.learn.log import Floats
+from engrain.learn.reward import HIGH, LOW
 from engrain.learn.rule import Known
 from engrain.learn.state import State
 
@@ -52,7 +53,7 @@ class LinearRule:
         vector = self._space.vector(state.values).astype(np.float64)
         value = self._base[:, 0] + self._slope @ vector
         error = self._base[:, 1] * (1.0 / (self._base[:, 2] + 1.0) + self._spread @ (vector * vector))
-        return np.clip(value, -2.0, 2.0), np.sqrt(error)
+        return np.clip(value, LOW, HIGH), np.sqrt(error)
 
     def chances(self, state: State, actions: Sequence[str]) -> Floats | None:
         """All of the probability on the offered action of the highest lower bound; None when it knows none of them."""
@@ -75,7 +76,7 @@ class LinearRule:
         """Raises InvalidPolicy."""
         actions, space = actions_of(body), space_of(body)
         base, slope, spread = (numbers_of(name, body.get(name), 2) for name in ("base", "slope", "spread"))
-        if base.shape != (len(actions), 3) or (base[:, 1:] < 0.0).any() or (np.abs(base[:, 0]) > 2.0).any():
+        if base.shape != (len(actions), 3) or (base[:, 1:] < 0.0).any() or (np.abs(base[:, 0]) > HIGH).any():
             raise InvalidPolicy("base is [mean in -2..2, variance, weight] of each action.")
         if not slope.shape == spread.shape == (len(actions), space.width) or (spread < 0.0).any():
             raise InvalidPolicy(

@@ -25,6 +25,7 @@ from engrain.world import World, from_micros
 
 EPISODE, DECISION = "episode", "decision"  # what a policy was judged by
 ONLINE = 0  # the version of the online learner: no policy
+LEARNER = "online-1"  # what is logged of a decision of its
 FALLEN = 10  # that were rolled back, of which the rules are compared with a new one
 LATELY = 30 * DAY
 CANDIDATES = 3  # of dreams, that did not pass, which are kept for each owner and task type
@@ -269,6 +270,16 @@ class Policies:
                 )
             raise UnknownPolicy(f"{task_type!r} has no version {version} in tenant {tenant!r}.")
         return found[0]
+
+
+def label_of(version: int) -> str:
+    """What is logged of a decision of a version."""
+    return LEARNER if version == ONLINE else f"v{version}"
+
+
+def version_of(label: str) -> int:
+    """The version of what a decision was logged with; ONLINE for the online learner."""
+    return int(label[1:]) if label[:1] == "v" and label[1:].isdecimal() else ONLINE
 
 
 def _info(row: Row) -> PolicyInfo:

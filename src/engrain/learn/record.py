@@ -16,7 +16,7 @@ from engrain.learn.credit import TENANT
 from engrain.learn.experience import experience_from_row
 from engrain.learn.learner import Asked, asked_of, belief_of, ruled_of
 from engrain.learn.past import Past
-from engrain.learn.policies import ONLINE, Policies
+from engrain.learn.policies import ONLINE, Policies, version_of
 from engrain.learn.qtable import QTable, Tables
 from engrain.learn.rule import Rule
 from engrain.learn.state import State, stored_state
@@ -219,11 +219,6 @@ class _Known(NamedTuple):
     @property
     def told(self) -> Mapping[str, Any] | None:
         return self.state.values if self.there else None
-
-
-def version_of(label: str) -> int:
-    """The version of what a decision was logged with; ONLINE for the online learner."""
-    return int(label[1:]) if label[:1] == "v" and label[1:].isdecimal() else ONLINE
 
 
 def _asked(row: Mapping[str, Any], state: State) -> Asked:
