@@ -74,7 +74,7 @@ class Learner:
             known = bool(seen) and (offered is None or not set(seen).isdisjoint(offered))
             belief = belief_of(table, asked, actions) if known else None
             visits = {action: sums.visits for action, sums in table.own.items()}
-            if table.policy[0] == ONLINE:
+            if table.policy.version == ONLINE:
                 table.ahead = self._ahead.rule(scope, task_type, sum(visits.values()), table.ahead)
             version, ruled = ruled_of(table, asked, actions, belief)
         label = label_of(ONLINE if ruled is None else version)
@@ -249,14 +249,14 @@ def ruled_of(
     """The version that is live, and the probabilities [k] that its rule gives, without one that of looking ahead; None
     where sums decide: the rule does not know this state, it is asked about options with features of their own, it
     is overruled, or an option was never given a chance."""
-    version, rule = table.policy
+    version, rule, alone = table.policy
     rule = table.ahead[1] if version == ONLINE else rule
     if rule is None or belief is None or asked.own:
         return version, None
-    if table.alone and any(table.tenant.get(action, Sums()).weight < TRIED for action in actions):
+    if alone and any(table.tenant.get(action, Sums()).weight < TRIED for action in actions):
         return version, None  # what was never given a chance is explored first
     ruled = rule.chances(asked.state, actions)
-    return version, exploration.upheld(ruled, belief) if ruled is not None and table.alone else ruled
+    return version, exploration.upheld(ruled, belief) if ruled is not None and alone else ruled
 
 
 def _ranking(actions: Sequence[str], belief: Posterior, chances: Mapping[str, float]) -> tuple[Ranked, ...]:
