@@ -14,6 +14,8 @@ EngrainError
 ├── NotFound                      a named thing does not exist in this scope
 │   ├── UnknownItem
 │   ├── UnknownDecision
+│   ├── UnknownFix
+│   ├── UnknownIssue
 │   └── UnknownPolicy
 ├── PolicyRefused                 the gate does not let it advise; what was live still is
 ├── ConfigError                   a setting that cannot be understood
@@ -107,6 +109,14 @@ class UnknownItem(NotFound):
 
 class UnknownDecision(NotFound):
     """There is no such decision in this agent's scope."""
+
+
+class UnknownFix(NotFound):
+    """There is no such fix in this agent's scope."""
+
+
+class UnknownIssue(NotFound):
+    """There is no such issue in this agent's scope."""
 
 
 class UnknownPolicy(NotFound):
