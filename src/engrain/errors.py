@@ -16,7 +16,8 @@ EngrainError
 │   ├── UnknownDecision
 │   ├── UnknownFix
 │   ├── UnknownIssue
-│   └── UnknownPolicy
+│   ├── UnknownPolicy
+│   └── UnknownSignature
 ├── PolicyRefused                 the gate does not let it advise; what was live still is
 ├── ConfigError                   a setting that cannot be understood
 ├── EmbedderError                 the embedder that was chosen could not do its work
@@ -121,6 +122,10 @@ class UnknownIssue(NotFound):
 
 class UnknownPolicy(NotFound):
     """There is no such policy."""
+
+
+class UnknownSignature(NotFound):
+    """There is no such signature of a problem."""
 
 
 class PolicyRefused(EngrainError):

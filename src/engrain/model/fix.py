@@ -215,8 +215,8 @@ class FixSum:
 @dataclass(frozen=True, slots=True)
 class FixStats:
     """What an agent can see of fixes. Of ``tried`` attempts some were solved (verified), some claimed, some failed, and
-    of the rest nobody said what came of them (``unknown``). ``seen`` counts sightings, and attempts that did nothing, as
-    well; ``recent`` is ``seen`` of the last seven days."""
+    of the rest nobody said what came of them (``unknown``). ``seen`` counts sightings, and attempts that did nothing,
+    as well; ``recent`` is ``seen`` of the last seven days."""
 
     seen: int
     tried: int
