@@ -3,10 +3,10 @@
     python bench/patterns.py                    # 200 seeds of each world, Markdown on stdout
     python bench/patterns.py --seeds 20 --blind # fewer, and without telling the task type
 
-A world has three kinds of tasks and six patterns that are written for each; every task is solved with a probability that
-depends on the pattern that was chosen. Relevance is that of ``agent.patterns``; beliefs and draws are computed by the
-functions that it uses, in memory (``--verbs`` runs some seeds through the verbs themselves and compares). Regret: by how
-much more often the best pattern would have solved the tasks, summed over them.
+A world has three kinds of tasks and six patterns that are written for each; every task is solved with a probability
+that depends on the pattern that was chosen. Relevance is that of ``agent.patterns``; beliefs and draws are computed by
+the functions that it uses, in memory. Regret: by how much more often the best pattern would have solved the tasks,
+summed over them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ TOPICS = {
     ),
 }
 COMMON = (
-    "slow flaky large legacy first again small step check retry split order measure isolate rewrite log cache".split()
+    *("slow", "flaky", "large", "legacy", "first", "again", "small", "step", "check", "retry", "split", "order"),
+    *("measure", "isolate", "rewrite", "log", "cache"),
 )
 SIX = range(6)
 
