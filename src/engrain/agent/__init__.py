@@ -8,10 +8,11 @@ from engrain.agent.exits import Exits
 from engrain.agent.fixes import Fixes
 from engrain.agent.life import Life
 from engrain.agent.patterns import Patterns
+from engrain.agent.trajectories import Trajectories
 from engrain.intake.kv import KeyValue
 
 __all__ = ["Agent", "KeyValue"]
 
 
-class Agent(Decisions, Life, Archived, Exits, Fixes, Patterns):
+class Agent(Decisions, Life, Archived, Exits, Fixes, Patterns, Trajectories):
     """What one agent remembers, recalls, decides, observes, fixes. Made by ``memory.agent(name, tenant=, team=)``."""
