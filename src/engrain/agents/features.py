@@ -1,5 +1,5 @@
-"""Features of a task, computed from what is known of it before it begins. One that cannot be computed is missing (None),
-never a number that was made up.
+"""Features of a task, computed from what is known of it before it begins. One that cannot be computed is missing
+(None), never a number that was made up.
 
 =========  ============================================================================================
 how        what it is
@@ -16,13 +16,12 @@ trend      the mean of the later half over that of the earlier, less 1
 first      the first of ``words`` that a text or a list holds, "other" when there is none
 =========  ============================================================================================
 
-With ``bounds`` and ``names`` a number becomes a class: ``bounds = [10, 100]``, ``names = ["few", "some", "many"]``, each
-bound belonging to the class below it.
+With ``bounds`` and ``names`` a number becomes a class: ``bounds = [10, 100]``, ``names = ["few", "some", "many"]``;
+each bound belongs to the class below it.
 """
 
 from __future__ import annotations
 
-import math
 import re
 import statistics
 from bisect import bisect_left
@@ -33,6 +32,7 @@ from typing import Any
 Value = int | float | bool | str | None
 
 LOOKED_AT = 200_000  # characters of a text, and entries of a list
+LARGEST = 1e15  # number that is one
 TEXT = 100  # characters of a value that is text
 
 
@@ -56,20 +56,23 @@ class Feature:
         if given is None:
             return None
         found = _HOW[self.how](self, given, details)
-        if isinstance(found, float):
-            found = round(found, 6) if math.isfinite(found) else None
+        if isinstance(found, int | float) and not isinstance(found, bool):
+            found = round(found, 6) if abs(found) < LARGEST else None
         if not self.names or found is None or isinstance(found, str):
             return found
         return self.names[bisect_left(self.bounds, found)]
 
 
 def feature(given: Mapping[str, Any]) -> Feature:
-    """A feature as a profile writes it. Raises ValueError saying what is wrong with it."""
-    known = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    try:
-        found = Feature(**known)
-    except TypeError as error:
-        raise ValueError(f"a feature cannot be read: {error}") from error
+    """A feature as a profile writes it. Raises ValueError or TypeError saying what is wrong with it."""
+    known: dict[str, Any] = {}
+    for name, value in given.items():
+        kinds = (int, float) if name == "bounds" else (str,)
+        several = name in ("words", "bounds", "names")
+        if any(isinstance(one, bool) or not isinstance(one, kinds) for one in (value if several else [value])):
+            raise ValueError(f"a feature's {name} is not {value!r}")
+        known[name] = tuple(value) if several else value
+    found = Feature(**known)
     needs = {"matches": "pattern", "has": "pattern", "ratio": "by", "first": "words"}.get(found.how)
     if found.how not in _HOW:
         raise ValueError(f"{found.name}: there is no {found.how!r}; there are {', '.join(_HOW)}")
@@ -85,7 +88,7 @@ def feature(given: Mapping[str, Any]) -> Feature:
 
 def _value(_: Feature, given: Any, __: Mapping[str, Any]) -> Value:
     if isinstance(given, str):
-        return given[:TEXT].strip() or None
+        return given[:TEXT].encode("utf-8", "replace").decode().replace("\x00", " ").strip() or None
     return given if isinstance(given, bool | int | float) else None
 
 
@@ -94,7 +97,7 @@ def _number(given: Any) -> float | None:
     if isinstance(given, bool):
         return None
     if isinstance(given, int | float):
-        return float(given) if abs(given) < 1e15 else None
+        return float(given) if abs(given) < LARGEST else None
     return None if isinstance(given, str | bytes) or not hasattr(given, "__len__") else float(len(given))
 
 
@@ -133,7 +136,7 @@ def _over(what: Callable[[list[float]], float | None]) -> Callable[[Feature, Any
     def of_numbers(_: Feature, given: Any, __: Mapping[str, Any]) -> Value:
         if isinstance(given, str) or not isinstance(given, Sequence):
             return None
-        numbers = [float(one) for one in given[:LOOKED_AT] if isinstance(one, int | float) and abs(one) < 1e15]
+        numbers = [float(one) for one in given[:LOOKED_AT] if isinstance(one, int | float) and abs(one) < LARGEST]
         return what(numbers) if numbers else None
 
     return of_numbers

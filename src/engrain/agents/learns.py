@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from engrain.agents.task import Task, Way
 from engrain.agents.troubles import LearningError, Troubles
@@ -38,11 +38,12 @@ def learns(
     ... def deploy(service, *, task):
     ...     return subprocess.run(["deploy", service, "--how", task.action])
 
-    A keyword-only parameter called ``task`` is given the Task; ``engrain.agents.current_task()`` is the same. ``state`` and ``about`` are computed from the function's arguments, before it runs. Without ``options`` the
-    function itself is the one way to do it, under its own name. ``verify(result)`` is an independent check, as
-    ``BaseAgent.verify``. ``agent`` is a scope, a name in the usual home, or what gives a scope when it is needed. Works
-    for ``async`` functions and methods; a generator is refused with InvalidField. ``learning_errors(function)`` tells
-    what went wrong.
+    A keyword-only parameter called ``task`` is given the Task; ``engrain.agents.current_task()`` is the same. ``state``
+    and ``about`` are computed from the function's arguments, before it runs. Without ``options`` the function itself
+    is the one way to do it, under its own name. ``verify(result)`` is an independent check, as ``BaseAgent.verify``.
+    ``agent`` is a scope, a name in the usual home, or what gives a scope when it is needed. Works for ``async``
+    functions and methods; a generator is refused with InvalidField. ``learning_errors(function)`` tells what went
+    wrong.
     """
     way = _way(task_type, agent, options, budget_seconds, weights, remembers, visibility)
 
@@ -52,7 +53,7 @@ def learns(
         no_generator(function, getattr(function, "__qualname__", repr(function)))
         name = getattr(function, "__name__", type(function).__name__)
         own = way if way.options else _named(way, name)
-        return _Decorated(function, own, state, about, verify).wrapper()
+        return cast(F, _Decorated(function, own, state, about, verify).wrapper())
 
     return decorate
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -48,9 +49,9 @@ class Way:
 
 class Task:
     """One task. Before the work ``context`` (text), ``patterns`` and ``advice`` are there, and ``action`` is what to
-    do: as advised, the first option when advice could not be had, None when there are no options. During the work it is
-    told what really happens: ``took``, ``applied``, ``step``, ``report``, ``done``. After it the outcome is observed, the
-    steps are kept as a trajectory, and what was learned is remembered.
+    do: as advised, the first option when advice could not be had, None when there are no options. During the work it
+    is told what really happens: ``took``, ``applied``, ``step``, ``report``, ``done``. After it the outcome is
+    observed, the steps are kept as a trajectory, and what was learned is remembered.
 
     An exception is a failure and goes on unchanged; one that is no ``Exception`` (an interrupt, a cancellation, an
     exit) says nothing about the action: the decision stays open. An error of learning never gets out: see
@@ -160,22 +161,25 @@ class Task:
     def check(self, verify: Callable[[], Any]) -> None:
         """Let an independent check say how it went. One that breaks is an error of learning, not of the work; one
         whose assertion fails says that the work did."""
-        try:
+        with self._checking():
             self.verified(verify())
+
+    async def check_async(self, verify: Callable[[], Any]) -> None:
+        """As ``check``, for one that may be awaited."""
+        with self._checking():
+            found = verify()
+            self.verified(await found if inspect.isawaitable(found) else found)
+
+    @contextmanager
+    def _checking(self) -> Iterator[None]:
+        try:
+            yield
         except AssertionError as error:
             self.verified({"success": False, "error": error})
         except Exception as error:  # noqa: BLE001 (the work is done and its result stands)
             self._way.troubles.note("verify", error, self._whose)
-
-    async def check_async(self, verify: Callable[[], Any]) -> None:
-        """As ``check``, for one that may be awaited."""
-        try:
-            found = verify()
-            self.verified(await found if inspect.isawaitable(found) else found)
-        except AssertionError as error:
-            self.verified({"success": False, "error": error})
-        except Exception as error:  # noqa: BLE001 (as above)
-            self._way.troubles.note("verify", error, self._whose)
+            return
+        self._way.troubles.works("verify", self._whose)
 
     def _hear(self, told: Any, *, late: bool) -> None:
         verdict = verdict_of(told, self._way.reads)
@@ -201,7 +205,7 @@ class Task:
         self._guard("state", self._look)
         if about is not None and way.max_tokens:
             self.context = self._guard("context", lambda agent: agent.context(about, way.max_tokens)) or ""
-        if about is not None and way.patterns:
+        if about is not None and way.patterns and hasattr(self.agent, "patterns"):  # TEMP
             self.patterns = self._guard("patterns", lambda agent: _patterns(agent, about, way)) or []
         if self.state is None:
             return
@@ -217,7 +221,9 @@ class Task:
             return
         if self.state is not None:
             if (self._taken or self.action) is None:
-                self._way.troubles.note("observe", "no action was told: give options, or say task.took(...)", self._whose)
+                self._way.troubles.note(
+                    "observe", "no action was told: give options, or say task.took(...)", self._whose
+                )
             else:
                 self.experience = self._guard("observe", lambda agent: self._observed(agent, outcome))
         self._guard("discover", lambda agent: self._discover(agent, outcome))
@@ -321,6 +327,8 @@ class Task:
             self._hooks[number](self)
         except Exception as error:  # noqa: BLE001 (a hook is part of learning: it must not fail the work)
             self._way.troubles.note(step, error, self._whose)
+        else:
+            self._way.troubles.works(step, self._whose)
 
     def __enter__(self) -> Self:
         self._begin()

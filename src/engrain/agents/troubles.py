@@ -48,12 +48,11 @@ class Troubles:
     def guard(self, step: str, agent: Callable[[], Agent], what: Callable[[Agent], T]) -> T | None:
         """What ``what`` answers; None when it raised, which is noted."""
         try:
-            whose = agent()
-            found = what(whose)
+            found = what(agent())
         except Exception as error:  # noqa: BLE001 (whatever it is, the work goes on: it is noted, logged and alerted)
             self.note(step, error, agent)
             return None
-        self._works(step, whose)
+        self.works(step, agent)
         return found
 
     def note(self, step: str, error: Exception | str, agent: Callable[[], Agent] | None = None) -> None:
@@ -73,14 +72,14 @@ class Troubles:
         if alerts and agent is not None:
             self._alert(step, text, agent)
 
-    def _works(self, step: str, agent: Agent) -> None:
+    def works(self, step: str, agent: Callable[[], Agent]) -> None:
         """Settle the alert of a step that works again, also one that an earlier process left."""
         with self._lock:
             if step in self._settled and step not in self._open:
                 return
             self._settled.add(step)
             self._open.discard(step)
-        self._alert(step, None, lambda: agent)
+        self._alert(step, None, agent)
 
     def _alert(self, step: str, text: str | None, agent: Callable[[], Agent]) -> None:
         try:

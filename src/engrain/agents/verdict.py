@@ -1,4 +1,5 @@
-"""What came of a piece of work, read from what it returned or raised: nothing is taken for a success that does not say so.
+"""What came of a piece of work, read from what it returned or raised. Nothing is taken for a success that does not say
+so.
 
 ==============================================  ==============================================================
 returned or raised                              the outcome
@@ -97,19 +98,21 @@ def decided(outcome: Outcome) -> bool:
 
 def _of_mapping(result: Mapping[Any, Any], reads: Mapping[str, str]) -> Verdict:
     odd: list[str] = []
-    parts = {part: number for part in _RANGES if (number := _part(result, part, reads.get(part), odd)) is not None}
+    parts: dict[str, Any] = {
+        part: number for part in _RANGES if (number := _part(result, part, reads.get(part), odd)) is not None
+    }
     code = next((_whole(result[key]) for key in ("exit_code", "returncode") if result.get(key) is not None), None)
     tests = _tests(result.get("tests"), odd)
     ran: bool | None = None if code is None else code == 0
-    if tests is not None and sum(tests):
+    if tests is not None and tests != (0, 0):
         ran = tests[1] == 0 and ran is not False
-        parts.setdefault("quality", tests[0] / sum(tests))
-    said = result.get("success")
-    said = said.item() if getattr(said, "shape", None) == () and hasattr(said, "item") else said
+        parts.setdefault("quality", tests[0] / (tests[0] + tests[1]))
+    said: Any = result.get("success")
+    said = said.item() if getattr(said, "shape", None) == () else said  # a truth of an array library
     if said is not None and not isinstance(said, bool):
         odd.append(f"success is {_short(said)}, not true or false")
         said = None
-    level = result.get("evidence", "claimed")
+    level = result.get("evidence") or "claimed"
     if level not in EVIDENCE:
         odd.append(f"evidence is {_short(level)}, not one of {', '.join(EVIDENCE)}")
         level = "claimed"

@@ -7,7 +7,7 @@ import inspect
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from engrain.errors import InvalidField
 from engrain.memory import open as open_memory
@@ -28,7 +28,8 @@ def agent_of(given: Agent | str | Callable[[], Agent] | None) -> Callable[[], Ag
         name = given or os.environ.get("ENGRAIN_AGENT") or "default"
         return functools.partial(_usual, name)
     if hasattr(given, "observe"):
-        return lambda: given
+        scope = cast("Agent", given)  # also that of a service, which is none by inheritance
+        return lambda: scope
     if callable(given):
         return given
     raise InvalidField(f"agent must be what memory.agent(name) gives, a name, or left out, not {given!r}.")
@@ -67,5 +68,6 @@ def no_generator(work: Callable[..., Any], name: str) -> None:
     """Refuse generators: when one returns, nothing of it was done. Raises InvalidField."""
     if inspect.isgeneratorfunction(work) or inspect.isasyncgenfunction(work):
         raise InvalidField(
-            f"{name} is a generator: it returns before its work is done. Use `with engrain.agents.learning(...)` inside it."
+            f"{name} is a generator: it returns before its work is done. "
+            "Use `with engrain.agents.learning(...)` inside it."
         )

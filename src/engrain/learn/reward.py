@@ -15,8 +15,10 @@ feedback   0.5     feedback
 reward = 2 * sum(weight * score) / sum(weight), both sums over the components present: what is missing is not a zero
 and does not weaken the rest, so that a perfect run reaches 2 and a plain failure -2. A failure earns nothing for being
 quick or cheap: time and resources count for it only when they speak against it. An explicit reward replaces the
-components. An outcome may bring weights of its own for some components (an agent whose work is judged by its quality more
-than by its speed); they are kept with it, so that what is learned later, and a rebuild, weigh it alike. While success is unknown there is no reward, whatever else is known.
+components. While success is unknown there is no reward, whatever else is known.
+
+An outcome may bring weights of its own for some components, of an agent whose work is judged by its quality more than
+by its speed. They are kept with it, so that feedback that comes later, and a rebuild, weigh it alike.
 
 The weight of an experience is its evidence tier: claimed 1/4, executed 3/4, verified 1. It is the precision with which
 the outcome counts: four claims weigh as much as one verified outcome.

@@ -16,6 +16,9 @@ from typing import Any
 from engrain.agents.features import Feature, Value, feature
 from engrain.errors import InvalidField, NotFound
 
+NAME = 200  # characters of a name
+_LISTS = ("task_types", "capabilities", "strategies", "examples")
+_READ = {"seconds", "quality", "resources", "feedback"}
 _PARTS = {"success", "time", "quality", "resources", "feedback"}
 
 
@@ -61,15 +64,25 @@ def read(text: str) -> Profile:
     try:
         body = tomllib.loads(text)
         features = tuple(feature(one) for one in body.pop("features", []))
-        listed = {name: tuple(body.pop(name, [])) for name in ("task_types", "capabilities", "strategies", "examples")}
+        listed: dict[str, Any] = {name: tuple(body.pop(name, ())) for name in _LISTS}
         found = Profile(features=features, **listed, **body)
-    except (ValueError, TypeError, AttributeError, re.error) as error:
+        _check(found)
+    except (ValueError, TypeError, AttributeError, RecursionError, re.error) as error:
         raise InvalidField(f"The profile cannot be read: {error}.") from error
-    for name in ("name", "about"):
-        if not isinstance(getattr(found, name), str):
-            raise InvalidField(f"The profile's {name} must be text.")
-    if not found.task_types or len(set(found.strategies)) < 2 or not set(found.weights) <= _PARTS:
-        raise InvalidField(
-            f"The profile {found.name!r} needs a task type, two strategies, and weights of {', '.join(sorted(_PARTS))}."
-        )
     return found
+
+
+def _check(found: Profile) -> None:
+    """Raises ValueError, or TypeError for what is of another kind altogether."""
+    texts = (found.name, found.about, *found.task_types, *found.capabilities, *found.strategies, *found.reads.values())
+    if not all(isinstance(text, str) and 0 < len(text.strip()) <= NAME for text in texts):
+        raise ValueError(f"names are texts of at most {NAME} characters")
+    if not found.task_types or len(set(found.strategies)) != len(found.strategies) or len(found.strategies) < 2:
+        raise ValueError("it needs a task type, and two different strategies")
+    numbers = [*found.weights.values(), *([] if found.budget_seconds is None else [found.budget_seconds])]
+    if not set(found.weights) <= _PARTS or not all(type(one) in (int, float) and 0 <= one < 1e9 for one in numbers):
+        raise ValueError(f"weights are numbers from 0 for {', '.join(sorted(_PARTS))}, budget_seconds is one")
+    if found.weights.get("success") == 0 or found.budget_seconds == 0:
+        raise ValueError("the weight of success and budget_seconds are above 0")
+    if not set(found.reads) <= _READ or len({one.name for one in found.features}) < len(found.features):
+        raise ValueError(f"reads names {', '.join(sorted(_READ))}; each feature has a name of its own")
