@@ -205,7 +205,7 @@ class Task:
         self._guard("state", self._look)
         if about is not None and way.max_tokens:
             self.context = self._guard("context", lambda agent: agent.context(about, way.max_tokens)) or ""
-        if about is not None and way.patterns and hasattr(self.agent, "patterns"):  # TEMP
+        if about is not None and way.patterns:
             self.patterns = self._guard("patterns", lambda agent: _patterns(agent, about, way)) or []
         if self.state is None:
             return

@@ -29,6 +29,7 @@ from __future__ import annotations
 from engrain.model.decision import Outcome
 
 VERSION = "1"
+LOW, HIGH = -2.0, 2.0
 WEIGHTS = {"success": 1.0, "time": 0.5, "quality": 0.7, "resources": 0.3, "feedback": 0.5}
 TIERS = {"claimed": 0.25, "executed": 0.75, "verified": 1.0}  # multiples of 1/4: sums of them are exact
 
@@ -60,7 +61,7 @@ def reward_of(outcome: Outcome) -> float | None:
         return None
     weights = {**WEIGHTS, **outcome.weights} if outcome.weights else WEIGHTS
     share = sum(weights[name] * score for name, score in scores.items()) / sum(weights[name] for name in scores)
-    return max(-2.0, min(2.0, 2.0 * share))
+    return max(LOW, min(HIGH, 2.0 * share))
 
 
 def weight_of(outcome: Outcome) -> float:
