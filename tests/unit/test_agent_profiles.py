@@ -90,7 +90,7 @@ def test_its_weights_change_a_decision(kind: Profile, agent: Agent) -> None:
         for number in range(6):
             name = kind.strategies[number % 2]
 
-            def work(task: Task, name: str = name, parts: dict[str, float] = (here, there)[number % 2]) -> Outcome:
+            def work(task: Task, name: str = name, parts: dict[str, Any] = (here, there)[number % 2]) -> Outcome:
                 task.took(name)
                 return Outcome(success=True, evidence="verified", **parts)
 
@@ -99,10 +99,10 @@ def test_its_weights_change_a_decision(kind: Profile, agent: Agent) -> None:
         assert advice.ranking[0].action == kind.strategies[best], (here, there)
 
 
-def trade(weights: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+def trade(weights: Mapping[str, float]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The parts of two outcomes, of which the first is better by these weights and the other by the usual ones, as
     clearly as can be."""
-    ends: dict[str, Callable[[float], dict[str, float]]] = {
+    ends: dict[str, Callable[[float], dict[str, Any]]] = {
         "time": lambda x: {"seconds": 10.0 - 10.0 * x, "budget_seconds": 10.0},
         "quality": lambda x: {"quality": 0.5 + x / 2},
         "resources": lambda x: {"resources": 0.5 - x / 2},

@@ -254,7 +254,8 @@ def test_a_decorated_function_learns(agent: Agent) -> None:
         return task == "x"
 
     for _ in range(8):
-        assert deploy("shop") in ("canary", "at once")  # type: ignore[call-arg]
+        shipped: str | None = deploy("shop")  # type: ignore[call-arg]
+        assert shipped in {"canary", "at once"}
     assert asyncio.run(by_hand("x")) is True
     assert asyncio.run(by_hand(task="y")) is False
     assert (deploy.__name__, deploy.__doc__) == ("deploy", "Ship it.")
@@ -295,6 +296,33 @@ def test_a_block_learns_and_feedback_may_come_later(agent: Agent) -> None:
     assert [one.step for one in nothing.learning_errors] == ["observe"]
 
 
+def test_patterns_are_shown_and_what_was_applied_gets_its_evidence(agent: Agent) -> None:
+    """Shown is not evidence; applied is, with the outcome of the task, once for each task (lessons 4)."""
+    pattern = agent.add_pattern("Build incrementally", "Build only what has changed, then link", task_type="build")
+    builder = Builder(agent)
+
+    def work(task: Task) -> dict[str, Any]:
+        assert [hit.pattern.id for hit in task.patterns] == [pattern.id]
+        if task.details.get("applies"):
+            task.applied(pattern.id)
+            task.applied(pattern.id)
+        return {"exit_code": 0}
+
+    builder.perform("build what has changed", files=[], work=work)
+    before = agent.pattern(pattern.id)
+    assert (before.shown, before.applied, before.belief.good) == (1, 0, 0.0)
+    builder.perform("build what has changed", files=[], work=work, applies=True, task_id="build 7")
+    after = agent.pattern(pattern.id)
+    assert (after.shown, after.applied) == (2, 1)
+    assert after.belief.value > before.belief.value
+    (use,) = agent.pattern_uses(pattern.id)
+    assert (use.source, use.success, use.evidence) == ("build 7", True, "executed")
+    with learning(agent, "build", options=["a"]) as task:
+        task.applied("no such pattern")
+    assert [one.step for one in task.learning_errors] == ["discover"]
+    assert builder.learning_errors == ()
+
+
 def test_generators_and_nonsense_are_refused(agent: Agent) -> None:
     def numbers() -> Iterator[int]:
         yield 1
@@ -307,9 +335,13 @@ def test_generators_and_nonsense_are_refused(agent: Agent) -> None:
             learns("t", agent=agent)(generator)
     with pytest.raises(InvalidField, match="is a generator"):
         type("Streaming", (BaseAgent,), {"task_type": "t", "run": lambda self, task: (yield)})
-    for wrong in ({"task_type": " "}, {"options": []}, {"options": "ab"}, {"options": ["a", "a"]}, {"agent": 7}):
+    wrong: list[dict[str, Any]] = [
+        {"task_type": " "}, {"options": []}, {"options": "ab"}, {"options": ["a", "a"]}, {"agent": 7},
+        {"weights": {"speed": 1}}, {"weights": {"success": 0}}, {"weights": {"time": -1}},
+    ]  # fmt: skip
+    for one in wrong:
         with pytest.raises(InvalidField):
-            learns(**{"task_type": "t", **wrong})
+            learns(**{"task_type": "t", **one})
     with pytest.raises(InvalidField, match="task_type"):
         BaseAgent(agent)
     with pytest.raises(InvalidField, match="does not learn"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from engrain.agents.profiles import Profile, profile
 from engrain.agents.task import Task, Way
 from engrain.agents.troubles import LearningError, Troubles
-from engrain.agents.whose import agent_of, checked_options, checked_type, no_generator
+from engrain.agents.whose import agent_of, checked_options, checked_type, checked_weights, no_generator
 from engrain.errors import InvalidField
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class BaseAgent:
                 self._agent,
                 name,
                 options=options or (type(self).__name__,),  # the only one there is
-                weights=self.weights or (None if character is None else character.weights),
+                weights=checked_weights(self.weights or (None if character is None else character.weights)),
                 budget_seconds=self.budget_seconds or (None if character is None else character.budget_seconds),
                 reads={} if character is None else character.reads,
                 max_tokens=self.max_tokens,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from engrain.agents.task import Task, Way
 from engrain.agents.troubles import LearningError, Troubles
-from engrain.agents.whose import agent_of, checked_options, checked_type, no_generator
+from engrain.agents.whose import agent_of, checked_options, checked_type, checked_weights, no_generator
 from engrain.errors import InvalidField
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _way(
         agent_of(agent),
         checked_type(task_type),
         options=checked_options(options),
-        weights=weights,
+        weights=checked_weights(weights),
         budget_seconds=budget_seconds,
         remembers=remembers,
         visibility=visibility,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from engrain.agents.troubles import LearningError, Troubles
 from engrain.agents.verdict import decided, shown, stronger, verdict_of
@@ -261,7 +261,7 @@ class Task:
                 task_id=self.id,
             )
         if self._steps:
-            agent.add_trajectory(
+            cast(Any, agent).add_trajectory(
                 self.about or self.task_type,
                 self._steps,
                 success=outcome.success,

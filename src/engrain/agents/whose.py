@@ -6,7 +6,7 @@ import functools
 import inspect
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from engrain.errors import InvalidField
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from engrain.memory import Memory
 
 NAME = 200  # characters of a task type and of an option
+HEAVIEST = 100
+PARTS = {"success", "time", "quality", "resources", "feedback"}
 _lock = threading.Lock()
 _homes: dict[str | None, Memory] = {}
 
@@ -62,6 +64,20 @@ def checked_options(given: Sequence[str] | None) -> tuple[str, ...] | None:
     if bad or len(set(given)) < len(given):
         raise InvalidField(f"options must be different names of at most {NAME} characters, not {list(given)!r}.")
     return tuple(given)
+
+
+def checked_weights(given: Mapping[str, float] | None) -> dict[str, float] | None:
+    """How much the parts of an outcome count. Raises InvalidField."""
+    if given is None:
+        return None
+    if not isinstance(given, Mapping) or not set(given) <= PARTS:
+        raise InvalidField(f"weights must name parts of an outcome, {', '.join(sorted(PARTS))}; not {given!r}.")
+    if (
+        not all(type(one) in (int, float) and 0 <= one <= HEAVIEST for one in given.values())
+        or given.get("success") == 0
+    ):
+        raise InvalidField(f"weights must be numbers from 0 to {HEAVIEST}, that of success above 0; not {given!r}.")
+    return dict(given)
 
 
 def no_generator(work: Callable[..., Any], name: str) -> None:

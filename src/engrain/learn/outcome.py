@@ -9,11 +9,7 @@ from typing import Any
 
 from engrain.errors import InvalidField
 from engrain.learn.fields import checked_number, checked_text, optional_number
-<<<<<<< HEAD
-from engrain.learn.reward import WEIGHTS
-=======
-from engrain.learn.reward import HIGH, LOW
->>>>>>> int
+from engrain.learn.reward import HIGH, LOW, WEIGHTS
 from engrain.model.decision import EVIDENCE, Outcome
 
 ERROR_LIMIT = 10_000  # characters of an error's text; more belongs in a memory
@@ -54,12 +50,8 @@ def checked_outcome(value: object) -> Outcome:
         resources=optional_number("outcome.resources", value.resources, 0.0, 1.0),
         feedback=optional_number("outcome.feedback", value.feedback, -1.0, 1.0),
         error=None if not value.error else checked_text("outcome.error", value.error, ERROR_LIMIT),
-<<<<<<< HEAD
-        reward=optional_number("outcome.reward", value.reward, -2.0, 2.0),
-        weights=None if not value.weights else _checked_weights(value.weights),
-=======
         reward=optional_number("outcome.reward", value.reward, LOW, HIGH),
->>>>>>> int
+        weights=None if not value.weights else _checked_weights(value.weights),
     )
 
 

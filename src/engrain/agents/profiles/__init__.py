@@ -14,12 +14,11 @@ from importlib.resources import files
 from typing import Any
 
 from engrain.agents.features import Feature, Value, feature
+from engrain.agents.whose import NAME, checked_weights
 from engrain.errors import InvalidField, NotFound
 
-NAME = 200  # characters of a name
 _LISTS = ("task_types", "capabilities", "strategies", "examples")
 _READ = {"seconds", "quality", "resources", "feedback"}
-_PARTS = {"success", "time", "quality", "resources", "feedback"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def read(text: str) -> Profile:
         listed: dict[str, Any] = {name: tuple(body.pop(name, ())) for name in _LISTS}
         found = Profile(features=features, **listed, **body)
         _check(found)
-    except (ValueError, TypeError, AttributeError, RecursionError, re.error) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError, re.error, InvalidField) as error:
         raise InvalidField(f"The profile cannot be read: {error}.") from error
     return found
 
@@ -79,10 +78,9 @@ def _check(found: Profile) -> None:
         raise ValueError(f"names are texts of at most {NAME} characters")
     if not found.task_types or len(set(found.strategies)) != len(found.strategies) or len(found.strategies) < 2:
         raise ValueError("it needs a task type, and two different strategies")
-    numbers = [*found.weights.values(), *([] if found.budget_seconds is None else [found.budget_seconds])]
-    if not set(found.weights) <= _PARTS or not all(type(one) in (int, float) and 0 <= one < 1e9 for one in numbers):
-        raise ValueError(f"weights are numbers from 0 for {', '.join(sorted(_PARTS))}, budget_seconds is one")
-    if found.weights.get("success") == 0 or found.budget_seconds == 0:
-        raise ValueError("the weight of success and budget_seconds are above 0")
+    checked_weights(found.weights)
+    budget = found.budget_seconds
+    if budget is not None and not (type(budget) in (int, float) and 0 < budget < 1e9):
+        raise ValueError("budget_seconds is a number above 0")
     if not set(found.reads) <= _READ or len({one.name for one in found.features}) < len(found.features):
         raise ValueError(f"reads names {', '.join(sorted(_READ))}; each feature has a name of its own")
