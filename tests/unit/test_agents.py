@@ -310,10 +310,12 @@ def test_patterns_are_shown_and_what_was_applied_gets_its_evidence(agent: Agent)
 
     builder.perform("build what has changed", files=[], work=work)
     before = agent.pattern(pattern.id)
-    assert (before.shown, before.applied, before.belief.good) == (1, 0, 0.0)
+    assert before.shown >= 1
+    assert (before.applied, before.belief.good) == (0, 0.0)
     builder.perform("build what has changed", files=[], work=work, applies=True, task_id="build 7")
     after = agent.pattern(pattern.id)
-    assert (after.shown, after.applied) == (2, 1)
+    assert after.shown > before.shown
+    assert after.applied == 1
     assert after.belief.value > before.belief.value
     (use,) = agent.pattern_uses(pattern.id)
     assert (use.source, use.success, use.evidence) == ("build 7", True, "executed")
