@@ -1,0 +1,1 @@
+"""Issues and their fixes: what is wrong, whether it was met before, what solved it."""
