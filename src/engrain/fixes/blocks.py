@@ -131,7 +131,7 @@ def _cut(frames: Sequence[Frame]) -> tuple[Frame, ...]:
 
 
 def _python(runs: Sequence[Run]) -> Trace | None:
-    """The exception stands below its calls, and the outermost call comes first. What it was raised from stands above."""
+    """The exception stands below its calls, and the outermost call comes first; its causes stand above."""
     chain: list[Trace] = []
     group = any("Exception Group Traceback" in line for line in runs[0].head)
     for run in runs:
@@ -175,6 +175,8 @@ def _headed(runs: Sequence[Run]) -> Trace | None:
         trace = Trace(name, message, _cut(run.frames))
         if top is None:
             top, inner = trace, outer
+        elif how == "outer":
+            top, causes = trace, [top, *causes]
         elif how == "cause":
             causes.append(trace)
         elif how == "other":
@@ -189,7 +191,7 @@ def _head(run: Run) -> tuple[str, str, str, list[tuple[str, str]]]:
     lines = [line.strip() for line in run.head]
     joined = "\n".join(lines)
     if run.dialect == "go":
-        for index, line in enumerate(lines):
+        for line in lines:
             kind, sign, message = line.partition(": ")
             if sign and kind in {"panic", "fatal error"}:
                 first, mark, rest = message.partition(": ")
@@ -201,7 +203,7 @@ def _head(run: Run) -> tuple[str, str, str, list[tuple[str, str]]]:
     if run.dialect == "php":
         for line in reversed(lines):
             if found := _PHP.search(line):
-                return found[1].lstrip("\\"), found[2], "cause" if "Next " in line else "", []
+                return found[1].lstrip("\\"), found[2], "outer" if "Next " in line else "", []
         return "", "", "", []
     if "---> " in joined:
         chain = [header(part.strip(), strict=False) or ("Exception", part.strip()) for part in joined.split("---> ")]
@@ -235,7 +237,7 @@ def _above(lines: Sequence[str]) -> tuple[str, str, str]:
         if line.startswith("● ") or "expect(" in line:
             start = index + line.startswith("● ")
             said = [part for part in lines[start:] if not re.match(r"\s*>?\s*\d* ?\|", part)]
-            return "AssertionError", "\n".join(said).strip()[:MESSAGE], ""
+            return "AssertionError", "\n".join(part.strip() for part in said).strip()[:MESSAGE], ""
     return "", "", ""
 
 

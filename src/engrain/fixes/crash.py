@@ -35,9 +35,10 @@ class Likeness(Index):
     """An index of traces by likeness: see ``likeness``."""
 
     def add(self, id: str, trace: Trace, scope: str = "") -> None:
-        """Take a trace in; an id that is known is left as it is."""
+        """Take a trace in; an id that is known is left as it is. Outside of tests, different exceptions are different
+        issues, however alike they are otherwise."""
         if id not in self:
-            self.put(id, features(trace), scope)
+            self.put(id, features(trace), scope, "" if _test(trace) else trace.exception)
 
     def nearest(self, trace: Trace, limit: int = 10, scope: str = "") -> list[tuple[str, float]]:
         """The most alike in the scope, the best first: (id, likeness from 0 to 1)."""
@@ -82,7 +83,7 @@ def signature(problem: object) -> CrashSignature | None:
 
 def masked(message: str) -> str:
     """The first words of a message without what changes from case to case."""
-    return re.sub(r"(?:<\*>\W*)+", "<*>", _MASKED.sub("<*>", message[:1000]))[:200]
+    return " ".join(re.sub(r"<\*>(?:\W*<\*>)+", "<*>", _MASKED.sub("<*>", message[:1000]))[:200].split())
 
 
 def features(trace: Trace) -> Features:
@@ -90,7 +91,7 @@ def features(trace: Trace) -> Features:
     own, tests = _calls(trace)
     test = _test(trace)
     decayed = [(frame, 1.0 / math.sqrt(1 + depth)) for depth, frame in enumerate(own[:20])]
-    names = {word: 1.0 for word in _words_of_test(test)}
+    names = dict.fromkeys(_words_of_test(test), 1.0)
     frames: dict[str, float] = {}
     places: dict[str, float] = {}
     for depth, (frame, strength) in enumerate(decayed):
@@ -99,6 +100,8 @@ def features(trace: Trace) -> Features:
         if depth < DEEP:
             for word in (*camel(frame.place.rpartition(".")[2]), *camel(frame.function)):
                 names.setdefault(word, 0.7 * strength)
+    if not test:  # words of names would make OrderService.save and UserService.save alike; whole names do not
+        names = dict(frames)
     exceptions = {one.exception: 1.0 for one in (trace, trace.root, *trace.others[:4])}
     package = _package(test, own or tests)
     message = masked(trace.message)
@@ -149,7 +152,11 @@ def _untold(test: str) -> str:
 
 def _words_of_test(test: str) -> Iterator[str]:
     head, *rest = re.split(r"::| › ", _untold(test))
-    yield from camel(re.sub(r"\.\w{1,4}$", "", head.replace("\\", "/").rpartition("/")[2]) if "/" in head else head.rpartition(".")[2])
+    yield from camel(
+        re.sub(r"\.\w{1,4}$", "", head.replace("\\", "/").rpartition("/")[2])
+        if "/" in head
+        else head.rpartition(".")[2]
+    )
     for name in rest:
         yield from camel(name)
 

@@ -15,7 +15,9 @@ Reader = Callable[[str, str], Frame | None]
 
 NAME = r"[A-Za-z_$][\w$]*(?:(?:\.|::|\\)[A-Za-z_$][\w$]*)*"
 _FAULT = r"(?:Exception|Error|Throwable|Failure|Failed|Fault|Interrupt|Exit|Warning|Timeout|Panic|Mismatch|NotFound)"
-STRICT = re.compile(rf"^(?:Exception in thread \"[^\"]*\" |Unhandled exception\. |Uncaught )?({NAME})(?::\s?(.*))?$", re.S)
+STRICT = re.compile(
+    rf"^(?:Exception in thread \"[^\"]*\" |Unhandled exception\. |Uncaught )?({NAME})(?::\s?(.*))?$", re.S
+)
 INSIDE = re.compile(rf"(?:^|[\s:(\[\"'])((?:[A-Za-z_$][\w$]*\.)*[A-Z]?[\w$]*{_FAULT})(?::\s?(.*))?$", re.S)
 LOOKS = re.compile(rf"{_FAULT}(?:\$?\d+)?$")
 
@@ -24,9 +26,9 @@ def header(line: str, *, strict: bool = True) -> tuple[str, str] | None:
     """The exception and the message of a line that says both, or None. Not ``strict``: it may stand inside a line of a
     log."""
     found = STRICT.match(line)
-    if found and ("." in found[1] or "\\" in found[1] or LOOKS.search(found[1])):
-        if re.split(r"[.\\:]", found[1])[-1][:1].isupper() or LOOKS.search(found[1]):
-            return found[1].lstrip("\\"), (found[2] or "").strip()
+    parts = re.split(r"[.\\:]", found[1]) if found else []
+    if found and ((len(parts) > 1 and parts[-1][:1].isupper()) or LOOKS.search(found[1])):
+        return found[1].lstrip("\\"), (found[2] or "").strip()
     if not strict and (inside := INSIDE.search(line)):
         return inside[1], (inside[2] or "").strip()
     return None
@@ -59,7 +61,7 @@ def at(line: str, before: str) -> Frame | None:
     """``at …``: the JVM, JavaScript and .NET, told apart by what stands in the brackets."""
     if not line.startswith("at "):
         return None
-    body = line[3:].strip()
+    body = line[3:].removesuffix(" {").strip()
     if ".rs:" in body and "(" not in body:
         return None
     if ") in " in body and ":line " in body:
@@ -73,7 +75,11 @@ def at(line: str, before: str) -> Frame | None:
             return _javascript(name, file, line_number)
         name, _, inner = body[:-1].partition("(")
         file, line_number = place(inner)
-        known = line_number or inner in {"Native Method", "Unknown Source", "<generated>"} or inner.endswith((".java", ".kt"))
+        known = (
+            line_number
+            or inner in {"Native Method", "Unknown Source", "<generated>"}
+            or inner.endswith((".java", ".kt"))
+        )
         return _dotted(name.rpartition("/")[2] if known else name, file if line_number else "", line_number)
     file, line_number = place(body.removeprefix("async "))
     return _javascript("<anonymous>", file, line_number) if line_number and " " not in file.strip() else None
@@ -95,7 +101,9 @@ def _javascript(name: str, file: str, line: int) -> Frame:
     name = name.partition(" [as ")[0].strip()
     module, _, function = name.rpartition(".")
     # The receiver says little, the file says where: Object.<anonymous>, Module.run, Foo.bar.
-    return Frame(function if module in {"Object", "Module", "Function"} else name, "", file.removeprefix("file://"), line)
+    return Frame(
+        function if module in {"Object", "Module", "Function"} else name, "", file.removeprefix("file://"), line
+    )
 
 
 def firefox(line: str, before: str) -> Frame | None:
@@ -132,7 +140,7 @@ def rust(line: str, before: str) -> Frame | None:
     if not line_number or not colon or not digits.strip().isdigit():
         return None
     module, _, function = re.sub(r"::h[0-9a-f]{16}$", "", name.strip()).rpartition("::")
-    return Frame(function, module, file, line_number)
+    return Frame(function, module.replace("::", "."), file, line_number)
 
 
 def ruby(line: str, before: str) -> Frame | None:

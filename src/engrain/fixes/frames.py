@@ -13,15 +13,35 @@ from functools import lru_cache
 
 RUNTIMES = (
     # JVM: runtime, languages, tests, builds
-    *("java.", "javax.", "jakarta.", "jdk.", "sun.", "com.sun.", "kotlin.", "kotlinx.", "scala.", "groovy.", "clojure."),
-    *("org.codehaus.groovy.", "junit.", "org.junit.", "org.testng.", "org.hamcrest.", "org.assertj.", "org.apache.tools."),
+    *(
+        "java.",
+        "javax.",
+        "jakarta.",
+        "jdk.",
+        "sun.",
+        "com.sun.",
+        "kotlin.",
+        "kotlinx.",
+        "scala.",
+        "groovy.",
+        "clojure.",
+    ),
+    *(
+        "org.codehaus.groovy.",
+        "junit.",
+        "org.junit.",
+        "org.testng.",
+        "org.hamcrest.",
+        "org.assertj.",
+        "org.apache.tools.",
+    ),
     *("org.apache.maven.", "org.gradle.", "worker.org.gradle.", "com.intellij.rt.", "android.", "androidx.", "dalvik."),
     *("com.android.internal.", "net.bytebuddy.", "net.sf.cglib."),
     # .NET
     *("System.", "Microsoft.", "Xunit.", "NUnit.", "Castle.", "MS.Internal."),
     # Go, Rust
-    *("runtime.", "runtime/", "testing.", "reflect.", "net/http.", "panic", "std::", "core::", "alloc::", "test::"),
-    *("<core::", "<alloc::", "<std::", "rust_begin_unwind", "__rust", "_start", "__libc_start"),
+    *("runtime.", "runtime/", "testing.", "reflect.", "net/http.", "panic", "std.", "core.", "alloc.", "test."),
+    *("<core.", "<alloc.", "<std.", "rust_begin_unwind", "__rust", "_start", "__libc_start"),
     # Python, by module
     *("_pytest.", "pluggy.", "unittest.", "importlib.", "asyncio.", "concurrent.futures."),
 )
@@ -46,6 +66,7 @@ _NORMAL = tuple(
         (r"lambda\$(\w+)\$\d+", r"\1"),  # Java: a lambda stands for the method it was written in
         (r"\$\$Lambda.*", ""),
         (r"\$\$(?:EnhancerBy|FastClassBy|SpringCGLIB)[\w$]*", ""),
+        (r"\.<>c(?:__DisplayClass\d+_\d+)?$", ""),
         (r"<([\w.]+)>[bdcg]__[\w|]+", r"\1"),  # .NET: lambdas, local functions, state machines
         (r"\.MoveNext$", ""),
         (r"\.func\d+(?:\.\d+)*$", ""),  # Go: closures
@@ -73,7 +94,7 @@ class Frame:
     @property
     def name(self) -> str:
         """Module and function, without what changes from build to build."""
-        return f"{self.place}.{plain(self.function)}" if self.place else plain(self.function)
+        return ".".join(part for part in (self.place, plain(self.function)) if part)
 
     @property
     def place(self) -> str:
@@ -86,7 +107,7 @@ class Frame:
 @dataclass(frozen=True, slots=True)
 class Trace:
     """An exception and the calls that led to it, the innermost first. ``test`` names the failing test where there is
-    one; ``causes`` are what it was raised from, the nearest first; ``others``: what was suppressed, or grouped in it."""
+    one; ``causes`` are what it was raised from, the nearest first; ``others``: what was suppressed or grouped."""
 
     exception: str
     message: str = ""
@@ -115,7 +136,9 @@ def plain(name: str) -> str:
 def _parts(file: str) -> tuple[str, ...]:
     path = file.replace("\\", "/").split("?")[0]
     stem, dot, ending = path.rpartition(".")
-    return tuple(part for part in (stem if dot and "/" not in ending else path).split("/") if part not in {"", ".", ".."})
+    return tuple(
+        part for part in (stem if dot and "/" not in ending else path).split("/") if part not in {"", ".", ".."}
+    )
 
 
 def foreign(frame: Frame) -> bool:

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from engrain.errors import InvalidField
 from engrain.fixes.linkage import Floats, Ints, Vectors, average
 
-WEIGHTS = np.array([3.0, 0.5, 0.5, 1.0, 1.5, 1.5, 1.0, 0.5, 0.5], np.float32)
+WEIGHTS = np.array([3.0, 1.0, 1.0, 1.0, 1.5, 1.0, 1.0, 0.5, 0.5], np.float32)
 """Words of the names, own calls, their classes, exception, package, masked message, difference of an assertion's sides,
 foreign calls at the border, words of the message."""
-JOIN = 0.49
+JOIN = 0.51
 SMOOTH = 0.1
 STALE = 0.02  # how many new failures, as a share, may be measured by the rarities, and against the groups, of before
 
@@ -45,11 +45,11 @@ class Index:
     def __contains__(self, id: str) -> bool:
         return id in self._scopes
 
-    def put(self, id: str, features: Features, scope: str = "") -> None:
-        """Take a failure in; an id that is known is left as it is."""
+    def put(self, id: str, features: Features, scope: str = "", sort: str = "") -> None:
+        """Take a failure in; an id that is known is left as it is. Failures of different ``sort`` never join."""
         if id not in self._scopes:
             self._scopes[id] = scope
-            self._pools.setdefault(scope, _Pool()).put(id, features)
+            self._pools.setdefault(scope, _Pool()).put(id, features, sort)
 
     def near(self, features: Features, limit: int = 10, scope: str = "") -> list[tuple[str, float]]:
         """The most alike in the scope, the best first: (id, likeness from 0 to 1)."""
@@ -68,24 +68,24 @@ class Index:
 
     def groups(self) -> dict[str, str]:
         """Every id → the first known id of its group."""
-        return {id: pool.group_of(id) for pool in self._pools.values() for id in pool.ids}
+        return {known: pool.group_of(known) for pool in self._pools.values() for known in pool.ids}
 
     def export(self) -> list[list[Any]]:
-        """What :meth:`load` makes the same index of: [id, scope, features], in the order they were put in."""
-        return [[id, scope, self._pools[scope].features(id)] for id, scope in self._scopes.items()]
+        """What :meth:`restore` makes the same index of: [id, scope, sort, features], in the order they were put in."""
+        return [[known, scope, *self._pools[scope].told(known)] for known, scope in self._scopes.items()]
 
     def restore(self, rows: object) -> None:
         """Take in what was exported. InvalidField where it is something else; then nothing was taken in."""
         if not isinstance(rows, Sequence) or isinstance(rows, str) or not all(map(_is_row, rows)):
-            raise InvalidField("likeness: not what export gave; a list of [id, scope, features] is")
-        for id, scope, told in rows:
-            self.put(id, told, scope)
+            raise InvalidField("likeness: not what export gave; a list of [id, scope, sort, features] is")
+        for known, scope, sort, told in rows:
+            self.put(known, told, scope, sort)
 
 
 def _is_row(row: object) -> bool:
-    if not isinstance(row, Sequence) or len(row) != 3 or not all(isinstance(part, str) for part in row[:2]):
+    if not isinstance(row, Sequence) or len(row) != 4 or not all(isinstance(part, str) for part in row[:3]):
         return False
-    kinds = row[2]
+    kinds = row[3]
     return (
         isinstance(kinds, Sequence)
         and len(kinds) == len(WEIGHTS)
@@ -124,6 +124,8 @@ class _Pool:
         self.ids: list[str] = []
         self._rows: dict[str, int] = {}
         self._known: dict[str, int] = {}  # "kind feature" → column
+        self._sorts: dict[str, int] = {}
+        self._sort = _Grown(np.int32)
         self._row, self._column, self._kind = _Grown(np.int32), _Grown(np.int32), _Grown(np.int8)
         self._strength, self._value = _Grown(np.float32), _Grown(np.float32)
         self._rarity: Floats = np.zeros(0, np.float32)  # by column, as of the last measure
@@ -131,9 +133,10 @@ class _Pool:
         self._groups: Ints = np.zeros(0, np.int32)  # row → the first row of its group
         self._grouped = 0
 
-    def put(self, id: str, features: Features) -> None:
+    def put(self, id: str, features: Features, sort: str) -> None:
         row = self._rows[id] = len(self.ids)
         self.ids.append(id)
+        self._sort.append([self._sorts.setdefault(sort, len(self._sorts))])
         columns, kinds, strengths = [], [], []
         for kind, told in enumerate(features):
             for feature, strength in told.items():
@@ -145,14 +148,15 @@ class _Pool:
         self._kind.append(kinds)
         self._strength.append(strengths)
 
-    def features(self, id: str) -> list[dict[str, float]]:
-        names = list(self._known)
-        entries = np.flatnonzero(self._row.now == self._rows[id])
+    def told(self, id: str) -> tuple[str, list[dict[str, float]]]:
+        """Sort and features of a failure, as they were put in."""
+        names, row = list(self._known), self._rows[id]
+        begin, end = np.searchsorted(self._row.now, [row, row + 1])
         told: list[dict[str, float]] = [{} for _ in WEIGHTS]
-        for entry in entries:
+        for entry in range(int(begin), int(end)):
             name = names[self._column.now[entry]].partition(" ")[2]
             told[self._kind.now[entry]][name] = float(self._strength.now[entry])
-        return told
+        return list(self._sorts)[self._sort.now[row]], told
 
     def scores(self, features: Features) -> Floats:
         """Likeness of a failure to each of the pool, [row]."""
@@ -196,7 +200,7 @@ class _Pool:
             self._measure(exactly=True)
             order = np.argsort(np.array(self.ids), kind="stable")  # the same groups in whatever order they came
             vectors = Vectors(self._row.now, self._column.now, self._value.now, count, len(self._known))
-            self._groups, self._grouped = average(vectors, JOIN, order), count
+            self._groups, self._grouped = average(vectors, JOIN, order, self._sort.now), count
         while len(self._groups) <= row:
             self._join(len(self._groups))
         return self.ids[int(self._groups[row])]
@@ -210,9 +214,9 @@ class _Pool:
         before = self._row.now < row
         likes = np.bincount(self._row.now[before], (self._value.now * asked[self._column.now])[before], row)
         sums, sizes = np.bincount(self._groups, likes, row), np.bincount(self._groups, minlength=row)
-        means = sums / np.maximum(sizes, 1)
-        best = int(np.argmax(means))
-        self._groups = np.append(self._groups, np.int32(best if means[best] >= JOIN else row))
+        means = np.where(self._sort.now[:row] == self._sort.now[row], sums / np.maximum(sizes, 1), 0.0)
+        best = int(np.argmax(means)) if row else 0
+        self._groups = np.append(self._groups, np.int32(best if row and means[best] >= JOIN else row))
 
 
 def _rarity(share: NDArray[np.float64]) -> Floats:

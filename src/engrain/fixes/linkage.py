@@ -31,13 +31,33 @@ class Vectors:
     columns: int
 
 
-def average(vectors: Vectors, least: float, order: NDArray[Any]) -> Ints:
-    """Row → the first row of its group. Groups are joined while their average product is ``least`` or more. ``order``:
-    the rows in an order that is theirs, whatever order they came in; it decides between equals."""
+def average(vectors: Vectors, least: float, order: NDArray[Any], sort: NDArray[Any]) -> Ints:
+    """Row → the first row of its group. Groups are joined while their average product is ``least`` or more, rows of
+    different ``sort`` never. ``order``: the rows in an order that is theirs, whatever order they came in; it decides
+    between equals."""
+    found = np.zeros(vectors.rows, np.int32)
+    where, place = np.zeros(vectors.rows, np.int64), np.zeros(vectors.rows, np.int64)
+    place[order] = np.arange(vectors.rows)
+    for one in np.unique(sort):
+        rows = np.flatnonzero(sort == one)
+        where[rows] = np.arange(len(rows))
+        mine = sort[vectors.row] == one
+        part = Vectors(
+            where[vectors.row[mine]].astype(np.int32),
+            vectors.column[mine],
+            vectors.value[mine],
+            len(rows),
+            vectors.columns,
+        )
+        found[rows] = rows[_joined(part, least, np.argsort(place[rows], kind="stable"))]
+    return found
+
+
+def _joined(vectors: Vectors, least: float, order: NDArray[Any]) -> Ints:
     names = np.empty(vectors.rows, np.int64)  # row → its unit
     names[order] = np.arange(vectors.rows)
     units = _merged(vectors, names, vectors.rows)
-    size = np.ones(vectors.rows)
+    size: NDArray[Any] = np.ones(vectors.rows)
     while True:
         pieces = [np.arange(start, min(start + DENSE, units.rows)) for start in range(0, units.rows, DENSE)]
         label = np.arange(units.rows)

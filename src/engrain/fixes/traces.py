@@ -23,8 +23,8 @@ def read(problem: object, *, in_app: str | Sequence[str] = ()) -> Trace | None:
     ``problem``: text in which a trace of Python, Java, Kotlin, JavaScript, TypeScript, Go, Rust, .NET, Ruby or PHP
     stands, pytest's and jest's output included; an exception; or a mapping with any of ``exception`` or ``type``,
     ``message``, ``frames``, ``frames_app`` or ``stack`` (text, or a list of texts or of mappings with ``file``,
-    ``function``, ``module``, ``line``; the innermost call first), ``test``, ``project``. ``in_app``: prefixes of modules
-    or parts of paths that are the application; without them, what is no known runtime, framework or package.
+    ``function``, ``module``, ``line``; the innermost call first), ``test``, ``project``. ``in_app``: prefixes of
+    modules or parts of paths that are the application; without them, what is no known runtime, framework or package.
 
     Never raises: what cannot be understood is None. Looks at 256 Ki characters and 128 frames at most.
     """
@@ -115,7 +115,9 @@ def _chosen(trace: Trace, own: Sequence[str]) -> Trace:
     ]
     if not any(told):
         told = [frame in listed for frame in trace.frames]
-    return replace(known, frames=tuple(replace(frame, in_app=is_) for frame, is_ in zip(known.frames, told, strict=True)))
+    return replace(
+        known, frames=tuple(replace(frame, in_app=is_) for frame, is_ in zip(known.frames, told, strict=True))
+    )
 
 
 def _live(error: BaseException, depth: int = RUNS) -> Trace:
