@@ -8,6 +8,7 @@ failures of a project (``likeness``).
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -15,12 +16,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from engrain.fixes.frames import Frame, Trace, is_test
-from engrain.fixes.likeness import Index
+from engrain.fixes.likeness import Index, is_features
+from engrain.fixes.signature import DETAILS, Shape, raw_id
 from engrain.fixes.traces import read
 
-__all__ = ["CrashSignature", "Likeness", "features", "signature"]
+__all__ = ["CrashSignature", "Crashes", "Likeness", "features", "signature"]
 
 DEEP = 3  # own calls in the key
+ROOM = 20_000  # failures that are compared with others; what comes then is told by its key alone
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _WORD = re.compile(r"[A-Za-z_]+|\d+|[^\w\s]")
 _MASKED = re.compile(r'"[^"]*"|\'[^\']*\'|<[^>]*>|\b0x[0-9a-fA-F]+|\S*\d\S*')
@@ -35,10 +38,9 @@ class Likeness(Index):
     """An index of traces by likeness: see ``likeness``."""
 
     def add(self, id: str, trace: Trace, scope: str = "") -> None:
-        """Take a trace in; an id that is known is left as it is. Outside of tests, different exceptions are different
-        issues, however alike they are otherwise."""
+        """Take a trace in; an id that is known is left as it is."""
         if id not in self:
-            self.put(id, features(trace), scope, "" if _test(trace) else trace.exception)
+            self.put(id, features(trace), scope, _sort(trace))
 
     def nearest(self, trace: Trace, limit: int = 10, scope: str = "") -> list[tuple[str, float]]:
         """The most alike in the scope, the best first: (id, likeness from 0 to 1)."""
@@ -47,8 +49,8 @@ class Likeness(Index):
 
 @dataclass(frozen=True, slots=True)
 class CrashSignature:
-    """Failures with one ``key`` are one issue. ``kind``: "assertion" or "crash"; ``title``: a line for people;
-    ``parts``: what the key is made of; ``scope``: the project, where it was told."""
+    """Failures of one ``scope`` with one ``key`` are one issue. ``kind``: "assertion" or "crash"; ``title``: a line for
+    people; ``parts``: what the key is made of; ``scope``: the project, where it was told."""
 
     kind: str
     key: str
@@ -56,6 +58,12 @@ class CrashSignature:
     title: str
     trace: Trace
     scope: str = ""
+
+    @property
+    def text(self) -> str:
+        """The key, and behind `signature.DETAILS` all that `Crashes` needs of it."""
+        told = [self.title, _sort(self.trace), [_rounded(kind) for kind in features(self.trace)]]
+        return f"{self.key}{DETAILS}{json.dumps(told, ensure_ascii=False, separators=(',', ':'))}"
 
 
 def signature(problem: object) -> CrashSignature | None:
@@ -78,7 +86,70 @@ def signature(problem: object) -> CrashSignature | None:
     short = trace.exception.rpartition(".")[2]
     title = f"{short}: {masked(trace.message)}" if trace.message else short
     place = where[0] if where else ""
-    return CrashSignature(kind, "\n".join(parts), parts, f"{title} ({place})" if place else title, trace, trace.project)
+    key = "\n".join(parts).replace(DETAILS, " ")
+    return CrashSignature(kind, key, parts, f"{title} ({place})" if place else title, trace, trace.project)
+
+
+class Crashes:
+    """The `templates.Grouper` of crashes: `Likeness` over texts as `CrashSignature.text` writes them."""
+
+    def __init__(self) -> None:
+        self._index = Index()
+
+    def add(self, scope: str, line: str) -> None:
+        """Take a text in; what tells no features stays alone."""
+        if (told := _details(line)) and len(self._index) < ROOM:
+            self._index.put(_id(scope, line), told[2], scope, told[1])
+
+    def settle(self) -> bool:
+        """Bring the groups up to date; whether any may have changed."""
+        return self._index.settle()
+
+    def label(self, scope: str, line: str) -> str:
+        """The group of a text that was added."""
+        return f"{scope}\x1f{self._index.group_of(_id(scope, line))}"
+
+    def fit(self, scope: str, line: str) -> str | None:
+        """The label of the group that a text would join, None where it is alone."""
+        told = _details(line)
+        group = self._index.fitting(told[2], scope, told[1]) if told else None
+        return group and f"{scope}\x1f{group}"
+
+    def show(self, scope: str, line: str) -> str:
+        """A line for people."""
+        told = _details(line)
+        return told[0] if told else line.partition("\n")[0]
+
+    def near(self, scope: str, line: str, limit: int) -> list[tuple[str, float]]:
+        """Raw ids of the most alike texts, with their likeness."""
+        told = _details(line)
+        return self._index.near(told[2], limit, scope) if told else []
+
+
+def _id(scope: str, line: str) -> str:
+    return raw_id(Shape("crash", scope, line))
+
+
+def _sort(trace: Trace) -> str:
+    """What never joins another sort: outside of tests different exceptions are different issues, however alike they are
+    otherwise."""
+    return "" if _test(trace) else trace.exception
+
+
+def _rounded(told: dict[str, float]) -> dict[str, float]:
+    return {name: round(strength, 3) for name, strength in told.items()}
+
+
+@lru_cache(maxsize=512)
+def _details(line: str) -> tuple[str, str, Features] | None:
+    """Title, sort and features of a text; None where it does not tell them."""
+    try:
+        title, sort, kinds = json.loads(line.partition(DETAILS)[2])
+    except (ValueError, TypeError, RecursionError):
+        return None
+    if not isinstance(title, str) or not isinstance(sort, str) or not is_features(kinds):
+        return None
+    return title, sort, tuple(kinds)
 
 
 def masked(message: str) -> str:

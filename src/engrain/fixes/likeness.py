@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engrain.errors import InvalidField
 from engrain.fixes.linkage import Floats, Ints, Vectors, average
 
 WEIGHTS = np.array([3.0, 1.0, 1.0, 1.0, 1.5, 1.0, 1.0, 0.5, 0.5], np.float32)
@@ -26,7 +25,8 @@ WEIGHTS = np.array([3.0, 1.0, 1.0, 1.0, 1.5, 1.0, 1.0, 0.5, 0.5], np.float32)
 foreign calls at the border, words of the message."""
 JOIN = 0.51
 SMOOTH = 0.1
-STALE = 0.02  # how many new failures, as a share, may be measured by the rarities, and against the groups, of before
+STALE = 0.02  # how many new failures, as a share, may be measured by the rarities of before
+REGROUP = 0.1  # how many may join the groups of before, until all are grouped anew
 
 Features = Sequence[Mapping[str, float]]
 """One mapping of feature to strength for each of :data:`WEIGHTS`, in their order."""
@@ -66,33 +66,29 @@ class Index:
         scope = self._scopes.get(id)
         return id if scope is None else self._pools[scope].group_of(id)
 
+    def settle(self) -> bool:
+        """Bring the groups up to date; whether any may have changed."""
+        return sum(pool.settle() for pool in self._pools.values()) > 0
+
+    def fitting(self, features: Features, scope: str = "", sort: str = "") -> str | None:
+        """The first known failure of the group that another would join, as of the last `settle`; None if alone."""
+        pool = self._pools.get(scope)
+        return pool.fitting(features, sort) if pool else None
+
     def groups(self) -> dict[str, str]:
         """Every id → the first known id of its group."""
         return {known: pool.group_of(known) for pool in self._pools.values() for known in pool.ids}
 
-    def export(self) -> list[list[Any]]:
-        """What :meth:`restore` makes the same index of: [id, scope, sort, features], in the order they were put in."""
-        return [[known, scope, *self._pools[scope].told(known)] for known, scope in self._scopes.items()]
 
-    def restore(self, rows: object) -> None:
-        """Take in what was exported. InvalidField where it is something else; then nothing was taken in."""
-        if not isinstance(rows, Sequence) or isinstance(rows, str) or not all(map(_is_row, rows)):
-            raise InvalidField("likeness: not what export gave; a list of [id, scope, sort, features] is")
-        for known, scope, sort, told in rows:
-            self.put(known, told, scope, sort)
-
-
-def _is_row(row: object) -> bool:
-    if not isinstance(row, Sequence) or len(row) != 4 or not all(isinstance(part, str) for part in row[:3]):
-        return False
-    kinds = row[3]
+def is_features(told: object) -> bool:
+    """Whether a value read from outside can be put into an index."""
     return (
-        isinstance(kinds, Sequence)
-        and len(kinds) == len(WEIGHTS)
-        and all(isinstance(kind, Mapping) for kind in kinds)
+        isinstance(told, Sequence)
+        and len(told) == len(WEIGHTS)
+        and all(isinstance(kind, Mapping) for kind in told)
         and all(
             isinstance(name, str) and isinstance(value, int | float) and 0.0 < value <= 1.0
-            for kind in kinds
+            for kind in told
             for name, value in kind.items()
         )
     )
@@ -148,16 +144,6 @@ class _Pool:
         self._kind.append(kinds)
         self._strength.append(strengths)
 
-    def told(self, id: str) -> tuple[str, list[dict[str, float]]]:
-        """Sort and features of a failure, as they were put in."""
-        names, row = list(self._known), self._rows[id]
-        begin, end = np.searchsorted(self._row.now, [row, row + 1])
-        told: list[dict[str, float]] = [{} for _ in WEIGHTS]
-        for entry in range(int(begin), int(end)):
-            name = names[self._column.now[entry]].partition(" ")[2]
-            told[self._kind.now[entry]][name] = float(self._strength.now[entry])
-        return list(self._sorts)[self._sort.now[row]], told
-
     def scores(self, features: Features) -> Floats:
         """Likeness of a failure to each of the pool, [row]."""
         self._measure()
@@ -194,29 +180,49 @@ class _Pool:
             _values(rows, self._kind.now[known:], self._strength.now[known:] * self._rarity[columns], count)
         )
 
-    def group_of(self, id: str) -> str:
-        row, count = self._rows[id], len(self.ids)
-        if count - self._grouped > STALE * self._grouped:
+    def settle(self) -> bool:
+        """Groups of all; few new ones join those that are there. Whether anything was new."""
+        count = len(self.ids)
+        if len(self._groups) == count:
+            return False
+        if count - self._grouped > REGROUP * self._grouped:
             self._measure(exactly=True)
             order = np.argsort(np.array(self.ids), kind="stable")  # the same groups in whatever order they came
             vectors = Vectors(self._row.now, self._column.now, self._value.now, count, len(self._known))
             self._groups, self._grouped = average(vectors, JOIN, order, self._sort.now), count
-        while len(self._groups) <= row:
+        self._measure()
+        while len(self._groups) < count:
             self._join(len(self._groups))
-        return self.ids[int(self._groups[row])]
+        return True
+
+    def group_of(self, id: str) -> str:
+        self.settle()
+        return self.ids[int(self._groups[self._rows[id]])]
+
+    def fitting(self, features: Features, sort: str) -> str | None:
+        """The first of the group that a failure would join, as of the last `settle`."""
+        known = len(self._groups)
+        best = self._best(self.scores(features)[:known], self._sorts.get(sort, -1)) if known else -1
+        return None if best < 0 else self.ids[best]
+
+    def _best(self, likes: Floats, sort: int) -> int:
+        """The group, by its first row, that is most alike on average; -1 where none is enough."""
+        known = len(likes)
+        groups = self._groups[:known]
+        sums, sizes = np.bincount(groups, likes, known), np.bincount(groups, minlength=known)
+        means = np.where(self._sort.now[:known] == sort, sums / np.maximum(sizes, 1), 0.0)
+        best = int(np.argmax(means)) if known else 0
+        return best if known and means[best] >= JOIN else -1
 
     def _join(self, row: int) -> None:
         """A failure that came after the groups were made joins the most alike of them, or is alone."""
-        self._measure()
         mine = self._row.now == row
         asked = np.zeros(len(self._known), np.float32)
         asked[self._column.now[mine]] = self._value.now[mine]
         before = self._row.now < row
         likes = np.bincount(self._row.now[before], (self._value.now * asked[self._column.now])[before], row)
-        sums, sizes = np.bincount(self._groups, likes, row), np.bincount(self._groups, minlength=row)
-        means = np.where(self._sort.now[:row] == self._sort.now[row], sums / np.maximum(sizes, 1), 0.0)
-        best = int(np.argmax(means)) if row else 0
-        self._groups = np.append(self._groups, np.int32(best if row and means[best] >= JOIN else row))
+        best = self._best(likes.astype(np.float32), int(self._sort.now[row]))
+        self._groups = np.append(self._groups, np.int32(best if best >= 0 else row))
 
 
 def _rarity(share: NDArray[np.float64]) -> Floats:

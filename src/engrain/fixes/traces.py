@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from engrain.fixes.blocks import FRAMES, LINE, MESSAGE, RUNS, parse
-from engrain.fixes.dialects import READERS, number
+from engrain.fixes.dialects import READERS, header, number
 from engrain.fixes.frames import Frame, Trace, settled
 
 _NAME = re.compile(r"[\w$.<>:#/\\-]+")
@@ -22,9 +22,10 @@ def read(problem: object, *, in_app: str | Sequence[str] = ()) -> Trace | None:
 
     ``problem``: text in which a trace of Python, Java, Kotlin, JavaScript, TypeScript, Go, Rust, .NET, Ruby or PHP
     stands, pytest's and jest's output included; an exception; or a mapping with any of ``exception`` or ``type``,
-    ``message``, ``frames``, ``frames_app`` or ``stack`` (text, or a list of texts or of mappings with ``file``,
-    ``function``, ``module``, ``line``; the innermost call first), ``test``, ``project``. ``in_app``: prefixes of
-    modules or parts of paths that are the application; without them, what is no known runtime, framework or package.
+    ``message``, ``frames``, ``frames_app``, ``stack`` or ``trace`` (text, or a list of texts or of mappings with
+    ``file``, ``function``, ``module``, ``line``; the innermost call first), ``log``, ``test``, ``project``. ``in_app``:
+    prefixes of modules or parts of paths that are the application; without them, what is no known runtime, framework
+    or package.
 
     Never raises: what cannot be understood is None. Looks at 256 Ki characters and 128 frames at most.
     """
@@ -59,28 +60,31 @@ def _several(value: object) -> list[Any]:
 
 
 def _told(problem: Mapping[Any, Any]) -> Trace | None:
-    """A mapping's own words; what it leaves out is looked for in its message and its stack."""
-    name = _text(problem.get("exception")) or _text(problem.get("type"))
-    message = _text(problem.get("message"))
-    given = next((problem[key] for key in ("frames", "stack", "frames_app") if problem.get(key)), ())
-    inside = parse(given) if isinstance(given, str) else None
-    frames = inside.frames if inside else tuple(_frames(given))
-    if not frames and "\n" in message and (inside := parse(message)):
-        frames, message = inside.frames, inside.message
-    name = name or (inside.exception if inside else "")
-    if not frames and not problem.get("exception"):
-        return None  # a type alone may be a type of issue; only an exception is one
-    name = name or "Exception"
+    """A mapping's own words; what it leaves out is looked for in its texts."""
+    name, message = _text(problem.get("exception")), _text(problem.get("message"))
+    test, project = _text(problem.get("test"))[:LINE], _text(problem.get("project"))[:LINE]
+    given = next((problem[key] for key in ("frames", "stack", "trace", "frames_app") if problem.get(key)), ())
+    frames = tuple(_frames(given))
+    texts = (given if isinstance(given, str) else "", message, _text(problem.get("log")))
+    inside = None if frames else next((found for text in texts if "\n" in text and (found := parse(text))), None)
+    if inside:
+        frames = inside.frames
+        message = inside.message if not message or "\n" in message else message
+    said = header(message.partition("\n")[0]) or ("", "")
+    kind = _text(problem.get("type"))  # of an issue, or of an exception
+    name = name or (inside.exception if inside else "") or (kind if header(kind) else "") or said[0]
+    if not frames and (not name or not (test or problem.get("exception"))):
+        return None
+    name = name or kind or "Exception"
     if message.startswith(name):
         message = message[len(name) :].lstrip(": \n")
-    test, project = _text(problem.get("test"))[:LINE], _text(problem.get("project"))[:LINE]
-    rest = (inside.causes, project, inside.others) if inside else ((), project, ())
-    return Trace(name[:LINE], message[:MESSAGE], frames, test or (inside.test if inside else ""), *rest)
+    causes, others = (inside.causes, inside.others) if inside else ((), ())
+    test = test or (inside.test if inside else "")
+    return Trace(name[:LINE], message[:MESSAGE], frames, test, causes, project, others)
 
 
 def _frames(given: object) -> Iterable[Frame]:
-    lines = _strings(given) if isinstance(given, str) else _several(given)
-    for one in lines:
+    for one in _several(given):
         if isinstance(one, str):
             if frame := _frame(one[:LINE]):
                 yield frame
