@@ -67,13 +67,13 @@ class CrashSignature:
 
 
 def signature(problem: object) -> CrashSignature | None:
-    """The signature of text, data or an exception with a stack trace; None where there is none.
+    """The signature of text, data or an exception with a stack trace or a failing test's name; else None.
 
     The key: exception (and that of its root cause), the innermost own calls, the masked message; the test where no own
     call but the test's stands in the trace. Numbers of lines, lambdas, proxies and generated code are not in it.
     """
     trace = problem if isinstance(problem, Trace) else read(problem)
-    if trace is None:
+    if trace is None or not (trace.frames or trace.causes or trace.test):
         return None
     own, _ = _calls(trace)
     calls = tuple(frame.name for frame in own[:DEEP])
@@ -95,11 +95,13 @@ class Crashes:
 
     def __init__(self) -> None:
         self._index = Index()
+        self._ids: dict[tuple[str, str], str] = {}
 
     def add(self, scope: str, line: str) -> None:
         """Take a text in; what tells no features stays alone."""
-        if (told := _details(line)) and len(self._index) < ROOM:
-            self._index.put(_id(scope, line), told[2], scope, told[1])
+        known = self._ids[scope, line] = raw_id(Shape("crash", scope, line))
+        if len(self._index) < ROOM and (told := _details(line)):
+            self._index.put(known, told[2], scope, told[1])
 
     def settle(self) -> bool:
         """Bring the groups up to date; whether any may have changed."""
@@ -107,7 +109,7 @@ class Crashes:
 
     def label(self, scope: str, line: str) -> str:
         """The group of a text that was added."""
-        return f"{scope}\x1f{self._index.group_of(_id(scope, line))}"
+        return f"{scope}\x1f{self._index.group_of(self._ids[scope, line])}"
 
     def fit(self, scope: str, line: str) -> str | None:
         """The label of the group that a text would join, None where it is alone."""
@@ -126,14 +128,13 @@ class Crashes:
         return self._index.near(told[2], limit, scope) if told else []
 
 
-def _id(scope: str, line: str) -> str:
-    return raw_id(Shape("crash", scope, line))
-
-
 def _sort(trace: Trace) -> str:
-    """What never joins another sort: outside of tests different exceptions are different issues, however alike they are
-    otherwise."""
-    return "" if _test(trace) else trace.exception
+    """What never joins another sort. Outside of tests a different exception or innermost own call is another issue,
+    however alike two failures are otherwise."""
+    if _test(trace):
+        return ""
+    own, _ = _calls(trace)
+    return f"{trace.exception} {own[0].name if own else ''}"
 
 
 def _rounded(told: dict[str, float]) -> dict[str, float]:

@@ -8,6 +8,7 @@ test frameworks, reflection, proxies and installed packages stand in every trace
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -141,6 +142,7 @@ def _parts(file: str) -> tuple[str, ...]:
     )
 
 
+@lru_cache(maxsize=16384)
 def foreign(frame: Frame) -> bool:
     """Whether a frame is of a runtime, a framework or an installed package."""
     if f"{frame.module}.{frame.function}".lstrip(".").startswith(RUNTIMES + LIBRARIES):
@@ -149,6 +151,7 @@ def foreign(frame: Frame) -> bool:
     return any(part in file for part in FOREIGN_PATHS)
 
 
+@lru_cache(maxsize=16384)
 def is_test(frame: Frame) -> bool:
     """Whether a frame is of a test rather than of what is tested."""
     parts = frame.module.replace("::", ".").replace("/", ".").split(".")
@@ -161,20 +164,29 @@ def is_test(frame: Frame) -> bool:
     )
 
 
+def marked(frames: Iterable[Frame], told: Iterable[bool]) -> tuple[Frame, ...]:
+    """Frames with what is told of each in ``in_app``."""
+    return tuple(
+        frame if frame.in_app == is_own else Frame(frame.function, frame.module, frame.file, frame.line, is_own)
+        for frame, is_own in zip(frames, told, strict=True)
+    )
+
+
 def settled(trace: Trace, prefixes: tuple[str, ...] = ()) -> Trace:
     """The trace with ``in_app`` told for each frame: by ``prefixes`` of modules or paths where they are given, else by
     what is foreign. Libraries are the application of a trace in which nothing else is, and of their own tests."""
     family = tuple(library for library in LIBRARIES if trace.test.startswith(library))
 
-    def told(frame: Frame) -> Frame:
+    def own(frame: Frame) -> bool:
         if prefixes:
-            return replace(frame, in_app=frame.module.startswith(prefixes) or any(p in frame.file for p in prefixes))
-        return replace(frame, in_app=(bool(family) and frame.module.startswith(family)) or not foreign(frame))
+            return frame.module.startswith(prefixes) or any(prefix in frame.file for prefix in prefixes)
+        return (bool(family) and frame.module.startswith(family)) or not foreign(frame)
 
     def settle(one: Trace) -> Trace:
-        frames = tuple(map(told, one.frames))
-        if not prefixes and not any(frame.in_app for frame in frames):
-            frames = tuple(replace(frame, in_app=frame.module.startswith(LIBRARIES)) for frame in frames)
+        told = [own(frame) for frame in one.frames]
+        if not prefixes and not any(told):
+            told = [frame.module.startswith(LIBRARIES) for frame in one.frames]
+        frames = marked(one.frames, told)
         others = tuple(map(settle, one.others))
         return replace(one, frames=frames, causes=tuple(map(settle, one.causes)), others=others)
 

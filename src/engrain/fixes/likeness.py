@@ -125,7 +125,9 @@ class _Pool:
         self._row, self._column, self._kind = _Grown(np.int32), _Grown(np.int32), _Grown(np.int8)
         self._strength, self._value = _Grown(np.float32), _Grown(np.float32)
         self._rarity: Floats = np.zeros(0, np.float32)  # by column, as of the last measure
-        self._measured = 0  # failures that the values stand for
+        self._measured = 0  # failures by which the rarities were told
+        self._order: NDArray[np.int64] = np.zeros(0, np.int64)  # entries of that time, by column
+        self._starts: NDArray[np.int64] = np.zeros(1, np.int64)  # column → its first place there
         self._groups: Ints = np.zeros(0, np.int32)  # row → the first row of its group
         self._grouped = 0
 
@@ -156,11 +158,22 @@ class _Pool:
         column = np.array(columns, np.int32)
         rarity = np.append(self._rarity, _rarity(np.zeros(1)))[column]
         value = _values(np.zeros(len(column), np.int32), np.array(kinds, np.int8), np.array(strengths) * rarity, 1)
-        asked = np.zeros(len(self._known) + 1, np.float32)
+        there = column >= 0  # what nobody has is like nobody
+        return self._products(column[there], value[there])
+
+    def _products(self, column: Ints, value: Floats) -> Floats:
+        """Of a vector with all of the pool, [row]: by the entries of its columns, and all entries that came since these
+        were listed."""
+        listed = column < len(self._starts) - 1
+        parts = [self._order[self._starts[one] : self._starts[one + 1]] for one in column[listed]]
+        entries = np.concatenate(parts) if parts else np.zeros(0, np.int64)
+        much = np.repeat(value[listed], [len(part) for part in parts])
+        found = np.bincount(self._row.now[entries], self._value.now[entries] * much, len(self.ids))
+        since = len(self._order)
+        asked = np.zeros(len(self._known), np.float32)
         asked[column] = value
-        asked[-1] = 0.0  # what nobody has is like nobody
-        weights = self._value.now * asked[self._column.now]
-        return np.bincount(self._row.now, weights, len(self.ids)).astype(np.float32)
+        late = self._value.now[since:] * asked[self._column.now[since:]]
+        return (found + np.bincount(self._row.now[since:], late, len(self.ids))).astype(np.float32)
 
     def _measure(self, *, exactly: bool = False) -> None:
         """Values of all entries by how rare their features are now; few new ones by how rare they were."""
@@ -172,6 +185,8 @@ class _Pool:
             self._rarity = _rarity(share)
             self._measured, known = count, 0
             self._value = _Grown(np.float32)
+            self._order = np.argsort(self._column.now, kind="stable")
+            self._starts = np.searchsorted(self._column.now[self._order], np.arange(len(self._known) + 1))
         else:
             fresh = np.full(len(self._known) - len(self._rarity), 1.0 / count)
             self._rarity = np.concatenate([self._rarity, _rarity(fresh)])
@@ -216,12 +231,9 @@ class _Pool:
 
     def _join(self, row: int) -> None:
         """A failure that came after the groups were made joins the most alike of them, or is alone."""
-        mine = self._row.now == row
-        asked = np.zeros(len(self._known), np.float32)
-        asked[self._column.now[mine]] = self._value.now[mine]
-        before = self._row.now < row
-        likes = np.bincount(self._row.now[before], (self._value.now * asked[self._column.now])[before], row)
-        best = self._best(likes.astype(np.float32), int(self._sort.now[row]))
+        begin, end = np.searchsorted(self._row.now, [row, row + 1])
+        likes = self._products(self._column.now[begin:end], self._value.now[begin:end])[:row]
+        best = self._best(likes, int(self._sort.now[row]))
         self._groups = np.append(self._groups, np.int32(best if best >= 0 else row))
 
 

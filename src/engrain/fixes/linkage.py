@@ -102,7 +102,8 @@ def _products(vectors: Vectors, rows: NDArray[Any]) -> Floats:
     for length in np.unique(lengths[(lengths > 1) & (lengths <= COMMON)]):
         parts = starts[lengths == length][:, None] + np.arange(length)
         who, much = row[parts], value[parts]
-        np.add.at(found, (who[:, :, None], who[:, None, :]), much[:, :, None] * much[:, None, :])
+        pairs = who[:, :, None].astype(np.int64) * len(rows) + who[:, None, :]
+        np.add.at(found.reshape(-1), pairs.reshape(-1), (much[:, :, None] * much[:, None, :]).reshape(-1))
     return np.round(found, 5)  # sums in whatever order are the same number
 
 

@@ -6,11 +6,12 @@ import re
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from engrain.fixes.blocks import FRAMES, LINE, MESSAGE, RUNS, parse
 from engrain.fixes.dialects import READERS, header, number
-from engrain.fixes.frames import Frame, Trace, settled
+from engrain.fixes.frames import Frame, Trace, marked, settled
 
 _NAME = re.compile(r"[\w$.<>:#/\\-]+")
 
@@ -97,6 +98,7 @@ def _frames(given: object) -> Iterable[Frame]:
                 yield Frame(function[:LINE], _text(one.get("module"))[:LINE], file[:LINE], at)
 
 
+@lru_cache(maxsize=16384)
 def _frame(line: str) -> Frame | None:
     stripped = line.strip()
     for candidate in (stripped, f"at {stripped}"):
@@ -119,9 +121,7 @@ def _chosen(trace: Trace, own: Sequence[str]) -> Trace:
     ]
     if not any(told):
         told = [frame in listed for frame in trace.frames]
-    return replace(
-        known, frames=tuple(replace(frame, in_app=is_) for frame, is_ in zip(known.frames, told, strict=True))
-    )
+    return replace(known, frames=marked(known.frames, told))
 
 
 def _live(error: BaseException, depth: int = RUNS) -> Trace:
