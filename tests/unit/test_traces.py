@@ -140,6 +140,14 @@ def test_a_live_exception_with_its_causes() -> None:
 
     with pytest.raises(ExceptionGroup) as caught:
         both()
+
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    mute = traces.read(MuteError())
+    assert mute is not None
+    assert mute.message == "its text cannot be made: RuntimeError"
     trace = traces.read(caught.value)
     assert trace is not None
     assert (trace.exception, [one.exception for one in trace.others]) == ("ExceptionGroup", ["ValueError", "OSError"])

@@ -128,8 +128,8 @@ def _live(error: BaseException, depth: int = RUNS) -> Trace:
     """A raised exception: its calls, what it was raised from, and the members of a group."""
     try:
         message = str(error)[:MESSAGE]
-    except Exception:  # noqa: BLE001 - an exception whose text cannot be made is still an exception
-        message = ""
+    except Exception as broken:  # noqa: BLE001 - an exception whose text cannot be made is still an exception
+        message = f"its text cannot be made: {type(broken).__name__}"
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     steps = traceback.walk_tb(error.__traceback__)
