@@ -75,10 +75,6 @@ class Index:
         pool = self._pools.get(scope)
         return pool.fitting(features, sort) if pool else None
 
-    def groups(self) -> dict[str, str]:
-        """Every id → the first known id of its group."""
-        return {known: pool.group_of(known) for pool in self._pools.values() for known in pool.ids}
-
 
 def is_features(told: object) -> bool:
     """Whether a value read from outside can be put into an index."""
