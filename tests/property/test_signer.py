@@ -39,7 +39,7 @@ PROBLEMS = st.one_of(
 NAMES = ["ada", "ben", "cleo", "dora", "emil", "fritz", "gerd", "hugo", "ida", "jana", "karl", "lena"]
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(LINES)
 def test_a_mask_is_stable(text: str) -> None:
     once = mask(text)
@@ -48,7 +48,7 @@ def test_a_mask_is_stable(text: str) -> None:
     assert "\n" not in once
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.lists(PROBLEMS, max_size=12))
 def test_any_problem_is_signed(problems: list[object]) -> None:
     signer, other = Signer(), Signer()
