@@ -155,6 +155,9 @@ def test_a_live_exception_with_its_causes() -> None:
     assert (len(trace.root.frames), trace.root.frames[0].function) == (FRAMES, "deep")
 
 
+RUBY = "\nx.rb:1:in `y'\n" + "a.b" * 300 + "\n" * 3
+
+
 @pytest.mark.parametrize(
     "line",
     ["\tat ", "\tat a.b.c(", '  File "', "#0 ", "Caused by: ", "a" * 100 + ".", "E   ", "x@y:1:2\n", "'\"<", "--- "],
