@@ -108,7 +108,8 @@ class Signer:
 
     def members(self, id: str) -> tuple[str, ...]:
         """All raw ids of the issue that an id belongs to, in the order in which they came. Raises UnknownSignature."""
-        return self._members[self.resolve(id)]
+        head = self.resolve(id)
+        return self._members[head]
 
     def template(self, id: str) -> str:
         """What is common to the issue that an id belongs to, values as ``<*>``. Raises UnknownSignature."""
