@@ -78,6 +78,8 @@ _PARTS = (
     "fix_knowledge",
     "fix_lookup",
     "fix_listing",
+    "fix_exchange",
+    "fix_retention",
     "issue_edits",
 )
 
@@ -282,6 +284,7 @@ class Home(LearningParts, FixParts):
             folder,
             lambda: self.journal,
             lambda: self.dreamer,
+            lambda: self.fix_retention,
             self._silence,
         )
         return Supervisor(self.store, self.world, found, self.config.role_minutes, self._plugins)
