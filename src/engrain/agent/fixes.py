@@ -215,7 +215,7 @@ class Fixes(Scoped):
         row. Secrets are cut out."""
         self._memory._check_open()
         document: Any = source
-        if not isinstance(source, Mapping):
+        if isinstance(source, str | os.PathLike):
             try:
                 document = json.loads(Path(source).read_text(encoding="utf-8"))
             except (OSError, UnicodeDecodeError, RecursionError) as error:

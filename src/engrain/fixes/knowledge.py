@@ -158,6 +158,10 @@ class Knowledge:
             related=tuple(related),
         )
 
+    def kind(self, scope: Scope, raws: Sequence[str]) -> str | None:
+        """The most frequent type of an issue."""
+        return next(iter(_counted(self._over(scope, ("issue-type",), raws))), None)
+
     def best_of(self, scope: Scope, book: Book, raws: Sequence[str]) -> KnownFix | None:
         """The surest way that was verified to solve an issue."""
         ways = [one for one in self.of_issue(scope, raws) if one.works]

@@ -19,6 +19,9 @@ values (:id, :tenant, :agent, :visibility, :state, :signature, :type, :target, :
 -- name: fix_own
 select * from fixes f where f.tenant = :tenant and f.agent = :agent and f.id = :id;
 
+-- name: fix_seen
+select f.id, f.agent, f.state, f.updated_at from fixes f where f.tenant = :tenant and f.id in (:ids) and {fix_visible};
+
 -- name: fix_outcome
 update fixes set success = :success, verified = :verified, notes = :notes, updated_at = :now
 where tenant = :tenant and agent = :agent and id = :id;
