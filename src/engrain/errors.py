@@ -15,6 +15,7 @@ EngrainError
 │   ├── UnknownItem
 │   ├── UnknownDecision
 │   └── UnknownPolicy
+├── Changed                       somebody else was quicker; nothing was written
 ├── PolicyRefused                 the gate does not let it advise; what was live still is
 ├── ConfigError                   a setting that cannot be understood
 ├── EmbedderError                 the embedder that was chosen could not do its work
@@ -111,6 +112,10 @@ class UnknownDecision(NotFound):
 
 class UnknownPolicy(NotFound):
     """There is no such policy."""
+
+
+class Changed(EngrainError):
+    """Somebody else changed it meanwhile, and nothing was written."""
 
 
 class PolicyRefused(EngrainError):
