@@ -120,6 +120,9 @@ def test_what_lives_for_a_time_and_what_stays(place: Place, world: SimulatedWorl
     store.put(("t",), "stays", {"a": 1, "long": "word " * 30_000}, ttl=None)
     store.put(("t",), "stays", {"a": 2, "long": "word " * 30_000}, ttl=None)
     assert "hunter2" not in str(store.get(("t",), "short", refresh_ttl=False))
+    store.put(("users", "secret"), id_ := "6f1b0a52-9c1e-4f1a-8a55-0c1f5f0e7d11", {"key": "v"})
+    assert [(hit.namespace, hit.key) for hit in store.search(("users",))] == [(("users", "secret"), id_)]
+    store.delete(("users", "secret"), id_)
     world.advance(minutes=9)
     assert store.get(("t",), "read") is not None
     assert [hit.key for hit in store.search(("t",), filter={"a": 1})] == ["read"]

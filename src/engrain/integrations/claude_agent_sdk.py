@@ -53,7 +53,7 @@ class EngrainSessionStore(SessionStore):
             if own in sent:
                 continue
             sent.add(own)
-            batch += records.rows(entry, _text(entry), key=f"{name}:{own}", role=str(entry["type"]), tags=tags, **fields)
+            batch += records.rows(entry, _text(entry), key=f"{name}|{own}", role=str(entry["type"]), tags=tags, **fields)
         records.keep(self._agent, batch)
 
     async def load(self, key: SessionKey) -> list[SessionStoreEntry] | None:
@@ -61,7 +61,7 @@ class EngrainSessionStore(SessionStore):
         return await to_thread.run_sync(self._load, _name(key))
 
     def _load(self, name: str) -> list[SessionStoreEntry] | None:
-        return [one.document for one in records.newest(self._agent, f"{name}:")][::-1] or None
+        return [one.document for one in records.newest(self._agent, f"{name}|")][::-1] or None
 
     async def list_sessions(self, project_key: str) -> list[SessionStoreListEntry]:
         """The sessions of a project, and when each was written to last."""

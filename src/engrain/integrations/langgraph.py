@@ -123,8 +123,7 @@ class EngrainStore(BaseStore):
 
     def _row(self, key: str, op: PutOp, texts: Sequence[str], vectors: Sequence[str]) -> dict[str, Any]:
         world = self._agent.world
-        metadata: dict[str, Any] = {"namespace": list(op.namespace), "key": op.key}
-        metadata |= {"put": world.new_id(), "put_at": world.now()}
+        metadata: dict[str, Any] = {"put": world.new_id(), "put_at": world.now()}
         if op.ttl is not None:
             metadata["ttl"] = op.ttl
         if vectors and sum(map(len, vectors)) <= _VECTORS:
@@ -226,7 +225,7 @@ class EngrainStore(BaseStore):
         for condition in op.match_conditions or ():
             if condition.match_type == "prefix" and "*" not in condition.path:
                 fixed = max(fixed, tuple(condition.path), key=len)
-        found = {tuple(item.metadata["namespace"]) for item in self._all(fixed)}
+        found = {_place(item)[0] for item in self._all(fixed)}
         return namespaces(found, op)
 
 
@@ -235,15 +234,21 @@ def _key(namespace: Sequence[str], key: str | None = None) -> str:
     return f"{_SOURCE}:" + "".join(f"{label}." for label in namespace) + ("" if key is None else f".{key}")
 
 
+def _place(item: MemoryItem) -> tuple[tuple[str, ...], str]:
+    namespace, _, key = (item.key or "").removeprefix(f"{_SOURCE}:").partition("..")
+    return tuple(namespace.split(".")), key
+
+
 def _tag(namespace: Sequence[str]) -> str:
     return records.tag(_SOURCE, ".".join(namespace))
 
 
 def _fields(item: MemoryItem) -> dict[str, Any]:
+    namespace, key = _place(item)
     return {
         "value": records.document(item),
-        "key": item.metadata["key"],
-        "namespace": tuple(item.metadata["namespace"]),
+        "key": key,
+        "namespace": namespace,
         "created_at": item.created_at,
         "updated_at": max(item.created_at, from_micros(item.metadata["put_at"])),
     }

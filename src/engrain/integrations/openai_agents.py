@@ -39,7 +39,7 @@ class EngrainSession(SessionABC):
         self.session_id = session_id
         self.session_settings = SessionSettings() if session_settings is None else coerce_session_settings(session_settings)
         self._agent = agent
-        self._prefix = f"{records.tag(_SOURCE, quote(session_id, safe=''))}:"
+        self._prefix = f"{records.tag(_SOURCE, quote(session_id, safe=''))}|"  # no colon: what follows one is an id, and after "token" would look like a secret
         self._tag = records.tag(_SOURCE, session_id)
 
     async def get_items(self, limit: int | None = None) -> list[TResponseInputItem]:

@@ -44,7 +44,7 @@ def rows(document: Any, text: str, *, key: str, **fields: Any) -> list[dict[str,
     recall is to find it by; ``fields`` are those of ``remember``, the same for all."""
     coded = not _plain(document, 0)
     body, moved, pieces = _moved([json.dumps(document)] if coded else document)
-    if not coded and moved and len(repr(body)) > ROOM:  # many small things
+    if not coded and len(repr(body)) > ROOM:  # many small things
         coded = True
         body, moved, pieces = _moved([json.dumps(document)])
     text = text.replace("\0", "�").replace(_MARK, " ").encode("utf-8", "replace").decode()
