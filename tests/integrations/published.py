@@ -1,8 +1,8 @@
 """LangGraph's own tests of stores, as its source archives publish them, run on ours.
 
-The archives are fetched through pip when the tests run, into a folder that is thrown away, and stand in none of ours.
-Where they make one of LangGraph's stores, they are given ours, in a home of its own; what is about the insides of theirs
-is left out by name, with the reason.
+Pip fetches the archives when the tests run, into a folder that is thrown away; nothing of them stands here.
+Where they make one of LangGraph's stores, they are given ours, in a home of its own; what is about the insides of
+theirs is left out by name, with the reason.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ langgraph.store.memory.InMemoryStore = Store
 _module("langgraph.store.sqlite", SqliteStore=Store, AsyncSqliteStore=AsyncStore)
 _module("langgraph.store.sqlite.aio", AsyncSqliteStore=AsyncStore)
 _module("langgraph.store.sqlite.base", **dict.fromkeys(
-    ("NS_MATCH_FUNCTION", "BaseSqliteStore", "SqliteIndexConfig", "_escape_glob_literal", "_namespace_match_pattern"), _Any))
+    ("NS_MATCH_FUNCTION", "BaseSqliteStore", "SqliteIndexConfig", "_escape_glob_literal", "_namespace_match_pattern"),
+    _Any))
 if "pytest_mock" not in sys.modules:
     _module("pytest_mock", MockerFixture=_Any)
 
@@ -165,7 +166,18 @@ def fetch(folder: Path) -> list[Path]:
 
 def run(suite: Path, *names: str) -> subprocess.CompletedProcess[str]:
     """Run tests of a suite in its own folder and process."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", str(suite)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        "/dev/null",
+        "--rootdir",
+        str(suite),
+    ]
     there = [f"tests/{name}" for name in names if (suite / "tests" / name).exists()]
     return subprocess.run([*command, *there], cwd=suite, capture_output=True, text=True, check=False)
 

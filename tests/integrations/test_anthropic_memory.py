@@ -1,4 +1,4 @@
-"""Anthropic's memory tool: its six commands answer what the SDK's own tool answers over real files; its paths are safe."""
+"""Anthropic's memory tool: its six commands answer what the tool of the SDK answers over real files; paths are safe."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ def comparable(told: str) -> str:
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(COMMANDS, max_size=14))
-@example([{"command": "create", "path": "/memories/dir/c.txt", "file_text": "  \n"}, {"command": "view", "path": "/memories"},
+@example([{"command": "create", "path": "/memories/dir/c.txt", "file_text": "  \n"},
+          {"command": "view", "path": "/memories"},
           {"command": "rename", "old_path": "/memories/dir", "new_path": "/memories/other"}])  # fmt: skip
 def test_each_command_answers_what_the_tool_of_the_sdk_answers(commands: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder, engrain.open(Path(folder) / "home", embedder="hash") as memory:
@@ -92,10 +93,10 @@ def home(tmp_path: Path) -> Memory:
 
 
 BAD = [
-        "", " ", "/", "memories/a", "/etc/passwd", "/memoriesx", "/memories/../x", "/memories/a/../../x", "/memories/..",
-        "/memories/%2e%2e/x", "/memories/%2E%2E%2Fx", "/memories/%252e%252e/x", "/memories/..%2f..%2fx", "/memories/..\\x",
-        "/memories/.. /x", "/memories/a\0b", "/memories/a\nb", "/memories/ /a", "/memories/%00", "~/memories/a",
-        "/memories/" + "x" * 500, "/memories/a\\b", "file:///memories/a", "/MEMORIES/a", None, 7,
+    "", " ", "/", "memories/a", "/etc/passwd", "/memoriesx", "/memories/../x", "/memories/a/../../x", "/memories/..",
+    "/memories/%2e%2e/x", "/memories/%2E%2E%2Fx", "/memories/%252e%252e/x", "/memories/..%2f..%2fx",
+    "/memories/..\\x", "/memories/.. /x", "/memories/a\0b", "/memories/a\nb", "/memories/ /a", "/memories/%00",
+    "~/memories/a", "/memories/" + "x" * 500, "/memories/a\\b", "file:///memories/a", "/MEMORIES/a", None, 7,
 ]  # fmt: skip
 
 
@@ -163,7 +164,9 @@ def test_processes_that_edit_one_file_undo_nothing_of_each_other(place: Place) -
         tool = EngrainMemoryTool(memory.agent("claude"))
         tool.call({"command": "create", "path": "/memories/log.txt", "file_text": "the end\n"})
     program = WRITER.format(place={**place.arguments, "embedder": "hash"}, n=n)
-    running = [subprocess.Popen([sys.executable, "-c", program, name], stdout=subprocess.PIPE, text=True) for name in "ab"]
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, name], stdout=subprocess.PIPE, text=True) for name in "ab"
+    ]
     told = [one.communicate(timeout=50)[0] for one in running]
     assert [one.returncode for one in running] == [0, 0]
     assert sorted("".join(told).split("\n")[:-1]) == sorted(f"created {number}" for number in range(n))
@@ -174,7 +177,7 @@ def test_processes_that_edit_one_file_undo_nothing_of_each_other(place: Place) -
 
 
 def test_the_tool_runner_of_the_sdk_uses_it(home: Memory) -> None:
-    answers = iter([
+    answers: Any = iter([
         {"type": "tool_use", "id": "t1", "name": "memory",
          "input": {"command": "create", "path": "/memories/n", "file_text": "likes tea"}},
         {"type": "tool_use", "id": "t2", "name": "memory", "input": {"command": "view", "path": "/memories/gone"}},
@@ -184,10 +187,12 @@ def test_the_tool_runner_of_the_sdk_uses_it(home: Memory) -> None:
 
     def reply(request: httpx2.Request) -> httpx2.Response:
         requests.append(request.content.decode())
-        block = next(answers)
+        block: dict[str, Any] = next(answers)
         reason = "end_turn" if block["type"] == "text" else "tool_use"
         body = {"id": "m", "type": "message", "role": "assistant", "model": "fake", "content": [block]}
-        return httpx2.Response(200, json={**body, "stop_reason": reason, "usage": {"input_tokens": 1, "output_tokens": 1}})
+        return httpx2.Response(
+            200, json={**body, "stop_reason": reason, "usage": {"input_tokens": 1, "output_tokens": 1}}
+        )
 
     with httpx2.Client(transport=httpx2.MockTransport(reply)) as http:
         client = Anthropic(api_key="none", http_client=http, base_url="http://fake")

@@ -45,7 +45,10 @@ class Recorded(Transport):
         file = Path(os.environ["CLAUDE_CONFIG_DIR"], "projects", project_key_for_directory(None), f"{SESSION}.jsonl")
         result = {"type": "result", "subtype": "success", "duration_ms": 1, "duration_api_ms": 1, "is_error": False}
         result |= {"num_turns": 1, "session_id": SESSION, "result": "Noted."}
-        self._frames = [{"type": "transcript_mirror", "filePath": str(file), "entries": entries}, result]
+        self._frames: list[dict[str, Any]] = [
+            {"type": "transcript_mirror", "filePath": str(file), "entries": entries},
+            result,
+        ]
         self._asked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     async def connect(self) -> None: ...
@@ -69,7 +72,13 @@ def message(who: str, text: str, n: int) -> dict[str, Any]:
     said = {"role": who, "content": [{"type": "text", "text": text}]}
     common = {"sessionId": SESSION, "timestamp": f"2026-01-01T00:00:0{n}.000Z", "cwd": "/project"}
     parent = f"00000000-0000-4000-8000-00000000000{n - 1}" if n else None
-    return {"type": who, "uuid": f"00000000-0000-4000-8000-00000000000{n}", "parentUuid": parent, "message": said, **common}
+    return {
+        "type": who,
+        "uuid": f"00000000-0000-4000-8000-00000000000{n}",
+        "parentUuid": parent,
+        "message": said,
+        **common,
+    }
 
 
 def test_a_query_is_mirrored_listed_read_recalled_and_deleted(
@@ -99,7 +108,9 @@ def test_a_query_is_mirrored_listed_read_recalled_and_deleted(
         world.advance(days=100)
         sweep(memory)
     assert asyncio.run(look(store)) == (1, 2)
-    big: list[Any] = [{"type": "user", "uuid": "i", "message": {"content": [{"type": "image", "data": "ab" * 1_200_000}]}}]
+    big: list[Any] = [
+        {"type": "user", "uuid": "i", "message": {"content": [{"type": "image", "data": "ab" * 1_200_000}]}}
+    ]
     asyncio.run(store.append({"project_key": "other", "session_id": "big"}, big))
     assert asyncio.run(store.load({"project_key": "other", "session_id": "big"})) == big
     asyncio.run(store.delete({"project_key": "other", "session_id": "big"}))
@@ -137,10 +148,12 @@ def test_processes_that_write_into_one_session_lose_and_double_nothing(place: Pl
     assert [one.wait(50) for one in running] == [0, 0]
     memory = place.open()
     store = EngrainSessionStore(memory.agent("claude"))
-    found: list[Any] = asyncio.run(store.load({"project_key": "p", "session_id": "s"})) or []
+    found: Any = asyncio.run(store.load({"project_key": "p", "session_id": "s"})) or []
     assert sorted(one["uuid"] for one in found if "uuid" in one) == sorted(
         f"{who}{k}" for who in ("a", "b", "both") for k in range(n)
     )
     assert [one["by"] for one in found if "by" in one].count("a") == n
     for who in "ab":
-        assert [one["n"] for one in found if one.get("uuid", "").startswith(who) and "both" not in one["uuid"]] == list(range(n))
+        assert [one["n"] for one in found if one.get("uuid", "").startswith(who) and "both" not in one["uuid"]] == list(
+            range(n)
+        )

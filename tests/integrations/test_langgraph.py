@@ -27,13 +27,19 @@ from tests.postgres import Place
 LABEL = st.sampled_from(["a", "b", "ab", "*", "A", "ü%_", "x\n"])
 SPACE = st.lists(LABEL, max_size=3).map(tuple)
 VALUE = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=4) | st.floats(allow_nan=False, allow_infinity=False),
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.text(max_size=4)
+    | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
     max_leaves=4,
 )
 FILTER = st.dictionaries(
-    st.just("n"), st.integers(-3, 3) | st.builds(lambda op, n: {op: n}, st.sampled_from(["$gt", "$lte", "$ne", "$eq"]), st.integers(-3, 3))
-)  # fmt: skip
+    st.just("n"),
+    st.integers(-3, 3)
+    | st.dictionaries(st.sampled_from(["$gt", "$lte", "$ne", "$eq"]), st.integers(-3, 3), min_size=1),
+)
 CALL = st.one_of(
     st.tuples(st.just("put"), SPACE.filter(bool), st.sampled_from(["k", "k.", "..", "é"]),
               st.fixed_dictionaries({"n": st.integers(-3, 3)}, optional={"v": VALUE, "w": VALUE})),
@@ -93,7 +99,7 @@ def test_questions_are_ranked_within_a_namespace_and_a_filter() -> None:
             PutOp(("users", "1"), "named", {"title": "nothing", "deep": [{"x": "a walrus"}]}, index=["deep[*].x"]),
         ])  # fmt: skip
         other.remember("green tea for all", kind="fact", visibility="public", tags=["langgraph:users.1"])
-        assert [hit.key for hit in store.search(("users",), query="which tea in the morning?")][0] == "drink"
+        assert store.search(("users",), query="which tea in the morning?")[0].key == "drink"
         hits = store.search(("users", "1"), query="what does she drink?", limit=10)
         assert {hit.namespace for hit in hits} == {("users", "1")}
         assert hits[0].key == "drink"
@@ -101,7 +107,10 @@ def test_questions_are_ranked_within_a_namespace_and_a_filter() -> None:
         assert len(hits) == 4
         assert [hit.key for hit in store.search((), query="coffee", filter={"kind": "fact"})] == ["pet"]
         assert store.search(("users", "1"), query="walrus", limit=1)[0].key == "named"
-        assert agent.recall("black coffee")[0].item.metadata["document"] == {"text": "He drinks black coffee", "kind": "taste"}
+        assert agent.recall("black coffee")[0].item.metadata["document"] == {
+            "text": "He drinks black coffee",
+            "kind": "taste",
+        }
         assert asyncio.run(store.asearch(("users", "2"), query=" "))[0].key == "drink"
         with pytest.raises(InvalidInput, match="no operator"):
             store.search((), filter={"text": {"$like": 1}})
@@ -160,7 +169,9 @@ def test_processes_that_put_into_one_store_lose_nothing(place: Place) -> None:
     assert [one.wait(50) for one in running] == [0, 0]
     with place.open() as memory:
         store = EngrainStore(memory.agent("graph"))
-        assert {hit.key for hit in store.search(("shared",), limit=100)} == {f"{who}{k}" for who in "ab" for k in range(n)} | {"both"}
+        assert {hit.key for hit in store.search(("shared",), limit=100)} == {
+            f"{who}{k}" for who in "ab" for k in range(n)
+        } | {"both"}
         assert store.search(("shared",), filter={"text": "the same"})[0].value["by"] in "ab"
 
 

@@ -32,7 +32,12 @@ ITEM = st.one_of(
     st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant"]), "content": st.text(max_size=5)}),
     st.just({"role": "user", "content": "the same again"}),
     st.fixed_dictionaries(
-        {"type": st.just("function_call"), "name": st.just("f"), "call_id": st.text(max_size=3), "arguments": st.just("{}")}
+        {
+            "type": st.just("function_call"),
+            "name": st.just("f"),
+            "call_id": st.text(max_size=3),
+            "arguments": st.just("{}"),
+        }
     ),
     st.fixed_dictionaries({"type": st.just("function_call_output"), "call_id": st.just("c"), "output": JSON}),
 )
@@ -73,7 +78,7 @@ def test_what_no_memory_can_hold_comes_back_as_it_was(place: Place, world: Simul
     deep: Any = "bottom"
     for _ in range(60):
         deep = [deep]
-    odd = [
+    odd: list[Any] = [
         {"role": "user", "content": "half a pair \ud83d and a NUL \0"},
         {"type": "function_call_output", "call_id": "c", "output": "long line\n" * 120_000},
         {"type": "image", "data": "ab" * 600_000, "also": ["é" * 100_000, "x\x1ey" * 20_000]},
@@ -83,7 +88,7 @@ def test_what_no_memory_can_hold_comes_back_as_it_was(place: Place, world: Simul
 
     async def write() -> None:
         session = EngrainSession("odd", place.open(world=world).agent("ann"))
-        await session.add_items(odd)  # type: ignore[arg-type]
+        await session.add_items(odd)
         await EngrainSession("odd", place.open().agent("bob")).add_items([{"role": "user", "content": "bob's"}])
 
     async def read(session: EngrainSession) -> None:
@@ -110,10 +115,11 @@ def test_a_runner_goes_on_where_the_conversation_was_and_all_is_remembered() -> 
         clerk = Agent(name="clerk", model=model)
         quiet = RunConfig(tracing_disabled=True)
         for question in ("I fly to Lisbon in May", "Where do I fly to?"):
-            done = Runner.run_sync(clerk, question, session=EngrainSession("trip", ann), run_config=quiet)
+            done = asyncio.run(Runner.run(clerk, question, session=EngrainSession("trip", ann), run_config=quiet))
         assert done.final_output == "To Lisbon."
         assert model.last_call is not None
-        assert [one.get("role") for one in model.last_call.input] == ["user", "assistant", "user"]  # type: ignore[union-attr]
+        said: list[Any] = [*model.last_call.input]
+        assert [one.get("role") for one in said] == ["user", "assistant", "user"]
         hit = ann.recall("when do I fly to Lisbon?")[0].item
         assert "Lisbon" in hit.content
         assert (hit.session, hit.pinned) == ("trip", True)
@@ -154,12 +160,17 @@ def test_processes_that_write_into_one_session_lose_nothing(place: Place) -> Non
     with engrain.open(**place.arguments, embedder="hash"):
         pass
     program = WRITER.format(place={**place.arguments, "embedder": "hash"}, n=n)
-    running = [subprocess.Popen([sys.executable, "-c", program, name], stdout=subprocess.PIPE, text=True) for name in "ab"]
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, name], stdout=subprocess.PIPE, text=True) for name in "ab"
+    ]
     popped = "".join(one.communicate(timeout=50)[0] for one in running).split("\n")[:-1]
     assert [one.returncode for one in running] == [0, 0]
     with place.open() as memory:
-        left = [(one["role"], one["content"]) for one in asyncio.run(EngrainSession("shared", memory.agent("ann")).get_items())]  # type: ignore[typeddict-item]
-    written = [f"{k} {part}" for k in range(n) for part in "xyz"] * 2 + [f"{who}{k}" for who in "ab" for k in range(3, n, 4)]
+        found: list[Any] = [*asyncio.run(EngrainSession("shared", memory.agent("ann")).get_items())]
+    left = [(one["role"], one["content"]) for one in found]
+    written = [f"{k} {part}" for k in range(n) for part in "xyz"] * 2 + [
+        f"{who}{k}" for who in "ab" for k in range(3, n, 4)
+    ]
     assert Counter(popped) + Counter(content for _, content in left) == Counter(written)
     for who in "ab":
         mine = [content for role, content in left if role == who]

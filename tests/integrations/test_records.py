@@ -24,7 +24,7 @@ with engrain.open(**{place!r}) as memory:
     for n in range({n}):
         batch = []
         for part in "xyz":
-            batch += records.rows([who, n, part], "same text", key="s:" + agent.world.new_id(), pinned=True, session="s")
+            batch += records.rows([who, n, part], "same text", key="s:" + agent.world.new_id(), session="s")
         records.keep(agent, batch)
         if n % 4 == 3:
             for one in records.newest(agent, "s:"):
@@ -39,12 +39,16 @@ def test_processes_that_add_and_take_lose_nothing(place: Place) -> None:
     with engrain.open(**place.arguments, embedder="hash"):
         pass
     program = WRITER.format(place={**place.arguments, "embedder": "hash"}, n=n)
-    running = [subprocess.Popen([sys.executable, "-c", program, name], stdout=subprocess.PIPE, text=True) for name in "ab"]
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, name], stdout=subprocess.PIPE, text=True) for name in "ab"
+    ]
     taken = "".join(one.communicate(timeout=50)[0] for one in running).split("\n")[:-1]
     assert [one.returncode for one in running] == [0, 0]
     agent = place.open().agent("ann")
     left = [" ".join(map(str, one.document)) for one in records.newest(agent, "s:")][::-1]
-    assert Counter(taken) + Counter(left) == Counter(f"{who} {k} {part}" for who in "ab" for k in range(n) for part in "xyz")
+    assert Counter(taken) + Counter(left) == Counter(
+        f"{who} {k} {part}" for who in "ab" for k in range(n) for part in "xyz"
+    )
     for who in "ab":
         mine = [one for one in left if one.startswith(who)]
         assert mine == [one for k in range(n) for part in "xyz" if (one := f"{who} {k} {part}") in mine]

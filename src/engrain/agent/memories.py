@@ -190,8 +190,8 @@ class Memories(Scoped):
         prefix: str | None = None,
         newest: bool = False,
     ) -> builtins.list[MemoryItem]:
-        """One's own active items, oldest first, or (``newest``) latest first; ``after`` the last item of the page before
-        (or its id); ``prefix``: only those whose key begins with it."""
+        """One's own active items, oldest first, or (``newest``) latest first; ``after`` the last item of the page
+        before (or its id); ``prefix``: only those whose key begins with it."""
         self._memory._check_open()
         kind = None if kind is None else validate.kind_name(kind, self._memory.kinds)
         if after is not None and not isinstance(after, MemoryItem):
@@ -204,8 +204,8 @@ class Memories(Scoped):
         return self._memory.items.list(self.scope, kind, limit, after, keys, newest=newest)
 
     def sessions(self, prefix: str = "", kind: str | None = None, limit: int = 100) -> builtins.list[Session]:
-        """The sessions that one's own active items are of, the one that was written to last first. ``prefix``: what their
-        names begin with."""
+        """The sessions that one's own active items are of, the one that was written to last first. ``prefix``: what
+        their names begin with."""
         self._memory._check_open()
         prefix = validate.text("prefix", prefix, validate.FIELD_CHARACTERS, blank=True)
         kind = None if kind is None else validate.kind_name(kind, self._memory.kinds)

@@ -1,1 +1,1 @@
-"""Other frameworks on an agent's memory: one file, one framework, one extra. Each speaks to the agent's public verbs."""
+"""Other frameworks on an agent's memory: a file and an extra for each. They use its public verbs."""

@@ -1,9 +1,9 @@
 """Transcripts of the Claude Agent SDK (https://docs.claude.com/en/api/agent-sdk) in an agent's memory:
 ``ClaudeAgentOptions(session_store=EngrainSessionStore(memory.agent("ann")), resume=session_id)``.
 
-Each entry of a transcript is a memory of kind ``context``, pinned so that it does not fade, whose session is
-``claude:PROJECT/SESSION`` and, of a subagent, ``/SUBPATH``. An entry that carries a ``uuid`` is kept once, however often
-it is sent; a batch is one transaction.
+Each entry of a transcript is a memory of kind ``context``, pinned so that it does not fade. Its session is
+``claude:PROJECT/SESSION``, of a subagent with ``/SUBPATH`` behind it. An entry that carries a ``uuid`` is kept once,
+however often it is sent; a batch is one transaction.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ try:
     from anyio import to_thread
     from claude_agent_sdk import SessionStore, fold_session_summary
 except ImportError as missing:
-    raise ConfigError("The session store needs Claude's agent SDK: pip install 'engrain[claude-agent-sdk]'.") from missing
+    raise ConfigError(
+        "The session store needs Claude's agent SDK: pip install 'engrain[claude-agent-sdk]'."
+    ) from missing
 
 if TYPE_CHECKING:
     from claude_agent_sdk import SessionKey, SessionListSubkeysKey, SessionStoreEntry, SessionStoreListEntry
@@ -53,7 +55,9 @@ class EngrainSessionStore(SessionStore):
             if own in sent:
                 continue
             sent.add(own)
-            batch += records.rows(entry, _text(entry), key=f"{name}|{own}", role=str(entry["type"]), tags=tags, **fields)
+            batch += records.rows(
+                entry, _text(entry), key=f"{name}|{own}", role=str(entry["type"]), tags=tags, **fields
+            )
         records.keep(self._agent, batch)
 
     async def load(self, key: SessionKey) -> list[SessionStoreEntry] | None:
@@ -74,7 +78,9 @@ class EngrainSessionStore(SessionStore):
 
     async def list_session_summaries(self, project_key: str) -> list[SessionSummaryEntry]:
         """A summary of each session, folded by the SDK: kept, and folded anew when something was added since."""
-        return await to_thread.run_sync(lambda: [self._summary(project_key, one) for one in self._sessions(project_key)])
+        return await to_thread.run_sync(
+            lambda: [self._summary(project_key, one) for one in self._sessions(project_key)]
+        )
 
     def _summary(self, project: str, one: Session) -> SessionSummaryEntry:
         kept, stamp = self._agent.kv(_SOURCE), [one.items, one.last_at.isoformat()]

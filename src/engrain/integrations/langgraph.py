@@ -1,7 +1,7 @@
 """LangGraph's long-term memory (https://docs.langchain.com/oss/python/langgraph/persistence) in an agent's memory:
 ``builder.compile(store=EngrainStore(memory.agent("ann")))``.
 
-A value is a memory under its namespace and key, pinned so that it does not fade; what is put in its place supersedes it.
+A value is a memory under its namespace and key, pinned so that it does not fade; what is put in its place replaces it.
 ``search`` with a query ranks as ``recall`` does, with the engine's own embedder. A store that is given an ``embed`` in
 its ``index`` keeps LangChain vectors beside the values and ranks by their cosine, as LangGraph's own stores do.
 """
@@ -27,6 +27,7 @@ try:
     from anyio import to_thread
     from langgraph.store.base import (
         BaseStore,
+        Embeddings,
         GetOp,
         IndexConfig,
         Item,
@@ -71,6 +72,7 @@ class EngrainStore(BaseStore):
         self._kind = kind
         embed = (index or {}).get("embed")
         self.embeddings = None if embed is None else ensure_embeddings(embed)
+        self._embedder = _name(embed)
         self._fields = list((index or {}).get("fields") or ["$"])
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
@@ -127,7 +129,7 @@ class EngrainStore(BaseStore):
         if op.ttl is not None:
             metadata["ttl"] = op.ttl
         if vectors and sum(map(len, vectors)) <= _VECTORS:
-            metadata["vectors"] = list(vectors)
+            metadata |= {"vectors": list(vectors), "embedder": self._embedder}
         tags = [_tag(op.namespace[:depth]) for depth in range(1, len(op.namespace) + 1)]
         found = records.rows(
             dict(op.value or {}),
@@ -167,7 +169,8 @@ class EngrainStore(BaseStore):
         prefix, query = tuple(op.namespace_prefix), (op.query or "").strip()
         found: Iterable[_Scored] = ((item, None) for item in self._all(prefix))
         if query:
-            found = self._by_vectors(prefix, query) if self.embeddings is not None else self._recalled(prefix, query, op)
+            embeddings = self.embeddings
+            found = self._recalled(prefix, query, op) if embeddings is None else self._near(embeddings, prefix, query)
         good = (one for one in found if not op.filter or matches(records.document(one[0]), op.filter))
         results = []
         for item, score in islice(good, op.offset, op.offset + op.limit):
@@ -186,18 +189,22 @@ class EngrainStore(BaseStore):
                 yield hit.item, hit.score
         yield from ((item, None) for item in self._all(prefix) if item.id not in seen)
 
-    def _by_vectors(self, prefix: tuple[str, ...], query: str) -> list[_Scored]:
-        """By the cosine of the best of each value's vectors; what has none comes last, without a score."""
-        assert self.embeddings is not None
-        asked, scored, rest = self.embeddings.embed_query(query), [], []
+    def _near(self, embeddings: Embeddings, prefix: tuple[str, ...], query: str) -> list[_Scored]:
+        """By the cosine of the best of each value's vectors; what is not indexed comes last, without a score. Vectors
+        that another embedder made are made anew for the question."""
+        asked = embeddings.embed_query(query)
+        scored: list[tuple[MemoryItem, float]] = []
+        rest: list[_Scored] = []
         for item in self._all(prefix):
             if _HIDDEN in item.tags:
                 rest.append((item, None))
                 continue
-            vectors = [_unpacked(one) for one in item.metadata.get("vectors", ())]
-            if not vectors:
-                vectors = self.embeddings.embed_documents(item.content.splitlines())
-            scored.append((item, max(_cosine(asked, vector) for vector in vectors)))
+            vectors: list[Sequence[float]] = []
+            if item.metadata.get("embedder") == self._embedder:
+                vectors += map(_unpacked, item.metadata["vectors"])
+            scored.append(
+                (item, max(_cosine(asked, one) for one in vectors or embeddings.embed_documents(_said(item))))
+            )
         return [*sorted(scored, key=lambda one: -one[1]), *rest]
 
     def _own(self, item: MemoryItem) -> bool:
@@ -230,7 +237,7 @@ class EngrainStore(BaseStore):
 
 
 def _key(namespace: Sequence[str], key: str | None = None) -> str:
-    """Labels hold no dot and are not empty, so that two dots end them. Without a key: what all keys below begin with."""
+    """Labels hold no dot and are not empty, so that two dots end them. Without a key: what all below it begin with."""
     return f"{_SOURCE}:" + "".join(f"{label}." for label in namespace) + ("" if key is None else f".{key}")
 
 
@@ -264,6 +271,17 @@ def _lines(value: Any, name: str = "") -> Iterator[str]:
             yield from _lines(inner, name)
     elif value is not None and not isinstance(value, bool):
         yield f"{name}: {value}" if name else str(value)
+
+
+def _said(item: MemoryItem) -> list[str]:
+    return [line for line in item.content.splitlines() if line.strip()]
+
+
+def _name(embed: Any) -> str:
+    """What tells vectors of one embedder from those of another."""
+    kind = embed if isinstance(embed, type) or hasattr(embed, "__qualname__") else type(embed)
+    model = getattr(embed, "model", None) or getattr(embed, "model_name", None)
+    return embed if isinstance(embed, str) else f"{kind.__module__}.{kind.__qualname__}:{model or ''}"
 
 
 def _packed(vector: Sequence[float]) -> str:

@@ -1,6 +1,6 @@
 """Files of text in an agent's memory, and the six commands of Anthropic's memory tool over them
-(https://docs.claude.com/en/docs/agents-and-tools/tool-use/memory-tool): what each returns is word for word what the tool
-of its SDK returns, which keeps real files.
+(https://docs.claude.com/en/docs/agents-and-tools/tool-use/memory-tool): what each returns is word for word what the
+tool of its SDK returns, which keeps real files.
 
 A file is a memory of kind ``knowledge`` under its path, pinned so that it does not fade; recall finds it as any other.
 An edit replaces the version that it was made of, or is made again: of two processes that edit one file none undoes the
@@ -77,9 +77,7 @@ class MemoryFiles:
         def edit(text: str) -> tuple[str, str]:
             at = text.find(old_str)
             if at < 0:
-                raise Refused(
-                    f"No replacement was performed, old_str `{old_str}` did not appear verbatim in {path}."
-                )
+                raise Refused(f"No replacement was performed, old_str `{old_str}` did not appear verbatim in {path}.")
             if text.count(old_str) > 1:
                 found = ", ".join(str(one) for one in _lines_of(text, old_str))
                 told = f"No replacement was performed. Multiple occurrences of old_str `{old_str}` in lines: {found}. "
@@ -258,7 +256,8 @@ def _text(item: MemoryItem) -> str:
 
 
 def _lines_of(text: str, part: str) -> list[int]:
-    found, at = [], text.find(part)
+    found: list[int] = []
+    at = text.find(part)
     while at >= 0 and len(found) < 100:
         found.append(text.count("\n", 0, at) + 1)
         at = text.find(part, at + 1)

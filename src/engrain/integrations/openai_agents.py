@@ -1,4 +1,4 @@
-"""Conversations of the OpenAI Agents SDK (https://openai.github.io/openai-agents-python/sessions/) in an agent's memory:
+"""Conversations of the OpenAI Agents SDK (https://openai.github.io/openai-agents-python/sessions/) in a memory:
 ``Runner.run(agent, "…", session=EngrainSession("thread-1", memory.agent("ann")))``.
 
 Each item of a conversation is a memory of kind ``context``, with its session and role, pinned so that it does not fade:
@@ -37,9 +37,12 @@ class EngrainSession(SessionABC):
         self, session_id: str, agent: Agent, session_settings: SessionSettings | dict[str, Any] | None = None
     ) -> None:
         self.session_id = session_id
-        self.session_settings = SessionSettings() if session_settings is None else coerce_session_settings(session_settings)
+        self.session_settings = (
+            SessionSettings() if session_settings is None else coerce_session_settings(session_settings)
+        )
         self._agent = agent
-        self._prefix = f"{records.tag(_SOURCE, quote(session_id, safe=''))}|"  # no colon: what follows one is an id, and after "token" would look like a secret
+        # No colon before an id: after "token" or "secret" it would look like one.
+        self._prefix = f"{records.tag(_SOURCE, quote(session_id, safe=''))}|"
         self._tag = records.tag(_SOURCE, session_id)
 
     async def get_items(self, limit: int | None = None) -> list[TResponseInputItem]:

@@ -1,5 +1,5 @@
-"""JSON documents kept as memories, exactly: what of a document is readable stands in the content, where recall finds it,
-the document itself in the metadata.
+"""JSON documents kept as memories, exactly: what of a document is readable stands in the content, where recall finds
+it, the document itself in the metadata.
 
 What is too long for the metadata is moved: long texts into the content, behind separators, and what does not fit there
 into further items, whose keys are that of the first and a number. What JSON can say and a memory cannot (a NUL, half of
@@ -162,7 +162,7 @@ def _plain(value: Any, depth: int) -> bool:
     if depth > DEPTH:
         return False
     if isinstance(value, str):
-        return "\0" not in value and value.isprintable() or _encodes(value)
+        return _encodes(value)
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, int):

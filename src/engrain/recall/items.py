@@ -34,6 +34,12 @@ class Items:
         query = {"tenant": scope.tenant, "agent": scope.agent, "kind": kind, "key": key}
         return [item_from_row(row) for row in self._store.read("memory_history", query)]
 
+    def sessions(self, scope: Scope, prefix: str, kind: str | None, limit: int) -> list[Session]:
+        query = {"tenant": scope.tenant, "agent": scope.agent, "kind": kind, "limit": limit, "now": self._world.now()}
+        rows = self._store.read("memory_sessions", {**query, "prefix": prefix})
+        times = ((from_micros(row["began_at"]), from_micros(row["last_at"])) for row in rows)
+        return [Session(row["session"], int(row["items"]), *time) for row, time in zip(rows, times, strict=True)]
+
     def list(
         self,
         scope: Scope,
@@ -59,12 +65,6 @@ class Items:
             query |= {"low": keys[0], "high": keys[1]}
         name = ("memory_list" if keys is None else "memory_keyed") + ("_newest" if newest else "")
         return [item_from_row(row) for row in self._store.read(name, query)]
-
-    def sessions(self, scope: Scope, prefix: str, kind: str | None, limit: int) -> list[Session]:
-        query = {"tenant": scope.tenant, "agent": scope.agent, "kind": kind, "limit": limit, "now": self._world.now()}
-        rows = self._store.read("memory_sessions", {**query, "prefix": prefix})
-        times = ((from_micros(row["began_at"]), from_micros(row["last_at"])) for row in rows)
-        return [Session(row["session"], int(row["items"]), *time) for row, time in zip(rows, times, strict=True)]
 
     def count(self, scope: Scope, kind: str | None) -> int:
         query = {"tenant": scope.tenant, "agent": scope.agent, "kind": kind, "now": self._world.now()}
