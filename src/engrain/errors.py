@@ -14,7 +14,11 @@ EngrainError
 ├── NotFound                      a named thing does not exist in this scope
 │   ├── UnknownItem
 │   ├── UnknownDecision
-│   └── UnknownPolicy
+│   ├── UnknownFix
+│   ├── UnknownIssue
+│   ├── UnknownPattern
+│   ├── UnknownPolicy
+│   └── UnknownSignature
 ├── Changed                       somebody else was quicker; nothing was written
 ├── PolicyRefused                 the gate does not let it advise; what was live still is
 ├── ConfigError                   a setting that cannot be understood
@@ -110,8 +114,24 @@ class UnknownDecision(NotFound):
     """There is no such decision in this agent's scope."""
 
 
+class UnknownFix(NotFound):
+    """There is no such fix in this agent's scope."""
+
+
+class UnknownIssue(NotFound):
+    """There is no such issue in this agent's scope."""
+
+
 class UnknownPolicy(NotFound):
     """There is no such policy."""
+
+
+class UnknownSignature(NotFound):
+    """There is no such signature of a problem."""
+
+
+class UnknownPattern(NotFound):
+    """There is no such pattern in this agent's scope."""
 
 
 class Changed(EngrainError):

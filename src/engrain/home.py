@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from engrain import upkeep
 from engrain.config import QUOTAS, Config
 from engrain.errors import EngrainError, StoreClosed
+from engrain.home_fixes import FixParts
 from engrain.home_learning import LearningParts
+from engrain.home_patterns import PatternParts
 from engrain.intake.signals import Signals
 from engrain.model.item import KINDS
 from engrain.model.life import Rules
@@ -53,6 +55,7 @@ _PARTS = (
     "reviser",
     "recaller",
     "feedback",
+    "bank",
     "learner",
     "versions",
     "journal",
@@ -72,10 +75,16 @@ _PARTS = (
     "restorer",
     "supervisor",
     "looper",
+    "issue_books",
+    "fix_writer",
+    "fix_knowledge",
+    "fix_lookup",
+    "fix_listing",
+    "issue_edits",
 )
 
 
-class Home(LearningParts):
+class Home(LearningParts, FixParts, PatternParts):
     """The store of one home and the stages over it, each made when first needed."""
 
     def __init__(self, location: str, home: Path, config: Config, world: World, embedder: Embedder | None) -> None:
@@ -258,7 +267,7 @@ class Home(LearningParts):
         from engrain.recall.feedback import Feedback
 
         feedback = Feedback(self.store, self.world)
-        self.signals.also = feedback.flush
+        self.signals.also.append(feedback.flush)
         return feedback
 
     @cached_property

@@ -260,32 +260,38 @@ def test_the_document_is_small_enough_to_be_read_and_says_its_version(document: 
     assert len(json.dumps(document)) < 1_000_000
 
 
-@pytest.mark.parametrize("name", ["worker", "metrics", "prune", "export", "import", "archived", "a/b"])
-def test_the_paths_of_memory_are_no_trap_for_any_agent(tmp_path: Path, name: str) -> None:
-    place, part = folder(tmp_path / "home"), quote(name, safe="")
+def test_the_paths_of_memory_are_no_trap_for_any_agent(tmp_path: Path) -> None:
+    place, names = folder(tmp_path / "home"), ["worker", "metrics", "prune", "export", "import", "archived", "a/b"]
     with place.open() as memory:
-        agent = memory.agent(name)
-        item = agent.remember("gone and back", expires_in="1s")
-        agent.remember("there all the time")
+        items = {name: memory.agent(name).remember("gone and back", expires_in="1s") for name in names}
+        for name in names:
+            memory.agent(name).remember("there all the time")
         time.sleep(1.01)
         memory.tick(roles=["expire"])
     with serving(place) as service:
-        found = service.get(f"/api/memory/{part}/archived").json
-        assert [one["id"] for one in found["items"]] == [item.id]
-        assert service.post(f"/api/memory/{part}/restore/{item.id}", {"id": "x"}).problem == "InvalidField"
-        assert service.ask("POST", f"/api/memory/{part}/restore/{item.id}").json["state"] == "active"
-        assert service.post(f"/api/memory/{part}/restore/{item.id}", {"expires_in": "2d"}).status in (404, 422)
-        assert service.get("/api/memory/metrics").status == 200
-        assert service.post("/api/memory/prune", {"dry_run": True}).status == 200
-        told = service.ask("POST", f"/api/memory/export/{part}?format=jsonl")
-        assert (told.status, told.headers["content-type"]) == (200, "application/x-ndjson")
-        taken = service.ask("POST", "/api/memory/import/another%20one", told.body)
-        assert taken.json["imported"] == 2, taken.body
-        contents = {one["content"] for one in service.verb("list", agent="another one")["items"]}
-        assert contents == {"gone and back", "there all the time"}
-        refused = service.ask("POST", "/api/memory/import/x?format=jsonl", b"{]")
-        assert (refused.status, service.verb("count", agent="x")) == (422, {"count": 0})
-        assert service.ask("POST", f"/api/memory/export/{part}?format=pdf").problem == "InvalidField"
+        for name, item in items.items():
+            walk(service, name, item.id)
+
+
+def walk(service: Service, name: str, id_: str) -> None:
+    """Archived, restored, exported and imported: by the paths of one agent."""
+    part, to = quote(name, safe=""), quote(f"another {name}", safe="")
+    found = service.get(f"/api/memory/{part}/archived").json
+    assert [one["id"] for one in found["items"]] == [id_]
+    assert service.post(f"/api/memory/{part}/restore/{id_}", {"id": "x"}).problem == "InvalidField"
+    assert service.ask("POST", f"/api/memory/{part}/restore/{id_}").json["state"] == "active"
+    assert service.post(f"/api/memory/{part}/restore/{id_}", {"expires_in": "2d"}).status in (404, 422)
+    assert service.get("/api/memory/metrics").status == 200
+    assert service.post("/api/memory/prune", {"dry_run": True}).status == 200
+    told = service.ask("POST", f"/api/memory/export/{part}?format=jsonl")
+    assert (told.status, told.headers["content-type"]) == (200, "application/x-ndjson")
+    taken = service.ask("POST", f"/api/memory/import/{to}", told.body)
+    assert taken.json["imported"] == 2, taken.body
+    contents = {one["content"] for one in service.verb("list", agent=f"another {name}")["items"]}
+    assert contents == {"gone and back", "there all the time"}
+    refused = service.ask("POST", "/api/memory/import/x?format=jsonl", b"{]")
+    assert (refused.status, service.verb("count", agent="x")) == (422, {"count": 0})
+    assert service.ask("POST", f"/api/memory/export/{part}?format=pdf").problem == "InvalidField"
 
 
 def test_an_import_may_be_larger_than_other_requests(tmp_path: Path) -> None:

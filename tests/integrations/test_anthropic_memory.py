@@ -146,13 +146,14 @@ def test_files_are_bounded_kept_found_and_nobody_elses(place: Place, world: Any)
 
 WRITER = """
 import sys, engrain
-from engrain.integrations.memory_files import MemoryFiles, Refused
+from engrain.errors import InvalidField
+from engrain.integrations.memory_files import MemoryFiles
 with engrain.open(**{place!r}) as memory:
     files = MemoryFiles(memory.agent("claude"))
     for n in range({n}):
         try:
             files.create(f"/memories/n{{n}}", "first\\n"); print("created", n)
-        except Refused:
+        except InvalidField:
             pass
         files.insert("/memories/log.txt", 0, sys.argv[1] + str(n))
 """

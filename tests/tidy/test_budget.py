@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import long_cases
 from tests.tidy.tree import ROOT
 
 SAMPLES = """
@@ -64,6 +65,13 @@ def test_a_sample_that_breaks_a_rule_fails(verdicts: dict[str, str], sample: str
 @pytest.mark.parametrize("sample", ["test_quick", "test_waits", "test_busy_and_marked"])
 def test_a_sample_that_keeps_the_rules_passes(verdicts: dict[str, str], sample: str) -> None:
     assert verdicts[sample] == "PASSED"
+
+
+def test_the_list_of_long_cases_has_no_dead_lines() -> None:
+    for line in long_cases():
+        path, _, name = line.partition("::")
+        function = name.rpartition("::")[2].partition("[")[0]
+        assert f"def {function}(" in (ROOT / path).read_text(encoding="utf-8"), line
 
 
 def test_an_unknown_mark_is_an_error(tmp_path: Path) -> None:

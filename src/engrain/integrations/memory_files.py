@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import unquote
 
 from engrain.agent import Agent
-from engrain.errors import Changed, InvalidInput
+from engrain.errors import Changed, InvalidField
 from engrain.model.item import MemoryItem
 
 ROOT = "/memories"
@@ -26,12 +26,8 @@ _PATH = 400  # characters
 _AGAIN = 50  # times that an edit is made anew because somebody else was quicker
 
 
-class Refused(InvalidInput):
-    """What a command asks for cannot be done; the message is for the model."""
-
-
 class MemoryFiles:
-    """The files of one agent. ``max_bytes`` (UTF-8) bounds a file, ``max_files`` their number. Raises Refused with the
+    """The files of one agent. ``max_bytes`` (UTF-8) bounds a file, ``max_files`` their number. Raises InvalidField with the
     published message, and changes nothing, when a command cannot be carried out."""
 
     def __init__(self, agent: Agent, *, max_bytes: int = 256_000, max_files: int = 1_000) -> None:
@@ -47,7 +43,7 @@ class MemoryFiles:
             return self._folder(path, place)
         lines = _text(item).split("\n")
         if len(lines) > MAX_LINES:
-            raise Refused(f"File {path} exceeds maximum line limit of 999,999 lines.")
+            raise InvalidField(f"File {path} exceeds maximum line limit of 999,999 lines.")
         first, last = 1, len(lines)
         if view_range and len(view_range) == 2 and all(isinstance(one, int) for one in view_range):
             first = max(1, view_range[0])
@@ -59,14 +55,14 @@ class MemoryFiles:
         """A new file. Of two that create one path at once, one is refused."""
         place = _place(path)
         if place == ROOT or self._file(place) is not None or self._below(place):
-            raise Refused(f"File {path} already exists")
+            raise InvalidField(f"File {path} already exists")
         self._enter(path, place)
         if len(self._below(ROOT)) >= self._max_files:
-            raise Refused(f"There are {self._max_files:,} files, which is the limit; delete one first.")
+            raise InvalidField(f"There are {self._max_files:,} files, which is the limit; delete one first.")
         try:
             self._write(path, place, file_text, "")
         except Changed as error:
-            raise Refused(f"File {path} already exists") from error
+            raise InvalidField(f"File {path} already exists") from error
         return f"File created successfully at: {path}"
 
     def str_replace(self, path: str, old_str: str, new_str: str = "") -> str:
@@ -77,11 +73,13 @@ class MemoryFiles:
         def edit(text: str) -> tuple[str, str]:
             at = text.find(old_str)
             if at < 0:
-                raise Refused(f"No replacement was performed, old_str `{old_str}` did not appear verbatim in {path}.")
+                raise InvalidField(
+                    f"No replacement was performed, old_str `{old_str}` did not appear verbatim in {path}."
+                )
             if text.count(old_str) > 1:
                 found = ", ".join(str(one) for one in _lines_of(text, old_str))
                 told = f"No replacement was performed. Multiple occurrences of old_str `{old_str}` in lines: {found}. "
-                raise Refused(told + "Please ensure it is unique")
+                raise InvalidField(told + "Please ensure it is unique")
             new = text[:at] + new_str + text[at + len(old_str) :]
             lines, line = new.split("\n"), text.count("\n", 0, at)
             around = range(max(0, line - 2), min(len(lines), line + 3))
@@ -99,7 +97,7 @@ class MemoryFiles:
                 lines.pop()
             if not isinstance(insert_line, int) or not 0 <= insert_line <= len(lines):
                 told = f"Invalid `insert_line` parameter: {insert_line}. "
-                raise Refused(f"{told}It should be within the range [0, {len(lines)}].")
+                raise InvalidField(f"{told}It should be within the range [0, {len(lines)}].")
             lines.insert(insert_line, _words("insert_text", insert_text).rstrip("\n"))
             new = "\n".join(lines)
             return new if new.endswith("\n") else new + "\n", f"The file {path} has been edited."
@@ -110,26 +108,26 @@ class MemoryFiles:
         """Forget a file, or a folder with all that is in it, for good."""
         place = _place(path)
         if place == ROOT:
-            raise Refused(f"Cannot delete the {ROOT} directory itself")
+            raise InvalidField(f"Cannot delete the {ROOT} directory itself")
         item = self._file(place)
         items = self._below(place) if item is None else [item]
         if not [one for one in items if self._agent.forget(one.id)]:
-            raise Refused(f"The path {path} does not exist")
+            raise InvalidField(f"The path {path} does not exist")
         return f"Successfully deleted {path}"
 
     def rename(self, old_path: str, new_path: str) -> str:
         """Move a file, or a folder with all that is in it."""
         old, new = _place(old_path), _place(new_path)
         if old == ROOT:
-            raise Refused(f"Cannot rename the {ROOT} directory itself")
+            raise InvalidField(f"Cannot rename the {ROOT} directory itself")
         if new == ROOT or self._file(new) is not None or self._below(new):
-            raise Refused(f"The destination {new_path} already exists")
+            raise InvalidField(f"The destination {new_path} already exists")
         item = self._file(old)
         items = self._below(old) if item is None else [item]
         if not items:
-            raise Refused(f"The path {old_path} does not exist")
+            raise InvalidField(f"The path {old_path} does not exist")
         if f"{new}/".startswith(f"{old}/"):
-            raise Refused(f"The path {new_path} lies inside {old_path}")
+            raise InvalidField(f"The path {new_path} lies inside {old_path}")
         self._enter(new_path, new)
         for one in items:
             self._move(one, new + _where(one)[len(old) :], new_path)
@@ -151,7 +149,7 @@ class MemoryFiles:
     def _folder(self, path: str, place: str) -> str:
         files = {_where(item)[len(place) + 1 :]: len(_text(item).encode()) for item in self._below(place)}
         if not files and place != ROOT:
-            raise Refused(f"The path {path} does not exist. Please provide a valid path.")
+            raise InvalidField(f"The path {path} does not exist. Please provide a valid path.")
         sizes: dict[tuple[str, ...], int] = {}
         for name, size in files.items():
             steps = tuple(name.split("/"))
@@ -172,7 +170,7 @@ class MemoryFiles:
         for depth in range(1, len(steps) + 1):
             folder = "/".join([ROOT, *steps[:depth]])
             if self._file(folder) is not None:
-                raise Refused(f"The path {folder} is not a directory")
+                raise InvalidField(f"The path {folder} is not a directory")
 
     def _edit(self, path: str, edit: Callable[[str], tuple[str, str]]) -> str:
         place = _place(path)
@@ -181,20 +179,20 @@ class MemoryFiles:
             if item is None:
                 there = place == ROOT or self._below(place)
                 told = "is not a file." if there else "does not exist. Please provide a valid path."
-                raise Refused(f"The path {path} {told}")
+                raise InvalidField(f"The path {path} {told}")
             text, told = edit(_text(item))
             try:
                 self._write(path, place, text, item.id)
             except Changed:
                 continue
             return told
-        raise Refused(f"The file {path} is being changed by others all the time; try again.")
+        raise InvalidField(f"The file {path} is being changed by others all the time; try again.")
 
     def _write(self, path: str, place: str, text: str, expects: str) -> MemoryItem:
         if not isinstance(text, str):
-            raise Refused(f"What is written to {path} must be text.")
+            raise InvalidField(f"What is written to {path} must be text.")
         if len(text.encode("utf-8", "replace")) > self._max_bytes:
-            raise Refused(f"File {path} exceeds maximum size of {self._max_bytes:,} bytes; split it.")
+            raise InvalidField(f"File {path} exceeds maximum size of {self._max_bytes:,} bytes; split it.")
         blank = not text.strip()
         return self._agent.remember(
             f"{_BLANK} {place}" if blank else text,
@@ -212,7 +210,7 @@ class MemoryFiles:
             try:
                 copy = self._write(path, place, _text(item), "")
             except Changed as error:
-                raise Refused(f"The destination {path} already exists") from error
+                raise InvalidField(f"The destination {path} already exists") from error
             now = self._file(_where(item))
             if now is not None and now.id != item.id:  # edited meanwhile: what is moved is the latest
                 self._agent.forget(copy.id)
@@ -223,27 +221,27 @@ class MemoryFiles:
 
 
 def _place(path: str) -> str:
-    """The path without empty steps. Refused when it is not below the root however it is spelled."""
+    """The path without empty steps. InvalidField when it is not below the root however it is spelled."""
     shown = path if isinstance(path, str) else repr(path)
     if not isinstance(path, str) or not (path == ROOT or path.startswith(f"{ROOT}/")):
-        raise Refused(f"Path must start with {ROOT}, got: {shown}")
+        raise InvalidField(f"Path must start with {ROOT}, got: {shown}")
     plain = path
     for _ in range(8):  # a path may be encoded more than once
         plain = unquote(plain)
     steps = plain.replace("\\", "/").split("/")
     if ".." in [step.strip() for step in steps] or unquote(plain) != plain:
-        raise Refused(f"Path {shown} would escape {ROOT} directory")
+        raise InvalidField(f"Path {shown} would escape {ROOT} directory")
     if not path.isprintable() or not plain.isprintable() or "\\" in plain:
-        raise Refused(f"Path {shown!r} holds a character that no path may have")
+        raise InvalidField(f"Path {shown!r} holds a character that no path may have")
     place = "/".join([ROOT, *(step for step in path.split("/")[2:] if step not in ("", "."))])
     if len(place) > _PATH or any(not step.strip() for step in place.split("/")[1:]):
-        raise Refused(f"Path {shown[:80]} is blank in part, or longer than {_PATH} characters")
+        raise InvalidField(f"Path {shown[:80]} is blank in part, or longer than {_PATH} characters")
     return place
 
 
 def _words(name: str, given: object) -> str:
     if not isinstance(given, str):
-        raise Refused(f"{name} must be text, not {type(given).__name__}.")
+        raise InvalidField(f"{name} must be text, not {type(given).__name__}.")
     return given
 
 
