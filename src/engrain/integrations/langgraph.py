@@ -48,7 +48,6 @@ except ImportError as missing:
 
 _SOURCE = "langgraph"
 _HIDDEN = "langgraph:not-indexed"
-_PAGE = 1_000
 _VECTORS = 20_000  # characters that the vectors of one value may take; else they are made when they are asked for
 _Scored = tuple[MemoryItem, float | None]
 
@@ -214,13 +213,7 @@ class EngrainStore(BaseStore):
 
     def _all(self, prefix: tuple[str, ...]) -> Iterator[MemoryItem]:
         """All values below a namespace, in the order in which they were first put."""
-        after: MemoryItem | None = None
-        while True:
-            page = self._agent.list(self._kind, _PAGE, after, prefix=_key(prefix))
-            yield from page
-            if len(page) < _PAGE:
-                return
-            after = page[-1]
+        return records.every(self._agent, _key(prefix), self._kind)
 
     def _read(self, item: MemoryItem, *, refresh: bool) -> None:
         if refresh and item.metadata.get("ttl") is not None:

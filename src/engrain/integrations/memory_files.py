@@ -27,8 +27,8 @@ _AGAIN = 50  # times that an edit is made anew because somebody else was quicker
 
 
 class MemoryFiles:
-    """The files of one agent. ``max_bytes`` (UTF-8) bounds a file, ``max_files`` their number. Raises InvalidField with the
-    published message, and changes nothing, when a command cannot be carried out."""
+    """The files of one agent. ``max_bytes`` (UTF-8) bounds a file, ``max_files`` their number. Raises InvalidField with
+    the published message, and changes nothing, when a command cannot be carried out."""
 
     def __init__(self, agent: Agent, *, max_bytes: int = 256_000, max_files: int = 1_000) -> None:
         self._agent = agent

@@ -8,7 +8,6 @@ what was said in one conversation is recalled in another. Order is that of stori
 from __future__ import annotations
 
 import json
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -51,7 +50,7 @@ class EngrainSession(SessionABC):
         return await to_thread.run_sync(self._get, most)
 
     def _get(self, most: int | None) -> list[TResponseInputItem]:
-        found = islice(records.newest(self._agent, self._prefix), None if most is None or most < 0 else most)
+        found = records.newest(self._agent, self._prefix, None if most is None or most < 0 else most)
         return [one.document for one in found][::-1]
 
     async def add_items(self, items: list[TResponseInputItem]) -> None:

@@ -12,7 +12,6 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
 from typing import Any, NamedTuple
 
 from engrain.agent import Agent
@@ -25,7 +24,7 @@ LONG = 1_024  # characters of a text that may be moved
 BLOCK = 1_000_000  # bytes of a content
 TEXT = 4_000  # characters of the readable text of a document that was moved
 DEPTH = 24
-PAGE = 1_000
+PAGE, MOST = 100, 10_000  # items read at a time: at first, and then
 _MARK = "\x1e"
 _SEPARATOR = f"\n{_MARK}\n"
 _PART = "+"
@@ -92,23 +91,36 @@ def document(item: MemoryItem, parts: Sequence[MemoryItem] = ()) -> Any:
     return json.loads(body[0]) if item.metadata.get("coded") else body
 
 
-def newest(agent: Agent, prefix: str) -> Iterator[Record]:
-    """The records whose keys begin with ``prefix``, the latest first. What somebody forgets meanwhile is left out."""
-    after: MemoryItem | None = None
+def newest(agent: Agent, prefix: str, most: int | None = None) -> Iterator[Record]:
+    """The last ``most`` records whose keys begin with ``prefix``, the latest first. What somebody forgets meanwhile is
+    left out."""
     waiting: dict[str, list[MemoryItem]] = {}
-    for _ in count():
-        page = agent.list(limit=PAGE, after=after, prefix=prefix, newest=True)
-        for item in page:
-            base, _, number = (item.key or "").rpartition(_PART)
-            if base and number.isdecimal() and "document" not in item.metadata:
-                waiting.setdefault(base, []).append(item)
-                continue
-            parts = sorted(waiting.pop(item.key or "", ()), key=lambda one: int((one.key or "").rpartition(_PART)[2]))
-            if len(parts) == item.metadata.get("parts", 0):
-                yield Record(item, tuple(parts), document(item, parts))
-        if len(page) < PAGE:
+    for item in every(agent, prefix, newest=True, first=PAGE if most is None else most + 1):
+        base, _, number = (item.key or "").rpartition(_PART)
+        if base and number.isdecimal() and "document" not in item.metadata:
+            waiting.setdefault(base, []).append(item)
+            continue
+        if most == 0:
             return
-        after = page[-1]
+        parts = sorted(waiting.pop(item.key or "", ()), key=lambda one: int((one.key or "").rpartition(_PART)[2]))
+        if len(parts) == item.metadata.get("parts", 0):
+            most = None if most is None else most - 1
+            yield Record(item, tuple(parts), document(item, parts))
+
+
+def every(
+    agent: Agent, prefix: str, kind: str | None = None, *, newest: bool = False, first: int = PAGE
+) -> Iterator[MemoryItem]:
+    """All items whose keys begin with ``prefix``. Each page is larger than the one before: whoever reads on reads much,
+    and the store puts all of them in order for each page."""
+    after: MemoryItem | None = None
+    size = min(max(first, 1), MOST)
+    while True:
+        page = agent.list(kind, size, after, prefix=prefix, newest=newest)
+        yield from page
+        if len(page) < size:
+            return
+        after, size = page[-1], min(10 * size, MOST)
 
 
 def _moved(document: Any) -> tuple[Any, list[tuple[list[str | int], int]], list[str]]:
