@@ -63,7 +63,7 @@ def comparable(told: str) -> str:
     return re.sub(r"^\S+\t(/memories(?:/dir(?:/sub(?:/deep)?)?)?/?)$", r"\1", told, flags=re.MULTILINE)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(COMMANDS, max_size=14))
 @example([{"command": "create", "path": "/memories/dir/c.txt", "file_text": "  \n"},
           {"command": "view", "path": "/memories"},

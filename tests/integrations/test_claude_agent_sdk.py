@@ -36,6 +36,7 @@ SESSION = "6f1b0a52-9c1e-4f1a-8a55-0c1f5f0e7d11"
 def test_it_conforms(place: Place) -> None:
     memory, numbers = place.open(), count()
     asyncio.run(run_session_store_conformance(lambda: EngrainSessionStore(memory.agent(f"agent{next(numbers)}"))))
+    assert next(numbers) > 14  # a store for each contract
 
 
 class Recorded(Transport):

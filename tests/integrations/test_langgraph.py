@@ -71,7 +71,7 @@ def asked(store: Any, call: Any) -> Any:
             return store.list_namespaces(prefix=prefix or None, suffix=suffix or None, max_depth=depth)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(CALL, max_size=20))
 def test_it_answers_what_the_store_in_memory_answers(calls: list[Any]) -> None:
     theirs = InMemoryStore()

@@ -57,7 +57,7 @@ async def step(session: Session, what: str, value: Any) -> Any:
     return await (session.clear_session() if what == "clear" else session.get_items(value))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["a", "a:b", "a+1"]), STEP), max_size=12))
 def test_it_does_what_the_session_of_the_sdk_does(steps: list[Any]) -> None:
     async def run() -> None:
