@@ -26,7 +26,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         (
             "'Ship on Monday' --kind fact --key day --importance 9 --tag ops --tag plan --metadata '{\"by\": [1]}' "
             "--session s9 --role user --occurred-at 2026-01-02T03:04:05Z --expires-in 30d --decay-rate 0.5 "
-            "--visibility team --pinned --source wiki",
+            "--visibility team --pinned --source wiki --expects ''",
             {
                 "content": "Ship on Monday", "kind": "fact", "key": "day", "importance": 9.0, "tags": ["ops", "plan"],
                 "metadata.by": [1], "session": "s9", "role": "user", "occurred_at": "2026-01-02T03:04:05+00:00",
@@ -48,7 +48,9 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "get": [("{item}", {"content": "The build needs Python 3.12", "kind": "fact"})],
     "lookup": [("fact python", {"id": "{item}"})],
     "history": [("fact python", {"items.0.id": "{item}", "items.1.state": "superseded"})],
-    "list": [("--kind fact --limit 1", {"items.0.id": "{item}"}), ("--after {item}", {"items": []})],
+    "list": [("--kind fact --limit 1", {"items.0.id": "{item}"}), ("--after {item}", {"items": []}),
+             ("--prefix pyth --newest", {"items.0.id": "{item}"})],
+    "sessions": [("--prefix s --kind fact --limit 5", {"sessions.0.session": "s1", "sessions.0.items": 1})],
     "count": [("--kind fact", {"count": 1})],
     "update": [
         (
