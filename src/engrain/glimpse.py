@@ -1,0 +1,104 @@
+"""What a process that lives for a blink may have of a home: a look into its store, and a place to leave calls.
+
+Here the parts are wired that a hook needs, and no others: importing the facade takes longer than a hook may live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engrain.errors import StoreUnavailable
+from engrain.intake.redact import redact_value
+from engrain.model.scope import Scope
+from engrain.spool import Line, Spool
+
+SESSIONS = ("claude-code/", "claude-code0")  # keys of what is remembered of sessions lie between these
+SESSION_KIND = "context"
+NEWEST = 6_000  # of an agent's items are looked at, and as many of what others share
+SHARE, TERMS = 0.2, 3  # an item holds so much of a question's information, or so many of its words, or is not shown
+NEAR = 0.35  # of the best score
+
+
+class Seen(NamedTuple):
+    """An item as a hook shows it. ``at`` in µs."""
+
+    id: str
+    kind: str
+    role: str | None
+    content: str
+    at: int
+
+
+class Glimpse:
+    """One agent's scope of one home in a folder. Looking raises StoreUnavailable when the store cannot be read now."""
+
+    def __init__(self, home: Path, scope: Scope, now: int) -> None:
+        self.home, self.scope, self._now = home, scope, now
+        self.spool = Spool(home)
+
+    def about(self, question: str, limit: int, without: Sequence[str] = ()) -> list[Seen]:
+        """Items that have much in common with a question, best first; none of those in ``without``."""
+        from engrain.recall.analyze import packed
+        from engrain.recall.glance import glance
+
+        terms = packed(question)
+        if not terms:
+            return []
+        with self._open() as store:
+            asked = self._asked(limit=NEWEST)
+            found = glance(terms, (*store.read("glance_own", asked), *store.read("glance_shared", asked)))
+            least = found[0].score * NEAR if found else 0.0
+            skipped = frozenset(without)
+            near = [one.id for one in found if one.score >= least and (one.share >= SHARE or one.terms >= TERMS)]
+            near = [id_ for id_ in near if id_ not in skipped][:limit]
+            rows = store.read("glance_items", self._asked(ids=near)) if near else []
+        places = {id_: place for place, id_ in enumerate(near)}
+        return sorted(map(_seen, rows), key=lambda one: places[one.id])
+
+    def standing(self, limit: int) -> list[Seen]:
+        """What to know without a question: the last two sessions, those that still wait in the spool among them, then
+        what is pinned, then what matters most."""
+        first, past = SESSIONS
+        between = {"first": first, "past": past}
+        waiting = [line for line in self.spool.waiting() if self._mine(line)]
+        sessions, best = _latest(waiting), []
+        with suppress(StoreUnavailable), self._open() as store:
+            asked = self._asked(kind=SESSION_KIND, limit=3, **between)
+            sessions += [_seen(row) for row in store.read("glance_keys", asked)]
+            best = [_seen(row) for row in store.read("glance_best", self._asked(limit=limit, **between))]
+        unique = {one.content: one for one in [*sessions[:2], *best]}
+        return list(unique.values())[:limit]
+
+    def leave(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> bool:
+        """Have verbs called by whoever opens the home next, without secrets in them; False when too much waits already.
+        Raises OSError."""
+        whose = {"tenant": self.scope.tenant, "agent": self.scope.agent, "team": self.scope.team}
+        return self.spool.add([{"do": verb, **whose, "with": redact_value(given)[0]} for verb, given in calls])
+
+    def _open(self) -> Any:
+        from engrain.store.glance import Glance
+
+        return Glance(self.home)
+
+    def _asked(self, **more: Any) -> dict[str, Any]:
+        return {"tenant": self.scope.tenant, "agent": self.scope.agent, "now": self._now, **more}
+
+    def _mine(self, line: Line) -> bool:
+        return line.get("do") == "remember" and line.get("agent") == self.scope.agent and (
+            line.get("tenant") == self.scope.tenant
+        )  # fmt: skip
+
+
+def _latest(lines: Sequence[Line]) -> list[Seen]:
+    """What waits to be remembered of sessions, newest first, the last version of each."""
+    latest = {str(line["with"].get("key")): line["with"] for line in lines if isinstance(line.get("with"), dict)}
+    return [
+        Seen("", one["kind"], None, str(one["content"]), int(one["occurred_at"])) for one in reversed(latest.values())
+    ]
+
+
+def _seen(row: Any) -> Seen:
+    return Seen(row["id"], row["kind"], row["role"], row["content"], row["at"])

@@ -1,0 +1,46 @@
+-- What a hook looks at in the blink that it lives: read by store/glance.py, which parses this file alone. So nothing here
+-- names a part of another file.
+
+-- The words of the newest of an agent's own items; those of a long item in several rows.
+-- name: glance_own
+select m.id, coalesce(m.length, p.length) as length, coalesce(m.terms, p.terms) as terms
+from memories m left join passages p
+    on p.tenant = m.tenant and p.memory_id = case when m.terms is null then m.id end
+where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and (m.expires_at is null or m.expires_at > :now)
+order by m.created_at desc, m.id desc limit :limit;
+
+-- The same of what others share with it.
+-- name: glance_shared
+select m.id, coalesce(m.length, p.length) as length, coalesce(m.terms, p.terms) as terms
+from memories m left join passages p
+    on p.tenant = m.tenant and p.memory_id = case when m.terms is null then m.id end
+where m.tenant = :tenant and m.agent <> :agent and m.shared_seq is not null and m.state = 'active'
+  and (m.expires_at is null or m.expires_at > :now)
+  and (m.visibility = 'public' or (m.visibility = 'team' and m.agent in (
+        select mate.name from agents mate join agents me on me.tenant = mate.tenant and me.team = mate.team
+        where mate.tenant = :tenant and me.name = :agent)))
+order by m.shared_seq desc, m.id desc limit :limit;
+
+-- name: glance_items
+select m.id, m.kind, m.role, m.content, coalesce(m.occurred_at, m.told_at) as at
+from memories m
+where m.tenant = :tenant and m.id in (:ids) and m.state = 'active'
+  and (m.agent = :agent or m.visibility = 'public' or (m.visibility = 'team' and m.agent in (
+        select mate.name from agents mate join agents me on me.tenant = mate.tenant and me.team = mate.team
+        where mate.tenant = :tenant and me.name = :agent)));
+
+-- The latest items whose keys lie between two: those of sessions.
+-- name: glance_keys
+select m.id, m.kind, m.role, m.content, coalesce(m.occurred_at, m.told_at) as at
+from memories m
+where m.tenant = :tenant and m.agent = :agent and m.kind = :kind and m.key >= :first and m.key < :past
+  and m.state = 'active' and (m.expires_at is null or m.expires_at > :now)
+order by m.updated_at desc, m.id desc limit :limit;
+
+-- What is pinned, then what matters most.
+-- name: glance_best
+select m.id, m.kind, m.role, m.content, coalesce(m.occurred_at, m.told_at) as at
+from memories m
+where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and (m.expires_at is null or m.expires_at > :now)
+  and (m.key is null or m.key < :first or m.key >= :past)
+order by m.pinned desc, m.importance desc, m.updated_at desc, m.id desc limit :limit;
