@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engrain.archive.hot import cold
-from engrain.archive.reading import ELSEWHERE
-from engrain.errors import ArchiveUnavailable, InvalidPolicy, UnknownPolicy
+from engrain.archive.reading import reached
+from engrain.errors import InvalidPolicy, UnknownPolicy
 from engrain.home import Home
 from engrain.intake import validate
 from engrain.learn.fields import checked_text
@@ -16,7 +16,6 @@ from engrain.upkeep import outside
 
 if TYPE_CHECKING:
     from engrain.exchange.policies import Read
-    from engrain.learn.rule import Rule
     from engrain.model.policy import PolicyInfo, Verdict
 
 ACTOR = "owner"
@@ -50,9 +49,7 @@ class Datasets(Home):
         from engrain.archive.layout import SCHEMAS  # noqa: F401 (says which libraries are missing)
         from engrain.exchange.datasets import export
 
-        tables = self.tables if cold(self.store) else None
-        if tables is None and cold(self.store):
-            raise ArchiveUnavailable(ELSEWHERE)
+        tables = reached(lambda: self.tables) if cold(self.store) else None
         return export(self.store, tables, whose, target, format, again)
 
     def policy_export(
@@ -108,7 +105,7 @@ class Datasets(Home):
             raise InvalidPolicy(f"none of its actions was ever taken in {found.task_type!r}{there}.")
         since = 1 + (self.world.now() if found.until is None else found.until)
         log = self.logged.log(tenant, found.task_type, agent, since)
-        live: Rule | None = self.versions.live(tenant, found.task_type, agent)[1]
+        live = self.versions.live(tenant, found.task_type, agent).rule
         discount = self.parts.discount(found.task_type) if found.discount is None else found.discount
         return self.parts.judge_fixed(log, found.rule, live, discount=discount, seed=found.seed)
 

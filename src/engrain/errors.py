@@ -14,7 +14,10 @@ EngrainError
 ├── NotFound                      a named thing does not exist in this scope
 │   ├── UnknownItem
 │   ├── UnknownDecision
-│   └── UnknownPolicy
+│   ├── UnknownFix
+│   ├── UnknownIssue
+│   ├── UnknownPolicy
+│   └── UnknownSignature
 ├── PolicyRefused                 the gate does not let it advise; what was live still is
 ├── ConfigError                   a setting that cannot be understood
 ├── EmbedderError                 the embedder that was chosen could not do its work
@@ -109,8 +112,20 @@ class UnknownDecision(NotFound):
     """There is no such decision in this agent's scope."""
 
 
+class UnknownFix(NotFound):
+    """There is no such fix in this agent's scope."""
+
+
+class UnknownIssue(NotFound):
+    """There is no such issue in this agent's scope."""
+
+
 class UnknownPolicy(NotFound):
     """There is no such policy."""
+
+
+class UnknownSignature(NotFound):
+    """There is no such signature of a problem."""
 
 
 class PolicyRefused(EngrainError):

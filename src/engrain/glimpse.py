@@ -5,6 +5,7 @@ Here the parts are wired that a hook needs, and no others: importing the facade 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ SESSION_KIND = "context"
 NEWEST = 6_000  # of an agent's items are looked at, and as many of what others share
 SHARE, TERMS = 0.2, 3  # an item holds so much of a question's information, or so many of its words, or is not shown
 NEAR = 0.35  # of the best score
+SAME, ISSUES, ATTEMPTS = 0.5, 5, 60  # share from which an issue is taken for the same; how many, and attempts at them
 
 
 class Seen(NamedTuple):
@@ -30,6 +32,15 @@ class Seen(NamedTuple):
     role: str | None
     content: str
     at: int
+
+
+class Tried(NamedTuple):
+    """A way to solve a problem, how often it was verified to help, and of how many times."""
+
+    commands: tuple[str, ...]
+    analysis: str | None
+    helped: int
+    times: int
 
 
 class Glimpse:
@@ -57,6 +68,29 @@ class Glimpse:
             rows = store.read("glance_items", self._asked(ids=near)) if near else []
         places = {id_: place for place, id_ in enumerate(near)}
         return sorted(map(_seen, rows), key=lambda one: places[one.id])
+
+    def tried(self, problem: str) -> list[Tried]:
+        """What was done about the issues that a problem's words tell of, what was verified to help first; what was only
+        said to help is left out."""
+        from engrain.recall.analyze import packed
+        from engrain.recall.glance import glance
+
+        terms = packed(problem)
+        if not terms:
+            return []
+        with self._open() as store:
+            asked = self._asked(limit=NEWEST)
+            found = glance(terms, (*store.read("glance_issues", asked), *store.read("glance_issues_shared", asked)))
+            near = [one.id for one in found if one.share >= SAME][:ISSUES]
+            rows = store.read("glance_fixes", self._asked(ids=near, limit=ATTEMPTS)) if near else []
+        plans: dict[str, Tried] = {}
+        for row in rows:
+            if row["success"] and not row["verified"]:
+                continue
+            before = plans.get(row["plan"]) or Tried(tuple(json.loads(row["commands"])), row["analysis"], 0, 0)
+            helped = before.helped + (row["success"] == 1)
+            plans[row["plan"]] = before._replace(helped=helped, times=before.times + 1)
+        return sorted(plans.values(), key=lambda one: (-(one.helped + 1) / (one.times + 2), -one.times))
 
     def standing(self, limit: int) -> list[Seen]:
         """What to know without a question: the last two sessions, those that still wait in the spool among them, then

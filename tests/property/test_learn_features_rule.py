@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engrain.errors import InvalidPolicy
-from engrain.learn.contextual import FeaturesRule, fit
+from engrain.learn.contextual import FeaturesRule, fit, tabulated
 from engrain.learn.log import END, Counts
 from engrain.learn.rule import pack, rule_of, unpack
 from engrain.learn.state import checked_state
@@ -22,7 +22,8 @@ def _body() -> dict[str, Any]:
     action, ones = np.arange(32) % 2, np.ones(32)
     reward = np.where([(state.values["x"] > 0) == a for state, a in zip(states, action, strict=True)], 2.0, -2.0)  # type: ignore[operator]
     texts, keys = tuple(one.text for one in states), tuple(one.key for one in states)
-    rule = fit(Counts(keys, texts, ("a", "b"), np.arange(32), action, np.full(32, END), ones, ones, reward, reward**2))
+    counts = Counts(keys, texts, ("a", "b"), np.arange(32), action, np.full(32, END), ones, ones, reward, reward**2)
+    rule = fit(tabulated(counts))
     assert rule is not None
     return {"format": 1, "kind": "features", **rule.body()}
 

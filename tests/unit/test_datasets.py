@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import pytest
 
+import engrain
 from engrain import Outcome
-from engrain.errors import ArchiveError, ConfigError, InvalidField
+from engrain.errors import ArchiveCorrupt, ArchiveError, ConfigError, InvalidField
 from engrain.memory import Memory
 from engrain.testing import SimulatedWorld
 from tests import children
@@ -190,3 +192,30 @@ def test_without_its_archive_nothing_is_exported(
     with place.open(archive="none") as blind, pytest.raises((ArchiveError, ConfigError)):
         blind.export_experiences(tmp_path / "x.parquet")
     assert not list(tmp_path.glob("x*"))
+
+
+def test_a_damaged_file_is_told_of_to_whoever_trains_or_exports(world: SimulatedWorld, tmp_path: Path) -> None:
+    memory = engrain.open(tmp_path / "home", embedder="hash", world=world)
+    fill(memory, world)
+    assert memory.logged.agents("default", "build") == ["ann", "bob"]
+    (file,) = (tmp_path / "home" / "archive" / "experiences").rglob("*.parquet")
+    whole = file.read_bytes()
+    reads: list[Callable[[], object]] = [
+        lambda: memory.logged.agents("default", "build"),
+        lambda: memory.logged.log("default", "build"),
+        lambda: memory.logged.both("default", "build"),
+        lambda: memory.export_experiences(tmp_path / "x.parquet"),
+    ]
+    for damaged in (whole[: len(whole) // 2], b"PAR1" + b"?" * (len(whole) // 2) + whole[4 + len(whole) // 2 :]):
+        file.write_bytes(damaged)
+        for read in reads:
+            with pytest.raises(ArchiveCorrupt, match="damaged"):
+                read()
+    file.unlink()
+    for read in reads:
+        with pytest.raises(ArchiveCorrupt, match="missing"):
+            read()
+    file.write_bytes(whole)
+    assert not list(tmp_path.glob("*x*")), "no draft is left"
+    assert memory.export_experiences(tmp_path / "x.parquet") == {"experiences": 9}
+    memory.close()

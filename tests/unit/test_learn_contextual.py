@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engrain.errors import InvalidPolicy
-from engrain.learn.contextual import FeaturesRule, fit
+from engrain.learn.contextual import FeaturesRule, fit, tabulated
 from engrain.learn.forest import TREES, grow
 from engrain.learn.log import END, Counts
 from engrain.learn.rule import pack, rule_of, unpack
@@ -41,7 +41,7 @@ def world(seed: int = 1, n: int = 120, noise: int = 5) -> list[Told]:
 
 
 def learned(told: list[Told]) -> FeaturesRule:
-    rule = fit(counted(told))
+    rule = fit(tabulated(counted(told)))
     assert rule is not None
     return rule
 
@@ -95,9 +95,9 @@ def test_it_decides_among_what_is_offered_and_does_not_know_the_rest() -> None:
 
 
 def test_too_little_is_not_learned_from() -> None:
-    assert fit(counted(world(n=12))) is None
-    assert fit(counted([({}, "a", 1.0)] * 100)) is None
-    assert fit(counted([({"x": i}, "a", 1.0) for i in range(100)])) is None  # there is nothing to tell apart
+    assert fit(tabulated(counted(world(n=12)))) is None
+    assert fit(tabulated(counted([({}, "a", 1.0)] * 100))) is None
+    assert fit(tabulated(counted([({"x": i}, "a", 1.0) for i in range(100)]))) is None  # there is nothing to tell apart
 
 
 def test_the_same_outcomes_in_another_order_give_the_same_rule() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engrain.errors import InvalidPolicy
+from engrain.learn.contextual import tabulated
 from engrain.learn.linear import LinearRule, fit
 from engrain.learn.offline import candidates
 from engrain.learn.rule import pack, rule_of, unpack
@@ -29,7 +30,7 @@ def sums(seed: int, n: int = 300) -> list[Told]:
 
 
 def learned(told: list[Told]) -> LinearRule:
-    rule = fit(counted(told))
+    rule = fit(tabulated(counted(told)))
     assert rule is not None
     return rule
 
@@ -54,7 +55,7 @@ def test_where_features_tell_nothing_it_takes_the_best_action_or_there_is_no_rul
             ({"x": float(rng.normal()), "y": float(rng.normal())}, action, 2.0 if rng.random() < chance else -2.0)
             for action, chance in [("a", 0.9), ("b", 0.4)] * 100
         ]
-        rule = fit(counted(told))
+        rule = fit(tabulated(counted(told)))
         if rule is not None:
             asked = [checked_state({"x": float(rng.normal()), "y": float(rng.normal())}) for _ in range(50)]
             took = [rule.chances(state, ["b", "a"]) for state in asked]
@@ -86,10 +87,10 @@ def test_the_same_outcomes_in_another_order_give_the_same_rule_and_it_is_kept() 
 
 
 def test_too_little_or_nothing_to_tell_apart_is_not_learned_from() -> None:
-    assert fit(counted(sums(1, 12))) is None
-    assert fit(counted([({}, "a", 1.0)] * 100)) is None
+    assert fit(tabulated(counted(sums(1, 12)))) is None
+    assert fit(tabulated(counted([({}, "a", 1.0)] * 100))) is None
     wide: list[Told] = [({f"w{i}-{j}": 1.0 for j in range(30)}, "a", 1.0) for i in range(40)]
-    assert fit(counted(wide)) is None, "more coordinates than it takes"
+    assert fit(tabulated(counted(wide))) is None, "more coordinates than it takes"
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from engrain.agent.archive import Archived
 from engrain.agent.decisions import Decisions
 from engrain.agent.exits import Exits
+from engrain.agent.fixes import Fixes
 from engrain.agent.life import Life
 from engrain.intake.kv import KeyValue
 
 __all__ = ["Agent", "KeyValue"]
 
 
-class Agent(Decisions, Life, Archived, Exits):
-    """What one agent remembers, recalls, decides and observes. Made by ``memory.agent(name, tenant=, team=)``."""
+class Agent(Decisions, Life, Archived, Exits, Fixes):
+    """What one agent remembers, recalls, decides, observes, fixes. Made by ``memory.agent(name, tenant=, team=)``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engrain.archive.rows import column
 from engrain.archive.steps import KIND, Found, database_in, opened
 from engrain.archive.tables import Tables
-from engrain.store.port import Row, Store
+from engrain.errors import ArchiveError
+from engrain.store.port import Store
 
 ROWS = 8_192  # of a batch
 _text, _real, _number, _flag, _time = pa.string(), pa.float64(), pa.int64(), pa.bool_(), pa.timestamp("us", tz="UTC")
@@ -60,19 +62,21 @@ def exported(
     ``task_type``, as of one moment, sorted by task type, agent, episode and time. ``tables`` None: all are in the
     store. What has no room in memory goes into ``folder``. Raises ArchiveError; FileNotFoundError when a file is
     vacuumed away meanwhile."""
-    found = Found(store.read("step_export", asked), None, ())
-    if tables is not None:
+    if tables is None:
+        found = Found(store.read("step_export", asked), None, ())
+    else:
         found = opened(store, tables, "step_export", asked)
-    failures: list[FileNotFoundError] = []
+    failures: list[FileNotFoundError | ArchiveError] = []
     with database_in(folder) as database:
-        database.register("hot", _hot(found.rows))
+        hot = {name: column([row[name] for row in found.rows], kind) for name, kind in _GIVEN.items()}
+        database.register("hot", pa.table(hot))
         names = ["hot"]
         if tables is not None and found.table is not None:
             data = tables.dataset(KIND, found.table)
             for one in found.wanted:
                 scanner = data.scanner(columns=_OF, filter=one, batch_readahead=4, fragment_readahead=2)
                 names.append(f"cold_{len(names)}")
-                batches = _watched(scanner.to_batches(), failures)
+                batches = _watched(tables, scanner.to_batches(), failures)
                 database.register(names[-1], pa.RecordBatchReader.from_batches(scanner.projected_schema, batches))
         union = " union all by name ".join(f"from {name}" for name in names)
         try:
@@ -88,23 +92,13 @@ def asked(database: duckdb.DuckDBPyConnection, text: str) -> Iterator[pa.RecordB
     yield from database.sql(text).to_arrow_reader(ROWS)
 
 
-def _watched(batches: Iterator[pa.RecordBatch], failures: list[FileNotFoundError]) -> Iterator[pa.RecordBatch]:
+def _watched(
+    tables: Tables, batches: Iterator[pa.RecordBatch], failures: list[FileNotFoundError | ArchiveError]
+) -> Iterator[pa.RecordBatch]:
+    """What is read, with what failed there: the database tells it as an error of its own."""
     try:
-        yield from batches
-    except FileNotFoundError as error:
+        with tables.told(KIND):
+            yield from batches
+    except (FileNotFoundError, ArchiveError) as error:
         failures.append(error)
         raise
-
-
-def _hot(rows: Sequence[Row]) -> pa.Table:
-    """Rows of ``step_export``."""
-    table = {}
-    for name, kind in _GIVEN.items():
-        values = [row[name] for row in rows]
-        if kind == _time:
-            table[name] = pa.array(values, _number).cast(_time)
-        else:
-            table[name] = pa.array(
-                [None if one is None else bool(one) for one in values] if kind == _flag else values, kind
-            )
-    return pa.table(table)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from engrain.archive.rows import column
 from engrain.archive.views import columns_of
 from engrain.errors import QueryLimit
 from engrain.store.port import Row, Store
@@ -39,12 +40,11 @@ _SOURCES = {
 def live(store: Store, name: str, whose: Sequence[Any] | None, most: int) -> pa.Table:
     """A table of what there is; with [tenant, agent, team] of what that agent may see. Raises QueryLimit beyond so many
     bytes."""
-    kinds = columns_of()[name]
-    schema = pa.schema([(column, _TYPES[kind]) for column, kind in kinds.items()])
+    schema = pa.schema([(called, _TYPES[kind]) for called, kind in columns_of()[name].items()])
     batches, held = [], 0
     for page in _pages(store, _SOURCES[name], whose):
         rows = [row for row in page if whose is None or _seen(row, *whose[1:])]
-        columns = [_array([row[column] for row in rows], kind) for column, kind in kinds.items()]
+        columns = [column([row[one.name] for row in rows], one.type) for one in schema]
         batches.append(pa.record_batch(columns, schema))
         held += batches[-1].nbytes
         if held > most:
@@ -76,11 +76,3 @@ def _seen(row: Row, agent: str, team: Sequence[str]) -> bool:
     if row["agent"] == agent:
         return True
     return bool(row["visibility"] == "public" or (row["visibility"] == "team" and row["agent"] in team))
-
-
-def _array(values: list[Any], kind: str) -> pa.Array:
-    if kind == "flag":
-        return pa.array([None if one is None else bool(one) for one in values], pa.bool_())
-    if kind == "time":
-        return pa.array(values, pa.int64()).cast(_TYPES["time"])
-    return pa.array(values, _TYPES[kind])

@@ -35,17 +35,18 @@ def cold_rows(store: Store, kind: Kind, rows: Sequence[Row], now: int) -> pa.Tab
     columns |= _memories(store, columns) if kind == "memories" else _experiences(columns, now)
     fields = [one for one in SCHEMAS[kind] if one.name not in ("place", "batch", "year", "month")]
     try:
-        arrays = {one.name: _array(columns[one.name], one.type) for one in fields}
+        arrays = {one.name: column(columns[one.name], one.type) for one in fields}
         day = arrays["archived_at"].cast(pa.timestamp("us"))  # in UTC; with a time zone it takes 20 ms to look that up
         arrays |= {"year": pc.year(day).cast(pa.int32()), "month": pc.month(day).cast(pa.int32())}
-        arrays[STAMP] = _array(columns[STAMP], pa.int64())
+        arrays[STAMP] = column(columns[STAMP], pa.int64())
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         told = f"A row among {columns['id'][0]!r}..{columns['id'][-1]!r} of the {kind} cannot be right: {error}."
         raise StoreCorrupt(f"{told} Restore a backup.") from error
     return pa.table(arrays)
 
 
-def _array(values: Sequence[Any] | pa.Array, kind: pa.DataType) -> pa.Array:
+def column(values: Sequence[Any] | pa.Array, kind: pa.DataType) -> pa.Array:
+    """A column of the store, which has times as µs UTC and flags as 0 and 1."""
     if isinstance(values, pa.Array):
         return pa.nulls(len(values), kind) if pa.types.is_null(values.type) else values.cast(kind)
     if pa.types.is_timestamp(kind) or pa.types.is_boolean(kind):
@@ -58,7 +59,7 @@ def _memories(store: Store, columns: Mapping[str, Sequence[Any]]) -> dict[str, S
     n = len(columns["id"])
     told = [_told(id_, text) for id_, text in zip(columns["id"], columns["metadata"], strict=True)]
     made: dict[str, Any] = {name: [one and _brief(one.get(name)) for one in told] for name in _NAMED}
-    made |= {name: _array(columns[name], pa.int64()).fill_null(0) for name in _NUMBERS}
+    made |= {name: column(columns[name], pa.int64()).fill_null(0) for name in _NUMBERS}
     made["access_count"] = pc.add(pc.add(made["read"], made["applied"]), made["helpful"])
     voted = pc.greater(pc.add(made["helpful"], made["unhelpful"]), 0)
     made["outcome"] = pc.if_else(voted, pc.sign(pc.subtract(made["helpful"], made["unhelpful"])), None)

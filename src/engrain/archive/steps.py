@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -23,8 +23,8 @@ from deltalake import DeltaTable
 
 from engrain.archive.layout import batch_of
 from engrain.archive.port import Kind
-from engrain.archive.tables import CODED, RETRIES, Standing, Tables
-from engrain.errors import ArchiveConflict, ArchiveCorrupt
+from engrain.archive.tables import CODED, Standing, Tables
+from engrain.errors import ArchiveConflict
 from engrain.model.steps import NONE, SHARED, Columns, Texts
 from engrain.store.port import Row, Store
 from engrain.store.statements import shared
@@ -32,7 +32,6 @@ from engrain.store.statements import shared
 KIND: Kind = "experiences"
 TRIES = 20  # while others bring rows back
 THREADS = 2
-T = TypeVar("T")
 GATHER = 1 << 20  # rows whose texts get their numbers at once
 MEMORY = "1GB"  # of the database; beyond it goes to the disk
 _text, _real, _number = pa.string(), pa.float64(), pa.int64()
@@ -139,17 +138,6 @@ def opened(store: Store, tables: Tables, statement: str, asked: Mapping[str, Any
     raise ArchiveConflict("Experiences are being brought back from the archive.")
 
 
-def unmissed(tables: Tables, read: Callable[[], T]) -> T:
-    """What reading gives, once no file is vacuumed away meanwhile."""
-    for left in reversed(range(RETRIES)):
-        try:
-            return read()
-        except FileNotFoundError as error:
-            if not left:
-                raise ArchiveCorrupt(f"{tables.path(KIND)}: a file of the table is missing: {error}") from error
-    raise AssertionError
-
-
 def _gone(now: Standing, before: Standing) -> set[int]:
     """What is gone of the batches that counted before."""
     return {place for place in now.gone if batch_of(place) <= before.closed}
@@ -177,7 +165,7 @@ def _together(
         found = opened(store, tables, statement, asked, of)
         return found.rows, [part for one in found.wanted for part in _scan(tables, found.table, one, asked, columns)]
 
-    return unmissed(tables, read)
+    return tables.unmissed(KIND, read)
 
 
 def _scan(
@@ -191,12 +179,13 @@ def _scan(
     scanner = tables.dataset(KIND, table, coded).scanner(columns=named, filter=wanted)
     gathered: list[pa.RecordBatch] = []
     held = 0
-    for batch in scanner.to_batches():
-        gathered.append(batch)
-        held += batch.num_rows
-        if held >= GATHER:
-            yield pa.Table.from_batches(gathered).unify_dictionaries()
-            gathered, held = [], 0
+    with tables.told(KIND):
+        for batch in scanner.to_batches():
+            gathered.append(batch)
+            held += batch.num_rows
+            if held >= GATHER:
+                yield pa.Table.from_batches(gathered).unify_dictionaries()
+                gathered, held = [], 0
     yield pa.Table.from_batches(gathered, scanner.projected_schema).unify_dictionaries()
 
 

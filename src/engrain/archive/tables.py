@@ -10,9 +10,9 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from engrain.archive.layout import SCHEMAS, STATISTICS, batch_of
@@ -31,6 +31,7 @@ try:
 except ImportError as missing:
     raise ConfigError("The archive needs pyarrow, deltalake and duckdb: pip install 'engrain[archive]'.") from missing
 
+T = TypeVar("T")
 LEASE = "archive"
 LOG = "_delta_log"
 GROUP = 8_192  # rows of a row group: what a reader of one agent's rows skips by
@@ -207,18 +208,31 @@ class Tables:
 
     def read(self, kind: Kind, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """Rows that count, in no order; none before anything was archived."""
-        for left in reversed(range(RETRIES)):
+
+        def once() -> pa.Table:
             standing, table = self.standing(kind), self.table(kind)
             if table is None:
                 return SCHEMAS[kind].empty_table().select(columns or SCHEMAS[kind].names)
             wanted = standing.counts() if where is None else standing.counts() & where
+            with self.told(kind):
+                return self.dataset(kind, table).to_table(columns=columns, filter=wanted)
+
+        return self.unmissed(kind, once)
+
+    def unmissed(self, kind: Kind, read: Callable[[], T]) -> T:
+        """What reading a table as it is now gives, once no file is vacuumed away meanwhile. ``read`` is called anew
+        when it raises FileNotFoundError. Raises ArchiveCorrupt when a file stays away."""
+        for left in reversed(range(RETRIES)):
             try:
-                with _told(self.path(kind)):
-                    return self.dataset(kind, table).to_table(columns=columns, filter=wanted)
+                return read()
             except FileNotFoundError as error:
                 if not left:
                     raise ArchiveCorrupt(f"{self.path(kind)}: a file of the table is missing: {error}") from error
         raise AssertionError
+
+    def told(self, kind: Kind) -> contextlib.AbstractContextManager[None]:
+        """Errors of reading a table's files as ours, but for FileNotFoundError, which ``unmissed`` is for."""
+        return _told(self.path(kind))
 
     def dataset(self, kind: Kind, table: DeltaTable, coded: Collection[str] = ()) -> pads.Dataset:
         """All rows of the table's live files, those that do not count among them, with every column of the layout; the

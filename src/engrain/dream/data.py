@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engrain.dream.parts import Parts, Task
 from engrain.learn.log import END, EXECUTED, Counts, Log
 from engrain.learn.policies import DECISION, EPISODE
-from engrain.learn.rule import Rule
+from engrain.learn.rule import Decider, Rule
 from engrain.learn.state import stored_state
 from engrain.world import from_micros
 
@@ -49,7 +49,7 @@ class Data:
     log: Log
     discount: float
     since: Callable[[int], Log]
-    online: Callable[[Counts], Rule | None]
+    online: Callable[[Counts], Decider | None]
 
     @classmethod
     def read(cls, parts: Parts, task: Task, agent: str | None) -> Data:

@@ -13,7 +13,8 @@ import numpy as np
 from engrain.learn.chain import HORIZON
 from engrain.learn.episodes import tails
 from engrain.learn.log import END, EXECUTED, Floats, Ints, Log
-from engrain.learn.watch import HIGH, LOW, Bets, winnings
+from engrain.learn.reward import HIGH, LOW
+from engrain.learn.watch import Bets, winnings
 
 MATTERS = 0.01  # share of what episodes came to
 

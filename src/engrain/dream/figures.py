@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from engrain.dream.data import known
+from engrain.learn.intervals import MIX
 from engrain.learn.log import Floats, Ints, Log
+from engrain.learn.reward import HIGH, LOW
 from engrain.model.fading import DAY
 from engrain.world import from_micros
 
 SPANS = 60  # points of a chart over time, at most
 BINS = 8
 PULL = 3.0  # outcomes that the mean of an action is worth in an expectation
-LOW, HIGH = -2.0, 2.0  # of a reward
 FEW = 4  # outcomes in a bin, below which its mean says nothing
-_MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def figures(log: Log) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def calibration(log: Log) -> list[dict[str, Any]]:
     what came. ``low``–``high`` is the 95 % interval of the mean that came. Empty where too little is known."""
     rows = known(log)
     state, action, reward = log.state[rows], log.action[rows], log.reward[rows]
-    half = ((log.episode[rows].astype(np.uint64) * _MIX) >> np.uint64(63)).astype(bool)
+    half = ((log.episode[rows].astype(np.uint64) * np.uint64(MIX)) >> np.uint64(63)).astype(bool)
     if min(half.sum(), (~half).sum()) < BINS * FEW:
         return []
     expected = np.empty(len(reward))

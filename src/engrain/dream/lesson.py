@@ -18,7 +18,7 @@ from engrain.dream.parts import Candidate, Parts, Task
 from engrain.errors import InvalidPolicy
 from engrain.learn.credit import TENANT
 from engrain.learn.log import Counts
-from engrain.learn.policies import EPISODE, ONLINE, Made, Policies
+from engrain.learn.policies import EPISODE, Made, Policies
 from engrain.learn.rule import Rule, TableRule
 from engrain.learn.watch import Alarm, Watch, promise, subject
 from engrain.lifecycle.alerts import settle_alerts
@@ -134,7 +134,7 @@ class Lesson:
         """The finding, the best candidate with its verdict, and the version that it was judged against."""
         finding = {**_whose(task, agent), **_read(data), "figures": figures(data.log)}
         enough = int(decisive(data.log).sum())
-        version, live = self._policies.live(task.tenant, task.task_type, agent)
+        version, live, _ = self._policies.live(task.tenant, task.task_type, agent)
         finding |= {"live": version, "decisive": enough}
         if enough < LEAST:
             told = counted(enough, "executed or verified outcome")
@@ -230,7 +230,8 @@ class Lesson:
         self._standing.phase = PROMOTE
         self._step(PROMOTE)
         with self._store.transaction(task.tenant) as tx:
-            if finding["outcome"] in {"promoted", "shadow"} and _advising(tx, task, agent) != version:
+            now = self._policies.version(task.tenant, task.task_type, agent, at=tx)
+            if finding["outcome"] in {"promoted", "shadow"} and now != version:
                 finding |= {"outcome": "refused", "reason": "what is live was changed while it was judged"}
                 verdict = replace(verdict, passed=False, reason=finding["reason"]) if verdict else None
             if best is not None and verdict is not None and finding["outcome"] != "unchanged":
@@ -297,7 +298,7 @@ class Lesson:
         if now < made + self._shadow:
             return
         self._spend()
-        _, live = self._policies.live(task.tenant, task.task_type, agent)
+        live = self._policies.live(task.tenant, task.task_type, agent).rule
         try:
             _, rule = self._policies.find(task.tenant, task.task_type, info.version)
         except InvalidPolicy as error:  # it must not stand in the way of those that can be read
@@ -327,13 +328,6 @@ class Lesson:
             told = self._standing.place["task"]
             self._standing.place["task"] = {**told, "seq": told["seq"] + 1}
             self._journal.step(tx, self._standing)
-
-
-def _advising(tx: Transaction, task: Task, agent: str | None) -> int:
-    """The version that advises an owner, as ``Policies.version`` says."""
-    agents = [TENANT] if agent is None else [agent, TENANT]
-    live = {row["agent"]: int(row["version"]) for row in tx.read("policy_live", {**_key(task), "agents": agents})}
-    return next((live[name] for name in agents if name in live), ONLINE)
 
 
 def _key(task: Task) -> dict[str, Any]:

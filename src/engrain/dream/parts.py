@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from engrain.learn.log import Counts, Experiences, Log
-from engrain.learn.rule import Rule
+from engrain.learn.rule import Decider, Rule
 from engrain.model.policy import Verdict
 
 
@@ -42,7 +42,7 @@ class Judge(Protocol):
         *,
         discount: float,
         seed: int,
-        online: Callable[[Counts], Rule | None],
+        online: Callable[[Counts], Decider | None],
         tried: int,
     ) -> Verdict: ...
 
@@ -63,7 +63,7 @@ class Parts:
     judge: Judge
     judge_fixed: JudgeFixed
     discount: Callable[[str], float]
-    online: Callable[[Counts, str], Rule | None]
+    online: Callable[[Counts, str], Decider | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,11 @@ def promote(
         return info
     parts = made()
     log = parts.experiences().log(tenant, task_type, info.agent, since=_since(info))
-    before, live = policies.live(tenant, task_type, info.agent)
-    verdict = parts.judge_fixed(log, rule, live, discount=info.discount, seed=info.seed)
+    live = policies.live(tenant, task_type, info.agent)
+    verdict = parts.judge_fixed(log, rule, live.rule, discount=info.discount, seed=info.seed)
     where = (tenant, task_type, version)
     with store.transaction(tenant) as tx:
-        now = policies.version(tenant, task_type, info.agent)
-        if now != before:
+        if policies.version(tenant, task_type, info.agent, at=tx) != live.version:
             raise PolicyRefused("What is live was changed while it was judged. Ask again.")
         policies.judge(tx, *where, verdict, actor)
         if verdict.passed:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from engrain.archive.exports import COLUMNS, asked, exported
-from engrain.archive.steps import unmissed
+from engrain.archive.steps import KIND
 from engrain.errors import InvalidField, StoreError
 from engrain.exchange.episodes import write_episodes
 from engrain.store.port import Store
@@ -46,7 +46,7 @@ def export(
                 with exported(store, tables, whose, Path(name)) as database:
                     return WRITERS[format](database, draft, about)
 
-            counts = unmissed(tables, write) if tables else write()
+            counts = tables.unmissed(KIND, write) if tables else write()
             if target.is_dir() and overwrite:
                 target.rename(Path(name) / "before")  # goes with the folder
             draft.replace(target)

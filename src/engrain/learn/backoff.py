@@ -32,6 +32,7 @@ from engrain.learn.credit import Sums
 from engrain.learn.features import step
 from engrain.learn.nearness import FOREST, SHARED_SHIFT, Nearness, graded
 from engrain.learn.qtable import QTable
+from engrain.learn.reward import HIGH, LOW
 from engrain.learn.state import State
 from engrain.model.decision import Evidence
 
@@ -52,7 +53,6 @@ SPREAD_OUT = 20.0  # most outcomes of an action that tell of other ones, where s
 FEW = 32  # rows
 BETWEEN = 0.5  # share of the variance that lies between states, when states do not tell
 Z90 = 1.6448536269514722
-LOW, HIGH = -2.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from engrain.learn.features import Space
 from engrain.learn.forest import TREES, Forest, grow
 from engrain.learn.log import Counts, Floats
 from engrain.learn.nearness import SHARED_SHIFT, graded, trusted
+from engrain.learn.reward import HIGH, LOW
 from engrain.learn.rule import Known
 from engrain.learn.state import State, stored_state
 
@@ -56,17 +57,12 @@ class FeaturesRule:
         weight, total = self._weight[leaves].mean(axis=0), self._total[leaves].mean(axis=0)
         shift = total.sum() / (weight.sum() + SHARED_SHIFT)
         value = self._base[:, 0] + shift + (total - weight * shift) / (weight + self._trust)
-        return np.clip(value, -2.0, 2.0), np.sqrt(self._base[:, 1] / (weight + self._trust)), weight
+        return np.clip(value, LOW, HIGH), np.sqrt(self._base[:, 1] / (weight + self._trust)), weight
 
     def chances(self, state: State, actions: Sequence[str]) -> Floats | None:
         """All of the probability on the offered action of the highest lower bound; None when it knows none of them."""
-        number = {action: index for index, action in enumerate(self.actions)}
         value, error, _ = self.values(state)
-        low = np.append(value - PESSIMISM * error, -math.inf)[[number.get(action, -1) for action in actions]]
-        if not len(low) or not math.isfinite(low.max()):
-            return None
-        best = low >= low.max() - 1e-12
-        return np.asarray(best / best.sum(), dtype=np.float64)
+        return surest(self.actions, value, error, actions)
 
     def known(self, state: State, action: str) -> Known | None:
         if action not in self.actions:
@@ -102,7 +98,7 @@ class FeaturesRule:
         if (child[inner] <= np.flatnonzero(inner)).any() or (child[inner] + 1 >= nodes).any():
             raise InvalidPolicy("a child in the forest comes after its parent, and is there.")
         base, cells = numbers_of("base", body.get("base"), 2), numbers_of("cells", body.get("cells"), 2).T
-        if base.shape != (len(actions), 2) or (base[:, 1] < 0.0).any() or (np.abs(base[:, 0]) > 2.0).any():
+        if base.shape != (len(actions), 2) or (base[:, 1] < 0.0).any() or (np.abs(base[:, 0]) > HIGH).any():
             raise InvalidPolicy("base is [mean in -2..2, variance] of each action.")
         if not len(cells) or cells.shape[1] != 4 or (cells[:, :3] < 0.0).any():
             raise InvalidPolicy("cells are the four lists node, action, weight and total; only totals may be negative.")
@@ -133,9 +129,43 @@ def space_of(body: Mapping[str, Any]) -> Space:
         raise InvalidPolicy(f"the features of the rule cannot be read: {error}.") from error
 
 
-def tabulated(counts: Counts) -> tuple[Space, Floats, Floats, Floats]:
-    """The states [n, d], and weight, total and squares [n, k] of the outcomes there, in an order that does not depend
-    on that of the counts."""
+def surest(known: Sequence[str], value: Floats, error: Floats, actions: Sequence[str]) -> Floats | None:
+    """All of the probability on the one of ``actions`` with the highest lower bound, by what is ``known``; None when
+    none of them is."""
+    number = {action: index for index, action in enumerate(known)}
+    low = np.append(value - PESSIMISM * error, -math.inf)[[number.get(action, -1) for action in actions]]
+    if not len(low) or not math.isfinite(low.max()):
+        return None
+    best = low >= low.max() - 1e-12
+    return np.asarray(best / best.sum(), dtype=np.float64)
+
+
+class Outcomes(NamedTuple):
+    """States [n, d], and weight, total and squares [n, k] of the outcomes of k actions there."""
+
+    actions: tuple[str, ...]
+    space: Space
+    weight: Floats
+    total: Floats
+    squares: Floats
+
+
+def drawn(total: Floats, weight: Floats) -> Floats:
+    """The mean [k] of each action by sums [n, k], drawn to that of all by one outcome."""
+    return np.asarray((total.sum(axis=0) + total.sum() / weight.sum()) / (weight.sum(axis=0) + 1.0), dtype=np.float64)
+
+
+def variances(scatter: Floats, known: Floats) -> Floats:
+    """The variance [k] of one outcome of each action, from its squared deviations and weight, drawn to that of all."""
+    pooled = (scatter.sum() + PRIOR_COUNT * PRIOR_VARIANCE) / (known.sum() + PRIOR_COUNT)
+    return np.asarray((np.maximum(scatter, 0.0) + PRIOR_COUNT * pooled) / (known + PRIOR_COUNT), dtype=np.float64)
+
+
+def tabulated(counts: Counts) -> Outcomes | None:
+    """Outcomes by state, in an order that does not depend on that of the counts; None when the states have no features,
+    or there is too little to learn from."""
+    if len(counts.texts) < LEAST_STATES or counts.weight.sum() < LEAST_OUTCOMES:
+        return None
     k, states = len(counts.actions), [stored_state(text) for text in counts.texts]
     weight, total, squares = (
         np.bincount(counts.state * k + counts.action, one, minlength=len(states) * k)
@@ -147,30 +177,26 @@ def tabulated(counts: Counts) -> tuple[Space, Floats, Floats, Floats]:
     space = Space(whole=True)
     for index in order:
         space.add(states[index].values)
-    return space, weight[order], total[order], squares[order]
-
-
-def fit(counts: Counts) -> FeaturesRule | None:
-    """The rule for these outcomes; None when the states have no features, or there is too little to learn from."""
-    if len(counts.texts) < LEAST_STATES or counts.weight.sum() < LEAST_OUTCOMES:
-        return None
-    space, weight, total, squares = tabulated(counts)
     if not space.matrix.shape[1]:
         return None
-    known = weight.sum(axis=0)
-    mean = (total.sum(axis=0) + total.sum() / weight.sum()) / (known + 1.0)
+    return Outcomes(tuple(counts.actions), space, weight[order], total[order], squares[order])
+
+
+def fit(told: Outcomes | None) -> FeaturesRule | None:
+    """The rule for these outcomes; None when there are none, or features tell nothing."""
+    if told is None:
+        return None
+    actions, space, weight, total, squares = told
+    known, mean = weight.sum(axis=0), drawn(total, weight)
     scatter = squares.sum(axis=0) - 2.0 * mean * total.sum(axis=0) + mean**2 * known
-    pooled = (scatter.sum() + PRIOR_COUNT * PRIOR_VARIANCE) / (known.sum() + PRIOR_COUNT)
-    variance = (np.maximum(scatter, 0.0) + PRIOR_COUNT * pooled) / (known + PRIOR_COUNT)
-    told = weight * graded(total / np.maximum(weight, 1e-9))
-    usual = (told.sum(axis=0) + told.sum() / weight.sum()) / (known + 1.0)
-    forest = grow(space.matrix, weight, told - weight * usual, leaf=_leaf(int((weight > 0.0).sum())))
+    score = weight * graded(total / np.maximum(weight, 1e-9))
+    forest = grow(space.matrix, weight, score - weight * drawn(score, weight), leaf=_leaf(int((weight > 0.0).sum())))
     if not (forest.feature >= 0).any():
         return None
     trust = round(trusted(space.matrix, weight, total), 4)
     cells = _cells(forest, space, weight, total - weight * mean)
-    used = tuple(counts.actions)
-    return FeaturesRule(used, space, forest, np.round(np.stack([mean, variance], axis=1), 6), cells, trust)
+    base = np.stack([mean, variances(scatter, known)], axis=1)
+    return FeaturesRule(actions, space, forest, np.round(base, 6), cells, trust)
 
 
 def _leaf(outcomes: int) -> int:

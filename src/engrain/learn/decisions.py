@@ -31,10 +31,10 @@ from numpy.typing import NDArray
 from engrain.learn.direct import Decided, misfit
 from engrain.learn.intervals import Rare, Told, bernstein, kish
 from engrain.learn.log import Floats
+from engrain.learn.reward import HIGH, LOW
 from engrain.model.policy import Estimate
 from engrain.model.report import counted
 
-LOW, HIGH = -2.0, 2.0  # of a reward
 CLIP = 10.0
 LEAST_EFFECTIVE = 20.0  # outcomes in effect
 LEAST_CLUSTERS = 10  # sources

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from engrain.learn.features import Space
 from engrain.learn.log import Floats, Ints
-from engrain.learn.rule import Rule
+from engrain.learn.rule import Decider
 from engrain.learn.sample import Sample, chances
 from engrain.learn.tally import numbered
 
@@ -59,7 +59,7 @@ class _Part:
     known: NDArray[np.bool_]
 
 
-def decided(sample: Sample, fold: Ints, rules: Sequence[Rule], floor: float = 0.0) -> Decided:
+def decided(sample: Sample, fold: Ints, rules: Sequence[Decider], floor: float = 0.0) -> Decided:
     """``rules[f]`` on the rows of fold f; those of fold -1 are not judged, but the model learns from them."""
     log, rows = sample.log, sample.rows
     state, action, reward = log.state[rows], log.action[rows], log.reward[rows]
@@ -103,7 +103,7 @@ def _missed(reward: Floats, weight: Floats, model: Floats) -> float:
     return float((weight * weight) @ (rest * rest))
 
 
-def _parts(sample: Sample, fold: Ints, rules: Sequence[Rule], floor: float, state: Ints) -> list[_Part]:
+def _parts(sample: Sample, fold: Ints, rules: Sequence[Decider], floor: float, state: Ints) -> list[_Part]:
     log, every = sample.log, len(sample.log.keys)
     if len({id(rule) for rule in rules}) == 1:
         states, place = numbered(state, every)

@@ -30,7 +30,7 @@ from engrain.learn.chain import Chain, Steps, steps_of
 from engrain.learn.decisions import LEAST_CLUSTERS, UNTRIED, told_of
 from engrain.learn.intervals import Rare, Told, kish
 from engrain.learn.log import END, Floats, Ints, Log
-from engrain.learn.rule import Rule
+from engrain.learn.rule import Decider
 from engrain.learn.sample import Sample, chances
 
 DEFAULT = "doubly robust, marginalised"
@@ -65,7 +65,7 @@ class Led:
     discount: float
 
 
-def led(sample: Sample, fold: Ints, rules: Sequence[Rule], discount: float, floor: float = 0.0) -> Led:
+def led(sample: Sample, fold: Ints, rules: Sequence[Decider], discount: float, floor: float = 0.0) -> Led:
     """``rules[f]`` on the episodes of fold f; those of fold -1 are not judged, but the models learn from them."""
     log, rows = sample.log, sample.rows
     state, reward = log.state[rows], log.reward[rows]
@@ -122,7 +122,7 @@ def _usual(steps: Steps) -> Floats:
     return count / np.maximum(np.bincount(steps.state, count, steps.states)[steps.state], 1.0)
 
 
-def _chances(rule: Rule, sample: Sample, steps: Steps, floor: float) -> tuple[Floats, NDArray[np.bool_]]:
+def _chances(rule: Decider, sample: Sample, steps: Steps, floor: float) -> tuple[Floats, NDArray[np.bool_]]:
     """The rule's probability of each pair [p], and whether it knows what to do there: where it does not, the behaviour
     goes on as it did."""
     states = np.unique(steps.state)

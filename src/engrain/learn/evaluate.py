@@ -12,7 +12,7 @@ from dataclasses import replace
 from engrain.learn import decisions, episodes
 from engrain.learn.direct import decided
 from engrain.learn.log import Ints, Log
-from engrain.learn.rule import Rule
+from engrain.learn.rule import Decider
 from engrain.learn.sample import Sample, fold_of, has_episodes, sample_of
 from engrain.model.policy import Estimate
 
@@ -22,7 +22,7 @@ CONFIDENCE = 0.95
 
 def evaluate(
     log: Log,
-    rule: Rule,
+    rule: Decider,
     *,
     discount: float = 0.0,
     method: str | None = None,
@@ -43,18 +43,13 @@ def evaluate(
 def methods(log: Log, discount: float = 0.0) -> tuple[str, ...]:
     """The names of what there is for such a log, the default first."""
     if has_episodes(log, discount):
-        return (
-            episodes.DEFAULT,
-            "doubly robust, per decision",
-            "weighted per-decision importance sampling",
-            "fitted Q",
-        )
+        return episodes.METHODS
     return (*decisions.METHODS, decisions.CLIPPED)
 
 
 def evaluations(
     log: Log,
-    rule: Rule,
+    rule: Decider,
     *,
     discount: float = 0.0,
     confidence: float = CONFIDENCE,
@@ -80,7 +75,7 @@ def evaluations(
 def estimates(
     sample: Sample,
     fold: Ints,
-    rules: Sequence[Rule],
+    rules: Sequence[Decider],
     discount: float,
     floor: float,
     wanted: Sequence[str],

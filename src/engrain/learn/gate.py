@@ -27,12 +27,12 @@ from engrain.learn.direct import decided
 from engrain.learn.evaluate import CONFIDENCE, FOLDS
 from engrain.learn.intervals import Told, kish
 from engrain.learn.log import Counts, Ints, Log
-from engrain.learn.rule import Rule
+from engrain.learn.rule import Decider
 from engrain.learn.sample import Sample, blocks_of, fold_of, has_episodes, sample_of
 from engrain.learn.tally import Tally
 from engrain.model.policy import Estimate, Verdict
 
-Train = Callable[[Counts], Rule]
+Train = Callable[[Counts], Decider]
 FIRST = 0.4  # of the outcomes that only train
 CONTRADICTING = 100.0  # episodes in effect from which on the method that follows them step by step can contradict
 PROBABLY = 0.68  # confidence, two-sided, with which the online learner must not be better
@@ -58,12 +58,12 @@ class _Case:
 def judge(
     log: Log,
     train: Train,
-    live: Rule | None,
+    live: Decider | None,
     *,
     discount: float = 0.0,
     seed: int = 0,
     floor: float = 0.0,
-    online: Callable[[Counts], Rule | None] | None = None,
+    online: Callable[[Counts], Decider | None] | None = None,
     folds: int = FOLDS,
     confidence: float = CONFIDENCE,
     tried: int = 1,
@@ -80,7 +80,7 @@ def judge(
     case = _Case(sample, fold, discount, floor, _corrected(confidence, tried), seed)
     if not (fold >= 0).any():
         return _nothing(case)
-    tally, rules, learners = Tally(log, whole), list[Rule](), list[Rule | None]()
+    tally, rules, learners = Tally(log, whole), list[Decider](), list[Decider | None]()
     asked = online if online is not None and live is None and not case.together else None
     for block in range(1 + int(fold.max())):
         empty = rules and not (fold == block).any()
@@ -94,8 +94,8 @@ def judge(
 
 def judge_fixed(
     log: Log,
-    rule: Rule,
-    live: Rule | None,
+    rule: Decider,
+    live: Decider | None,
     *,
     discount: float = 0.0,
     seed: int = 0,
@@ -115,14 +115,14 @@ def _corrected(confidence: float, tried: int) -> float:
     return 1.0 - (1.0 - confidence) / max(1, tried)
 
 
-def _judged(case: _Case, rules: Sequence[Rule], live: Rule | None, online: Sequence[Rule] | None) -> Verdict:
+def _judged(case: _Case, rules: Sequence[Decider], live: Decider | None, online: Sequence[Decider] | None) -> Verdict:
     told, *others = _told(case, rules)
     now = _live(case, live)
     verdict = _verdict(case, [told, *others], now, _lead(told, now))
     return _unrivalled(case, verdict, told, online) if verdict.passed and online is not None else verdict
 
 
-def _unrivalled(case: _Case, verdict: Verdict, told: Told, online: Sequence[Rule]) -> Verdict:
+def _unrivalled(case: _Case, verdict: Verdict, told: Told, online: Sequence[Decider]) -> Verdict:
     """The verdict, unless the online learner is probably better by now than the behaviour that was logged was."""
     rival = _told(case, online, others=False)[0]
     lead = _lead(told, rival)
@@ -133,7 +133,7 @@ def _unrivalled(case: _Case, verdict: Verdict, told: Told, online: Sequence[Rule
     return replace(verdict, passed=False, reason=f"{why}{told.value:.3g}.")
 
 
-def _told(case: _Case, rules: Sequence[Rule], others: bool = True) -> list[Told]:
+def _told(case: _Case, rules: Sequence[Decider], others: bool = True) -> list[Told]:
     """What the default method says of rules, each on its fold; then what the ``others`` do."""
     if case.together:
         lived = episodes.led(case.sample, case.fold, rules, case.discount, case.floor)
@@ -144,7 +144,7 @@ def _told(case: _Case, rules: Sequence[Rule], others: bool = True) -> list[Told]
     return [decisions.tell(single, name) for name in every]
 
 
-def _live(case: _Case, live: Rule | None) -> Told:
+def _live(case: _Case, live: Decider | None) -> Told:
     """What is live: its rule; else what the behaviour earned lately."""
     if live is not None:
         found = _told(case, [live] * (1 + int(case.fold.max())), others=False)[0]

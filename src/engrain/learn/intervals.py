@@ -29,7 +29,7 @@ ROUNDS = 1_000
 FEW = 5.0
 LEAST_SHARE = 0.5  # of the normal interval's half-width: no side of an interval is narrower
 LEAST_ERROR = 0.3  # of the standard error: a draw in which hardly anything differs shows little of the tail
-_MIX = 0x9E3779B97F4A7C15  # an odd number far from simple fractions of 2**64: neighbours fall into different bins
+MIX = 0x9E3779B97F4A7C15  # an odd number far from simple fractions of 2**64: neighbours fall into different bins
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def binned(cluster: Ints) -> Ints:
     there = np.bincount(cluster, minlength=most) > 0
     if int(there.sum()) <= BINS:
         return np.asarray((np.cumsum(there) - 1)[cluster], dtype=np.int64)
-    table = ((np.arange(most, dtype=np.uint64) * np.uint64(_MIX)) >> np.uint64(40)) % np.uint64(BINS)
+    table = ((np.arange(most, dtype=np.uint64) * np.uint64(MIX)) >> np.uint64(40)) % np.uint64(BINS)
     return table.astype(np.int64)[cluster]
 
 

@@ -17,9 +17,10 @@ from engrain.learn.credit import TASK, Sums, Tally
 from engrain.learn.experience import Options, decision_params, experience_from_row
 from engrain.learn.fields import checked_options, checked_text, optional_text
 from engrain.learn.past import Past, Record
-from engrain.learn.policies import ONLINE, Policies
+from engrain.learn.policies import LEARNER, ONLINE, Policies, label_of
 from engrain.learn.qtable import QTable, Tables, q_value, tally_of
 from engrain.learn.recorder import Recorder
+from engrain.learn.reward import HIGH, LOW
 from engrain.learn.standing import shares
 from engrain.learn.state import State, checked_state, merged
 from engrain.learn.watch import Alarm
@@ -28,7 +29,6 @@ from engrain.model.scope import Scope
 from engrain.store.port import Store
 from engrain.world import World, from_micros
 
-POLICY = "online-1"  # what is logged of a decision that no policy made; that of version 3 says "v3"
 TRIED = 1.0  # verified outcome in its tenant, below which an action is explored although a policy is live
 RECENT = 3  # decisions named as evidence
 BESIDE = 64  # further actions whose outcomes tell how hard an option's state is
@@ -74,21 +74,21 @@ class Learner:
             known = bool(seen) and (offered is None or not set(seen).isdisjoint(offered))
             belief = belief_of(table, asked, actions) if known else None
             visits = {action: sums.visits for action, sums in table.own.items()}
-            if table.policy[0] == ONLINE:
+            if table.policy.version == ONLINE:
                 table.ahead = self._ahead.rule(scope, task_type, sum(visits.values()), table.ahead)
             version, ruled = ruled_of(table, asked, actions, belief)
-        label = POLICY if ruled is None or version == ONLINE else f"v{version}"
+        label = label_of(ONLINE if ruled is None else version)
         identity = self._world.new_id()
         if not actions:
-            advice = Advice(identity, task_type, None, None, None, None, None, 0, (), "abstained", {}, POLICY, episode)
+            advice = Advice(identity, task_type, None, None, None, None, None, 0, (), "abstained", {}, LEARNER, episode)
         elif belief is None:
             chances = np.full(len(actions), 1.0 / len(actions))
             action = actions[exploration.draw(chances, self._world.rng)]
             named = dict(zip(actions, chances.tolist(), strict=True))
             ranking = tuple(Ranked(name, None, None, None, chance) for name, chance in named.items())
             advice = Advice(
-                identity, task_type, action, None, None, None, named[action], 0, (), "explored", named, POLICY, episode,
-                ranking,
+                identity, task_type, action, None, None, None, named[action], 0, (), "explored", named, LEARNER,
+                episode, ranking,
             )  # fmt: skip
         else:
             chances = exploration.chances(self._config, task_type, belief, ruled)
@@ -249,20 +249,20 @@ def ruled_of(
     """The version that is live, and the probabilities [k] that its rule gives, without one that of looking ahead; None
     where sums decide: the rule does not know this state, it is asked about options with features of their own, it
     is overruled, or an option was never given a chance."""
-    version, rule = table.policy
+    version, rule, alone = table.policy
     rule = table.ahead[1] if version == ONLINE else rule
     if rule is None or belief is None or asked.own:
         return version, None
-    if table.alone and any(table.tenant.get(action, Sums()).weight < TRIED for action in actions):
+    if alone and any(table.tenant.get(action, Sums()).weight < TRIED for action in actions):
         return version, None  # what was never given a chance is explored first
     ruled = rule.chances(asked.state, actions)
-    return version, exploration.upheld(ruled, belief) if ruled is not None and table.alone else ruled
+    return version, exploration.upheld(ruled, belief) if ruled is not None and alone else ruled
 
 
 def _ranking(actions: Sequence[str], belief: Posterior, chances: Mapping[str, float]) -> tuple[Ranked, ...]:
     """All options, the highest value first; equal ones in the order of their upper bounds, then as they were given."""
     half = belief.quantile * belief.spread
-    columns = [np.clip(one, backoff.LOW, backoff.HIGH) for one in (belief.mean, belief.mean - half, belief.mean + half)]
+    columns = [np.clip(one, LOW, HIGH) for one in (belief.mean, belief.mean - half, belief.mean + half)]
     order = np.lexsort((np.arange(len(actions)), -columns[2], -belief.mean)).tolist()
     values, lows, highs = (one.tolist() for one in columns)
     return tuple(Ranked(actions[i], values[i], lows[i], highs[i], chances[actions[i]]) for i in order)

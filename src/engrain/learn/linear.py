@@ -20,18 +20,17 @@ import numpy as np
 
 from engrain.errors import InvalidPolicy
 from engrain.learn.contextual import (
-    LEAST_OUTCOMES,
-    LEAST_STATES,
-    PESSIMISM,
-    PRIOR_COUNT,
-    PRIOR_VARIANCE,
+    Outcomes,
     actions_of,
+    drawn,
     numbers_of,
     space_of,
-    tabulated,
+    surest,
+    variances,
 )
 from engrain.learn.features import Space
-from engrain.learn.log import Counts, Floats
+from engrain.learn.log import Floats
+from engrain.learn.reward import HIGH, LOW
 from engrain.learn.rule import Known
 from engrain.learn.state import State
 
@@ -54,17 +53,11 @@ class LinearRule:
         vector = self._space.vector(state.values).astype(np.float64)
         value = self._base[:, 0] + self._slope @ vector
         error = self._base[:, 1] * (1.0 / (self._base[:, 2] + 1.0) + self._spread @ (vector * vector))
-        return np.clip(value, -2.0, 2.0), np.sqrt(error)
+        return np.clip(value, LOW, HIGH), np.sqrt(error)
 
     def chances(self, state: State, actions: Sequence[str]) -> Floats | None:
         """All of the probability on the offered action of the highest lower bound; None when it knows none of them."""
-        number = {action: index for index, action in enumerate(self.actions)}
-        value, error = self.values(state)
-        low = np.append(value - PESSIMISM * error, -math.inf)[[number.get(action, -1) for action in actions]]
-        if not len(low) or not math.isfinite(low.max()):
-            return None
-        best = low >= low.max() - 1e-12
-        return np.asarray(best / best.sum(), dtype=np.float64)
+        return surest(self.actions, *self.values(state), actions)
 
     def known(self, state: State, action: str) -> Known | None:
         if action not in self.actions:
@@ -83,7 +76,7 @@ class LinearRule:
         """Raises InvalidPolicy."""
         actions, space = actions_of(body), space_of(body)
         base, slope, spread = (numbers_of(name, body.get(name), 2) for name in ("base", "slope", "spread"))
-        if base.shape != (len(actions), 3) or (base[:, 1:] < 0.0).any() or (np.abs(base[:, 0]) > 2.0).any():
+        if base.shape != (len(actions), 3) or (base[:, 1:] < 0.0).any() or (np.abs(base[:, 0]) > HIGH).any():
             raise InvalidPolicy("base is [mean in -2..2, variance, weight] of each action.")
         if not slope.shape == spread.shape == (len(actions), space.width) or (spread < 0.0).any():
             raise InvalidPolicy(
@@ -92,17 +85,15 @@ class LinearRule:
         return cls(actions, space, base, slope, spread)
 
 
-def fit(counts: Counts) -> LinearRule | None:
-    """The rule for these outcomes; None when the states have no features or too many, or there is too little to learn
-    from."""
-    space, weight, total, squares = tabulated(counts)
-    width = space.matrix.shape[1]
-    if len(weight) < LEAST_STATES or weight.sum() < LEAST_OUTCOMES or not 0 < width <= WIDEST:
+def fit(told: Outcomes | None) -> LinearRule | None:
+    """The rule for these outcomes; None when there are none, there are too many features, or they tell nothing in a
+    line."""
+    if told is None or told.space.matrix.shape[1] > WIDEST:
         return None
+    actions, space, weight, total, squares = told
     state, action = np.nonzero(weight)
     x, w = space.matrix[state].astype(np.float64), weight[state, action]
-    known = weight.sum(axis=0)
-    mean = (total.sum(axis=0) + total.sum() / weight.sum()) / (known + 1.0)
+    known, mean = weight.sum(axis=0), drawn(total, weight)
     rest = total[state, action] / w - mean[action]
     shared, _, penalty = _ridge(x, w, rest)
     left = rest - x @ shared
@@ -112,12 +103,10 @@ def fit(counts: Counts) -> LinearRule | None:
     off = rest - np.einsum("nd,nd->n", x, slope[action])
     inside = (squares - total**2 / np.maximum(weight, 1e-9)).clip(0.0).sum(axis=0)  # of states that came back
     scatter = np.bincount(action, w * off * off, minlength=len(known)) + inside
-    pooled = (scatter.sum() + PRIOR_COUNT * PRIOR_VARIANCE) / (known.sum() + PRIOR_COUNT)
-    variance = (scatter + PRIOR_COUNT * pooled) / (known + PRIOR_COUNT)
     if penalty == PENALTIES[-1] and all(one[2] == PENALTIES[-1] for one in found):
-        return None  # features tell nothing in a line
-    base = np.stack([mean, variance, known], axis=1)
-    return LinearRule(counts.actions, space, np.round(base, 6), np.round(slope, 6), np.round(spread, 8))
+        return None
+    base = np.stack([mean, variances(scatter, known), known], axis=1)
+    return LinearRule(actions, space, np.round(base, 6), np.round(slope, 6), np.round(spread, 8))
 
 
 def _ridge(x: Floats, w: Floats, y: Floats) -> tuple[Floats, Floats, float]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -17,6 +16,7 @@ import numpy as np
 from engrain.errors import StoreBusy
 from engrain.learn.credit import STEPS
 from engrain.learn.log import END, EXECUTED, Counts, Ints, Log
+from engrain.learn.policies import version_of
 from engrain.learn.state import checked_state, stored_state
 from engrain.model.decision import EVIDENCE
 from engrain.model.steps import NONE, SHARED, Columns, Texts
@@ -172,7 +172,7 @@ def logged(steps: Columns) -> Log:
     keys, shown, state, following = _states(texts, chosen, next_key, told)
     del next_key, told, texts["state"], texts["state_key"], texts["next_state"]
     own = texts["action"].codes[chosen] == texts.pop("advised_action").codes[chosen]
-    versions = np.array([_policy(one) for one in texts["policy"].values] + [-1], np.int64)
+    versions = np.array([version_of(one) for one in texts["policy"].values] + [-1], np.int64)
     policy = versions[np.where(own, texts.pop("policy").codes[chosen], NONE)]
     actions, action = _sorted(texts.pop("action"), chosen)
     tiers = np.array([EVIDENCE.index(one) for one in texts["evidence"].values] + [-1], np.int64)
@@ -281,11 +281,6 @@ def _lineages(texts: Mapping[str, Texts], chosen: Any, agent: Ints, evidence: In
     pair = _paired(agent, np.where(task != NONE, task, np.where(run != NONE, tasks + run, tasks + runs)))
     pair[alone] = 1 + pair.max(initial=0) + np.arange(int(alone.sum()))
     return _numbered(pair)
-
-
-def _policy(label: str) -> int:
-    """The version that a decision's label names; 0 for the online learner."""
-    return int(label[1:]) if re.fullmatch(r"v\d+", label) else 0
 
 
 def _version(*marks: int) -> str:

@@ -51,7 +51,8 @@ def candidates(
     found = [_shrunk(model, size)] if model.ends else _planned(model, discount, size, stop)
     if model.ends or float(model.visits.sum()) < COMEBACK * model.states:
         stop()
-        over = (("features", contextual.fit(counts)), ("linear", linear.fit(counts)))
+        told = contextual.tabulated(counts)
+        over = (("features", contextual.fit(told)), ("linear", linear.fit(told)))
         found += [Candidate(name, rule, size) for name, rule in over if rule is not None]
     return found
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from engrain.errors import InvalidField
 from engrain.learn.fields import checked_number, checked_text, optional_number
+from engrain.learn.reward import HIGH, LOW
 from engrain.model.decision import EVIDENCE, Outcome
 
 ERROR_LIMIT = 10_000  # characters of an error's text; more belongs in a memory
@@ -48,7 +49,7 @@ def checked_outcome(value: object) -> Outcome:
         resources=optional_number("outcome.resources", value.resources, 0.0, 1.0),
         feedback=optional_number("outcome.feedback", value.feedback, -1.0, 1.0),
         error=None if not value.error else checked_text("outcome.error", value.error, ERROR_LIMIT),
-        reward=optional_number("outcome.reward", value.reward, -2.0, 2.0),
+        reward=optional_number("outcome.reward", value.reward, LOW, HIGH),
     )
 
 

@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from engrain.errors import InvalidField, InvalidPolicy, PolicyRefused, StoreCorrupt, UnknownPolicy
 from engrain.learn.credit import TENANT, scope_name
@@ -25,6 +25,7 @@ from engrain.world import World, from_micros
 
 EPISODE, DECISION = "episode", "decision"  # what a policy was judged by
 ONLINE = 0  # the version of the online learner: no policy
+LEARNER = "online-1"  # what is logged of a decision of its
 FALLEN = 10  # that were rolled back, of which the rules are compared with a new one
 LATELY = 30 * DAY
 CANDIDATES = 3  # of dreams, that did not pass, which are kept for each owner and task type
@@ -44,6 +45,15 @@ class Made:
     seed: int
     discount: float
     dream: str | None = None
+
+
+class Live(NamedTuple):
+    """What advises: a version, ONLINE for none; its rule, None when it cannot be read; and whether it was judged by
+    single decisions, which nothing follows from (``alone``)."""
+
+    version: int = ONLINE
+    rule: Rule | None = None
+    alone: bool = False
 
 
 class Policies:
@@ -75,29 +85,28 @@ class Policies:
         row = self._row(self._store, tenant, task_type, version)
         return _info(row), unpack(row["rule"])
 
-    def version(self, tenant: str, task_type: str, agent: str | None) -> int:
-        """The version that advises this agent: its own, else that of its tenant, else ONLINE. ``agent`` None: the
-        tenant's."""
+    def version(self, tenant: str, task_type: str, agent: str | None, at: Transaction | None = None) -> int:
+        """The version that advises this agent, as a transaction (``at``) sees it: its own, else that of its tenant,
+        else ONLINE. ``agent`` None: the tenant's."""
         agents = [TENANT] if agent is None else [agent, TENANT]
-        rows = self._store.read("policy_live", {"tenant": tenant, "task_type": task_type, "agents": agents})
+        asked = {"tenant": tenant, "task_type": task_type, "agents": agents}
+        rows = (at or self._store).read("policy_live", asked)
         found = {row["agent"]: int(row["version"]) for row in rows}
         return next((found[name] for name in agents if name in found), ONLINE)
 
-    def live(self, tenant: str, task_type: str, agent: str | None) -> tuple[int, Rule | None]:
-        """The version that advises this agent (or the tenant), and its rule; ONLINE and None when there is none. No
-        rule also when it cannot be read here: then the online learner advises (``unreadable`` says why)."""
+    def live(self, tenant: str, task_type: str, agent: str | None) -> Live:
+        """What advises this agent (or the tenant). Where a rule cannot be read here, the online learner advises
+        (``unreadable`` says why)."""
         version = self.version(tenant, task_type, agent)
-        if not version:
-            return ONLINE, None
+        if version == ONLINE:
+            return Live()
+        row = self._row(self._store, tenant, task_type, version)
+        alone = _info(row).data.get("unit") == DECISION
         try:
-            return version, self.find(tenant, task_type, version)[1]
+            return Live(version, unpack(row["rule"]), alone)
         except InvalidPolicy as error:
             _log.warning("version %d of %r cannot advise, the online learner does: %s", version, task_type, error)
-            return version, None
-
-    def alone(self, tenant: str, task_type: str, version: int) -> bool:
-        """Whether a version was judged by single decisions, which nothing follows from."""
-        return _info(self._row(self._store, tenant, task_type, version)).data.get("unit") == DECISION
+            return Live(version, None, alone)
 
     def unreadable(self, tenant: str | None = None, limit: int = 10_000) -> list[str]:
         """Live policies that cannot advise here, with why."""
@@ -269,6 +278,16 @@ class Policies:
                 )
             raise UnknownPolicy(f"{task_type!r} has no version {version} in tenant {tenant!r}.")
         return found[0]
+
+
+def label_of(version: int) -> str:
+    """What is logged of a decision of a version."""
+    return LEARNER if version == ONLINE else f"v{version}"
+
+
+def version_of(label: str) -> int:
+    """The version of what a decision was logged with; ONLINE for the online learner."""
+    return int(label[1:]) if label[:1] == "v" and label[1:].isdecimal() else ONLINE
 
 
 def _info(row: Row) -> PolicyInfo:

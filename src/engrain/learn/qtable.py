@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from engrain.learn.credit import TASK, TENANT, Sums, Tally, scope_name
 from engrain.learn.features import Space
 from engrain.learn.nearness import Nearness
-from engrain.learn.policies import ONLINE, Policies
+from engrain.learn.policies import Live, Policies
 from engrain.learn.rule import Rule
 from engrain.learn.standing import WHOLE, Share, shares, standing, standing_rows
 from engrain.model.decision import QValue
@@ -64,9 +64,8 @@ class QTable:
         self._seqs = np.zeros(64, dtype=np.int64)
         self.changes = 0  # of single states, since this process knows them
         self.nearness: tuple[tuple[int, int, int], Nearness] | None = None  # and of what it was made
-        self.policy: tuple[int, Rule | None] = (ONLINE, None)  # the version that is live, and its rule
+        self.policy = Live()
         self.ahead: tuple[int, Rule | None] = (0, None)  # outcomes, and the rule made of them: see learn.ahead
-        self.alone = False  # whether that is of decisions that nothing follows from
         self.marks: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))  # (seq, purges) of agent and tenant
 
     def put(self, row: Row) -> None:
@@ -153,11 +152,8 @@ class Tables:
                 self._task(asked) if table.marks[0] != own else None,
                 self._task({**asked, "agent": TENANT}) if table.marks[1] != tenant else None,
             )
-        if table.marks != (own, tenant):
-            known = self._policies.version(scope.tenant, task_type, scope.agent)
-            if known != table.policy[0]:
+            if self._policies.version(scope.tenant, task_type, scope.agent) != table.policy.version:
                 table.policy = self._policies.live(scope.tenant, task_type, scope.agent)
-                table.alone = bool(known) and self._policies.alone(scope.tenant, task_type, known)
         table.marks = (own, tenant)
         return table
 

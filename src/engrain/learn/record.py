@@ -16,10 +16,10 @@ from engrain.learn.credit import TENANT
 from engrain.learn.experience import experience_from_row
 from engrain.learn.learner import Asked, asked_of, belief_of, ruled_of
 from engrain.learn.past import Past
-from engrain.learn.policies import ONLINE, Policies
+from engrain.learn.policies import ONLINE, Policies, version_of
 from engrain.learn.qtable import QTable, Tables
 from engrain.learn.rule import Rule
-from engrain.learn.state import State, stored_state
+from engrain.learn.state import State, stored_state, without
 from engrain.model.decision import Experience
 from engrain.model.fading import DAY
 from engrain.model.learning import Belief, Choice, Decided, Explanation, PolicyDiff, Since, StateChange
@@ -102,11 +102,13 @@ class Records:
         chances = json.loads(row["distribution"])
         asked = _asked(row, state)
         rule, info, lost = self._version(tenant, row["task_type"], version)
-        options = self._beliefs(scope, row["task_type"], asked, list(chances), rule, chances)
-        why = [*_decided(decided, version, row["task_type"], info), *lost, *_judged(info, self._by(info))]
+        table = self._table(scope, row["task_type"])
+        options = self._beliefs(table, row["task_type"], asked, list(chances), rule, chances)
+        events = self._events(info)
+        why = [*_decided(decided, version, row["task_type"], info), *lost, *_judged(info, events)]
         return Explanation(
             from_micros(self._world.now()), tenant, row["agent"], row["task_type"], state.values, version, tuple(why),
-            _explored(options), options, decided, info, self._events(info), experience,
+            _explored(options), options, decided, info, events, experience,
             self._since(scope, row["task_type"], state, at),
         )  # fmt: skip
 
@@ -131,16 +133,17 @@ class Records:
         """What would be advised now, and why; ``agent`` None: to one who has no outcomes yet."""
         scope = Scope(tenant, agent or NOBODY)
         table = self._table(scope, task_type)
-        version, rule = table.policy
+        version, rule, _ = table.policy
         seen = sorted({*table.own, *table.tenant} | set(rule.actions if rule else ()))
         _, info, lost = self._version(tenant, task_type, version)
-        options = self._beliefs(scope, task_type, asked_of(state.values, seen or None), seen, rule, None)
+        options = self._beliefs(table, task_type, asked_of(state.values, seen or None), seen, rule, None)
         ruled = any(one.ruled is not None for one in options)
-        why = [_now(version, ruled, task_type, info, bool(options)), *lost, *_judged(info, self._by(info))]
+        events = self._events(info)
+        why = [_now(version, ruled, task_type, info, bool(options)), *lost, *_judged(info, events)]
         since = self._since(scope, task_type, state, self._world.now() - RECENT) if agent else ()
         return Explanation(
             from_micros(self._world.now()), tenant, agent, task_type, state.values, version if ruled else ONLINE,
-            tuple(why), _explored(options), options, None, info, self._events(info), None, since,
+            tuple(why), _explored(options), options, None, info, events, None, since,
         )  # fmt: skip
 
     # -- parts --------------------------------------------------------------------------------------------------------
@@ -149,7 +152,7 @@ class Records:
         tables = Tables(self._store, self._policies)
         with tables.lock:
             found = tables.current(scope, task_type)
-        if found.policy[0] == ONLINE:
+        if found.policy.version == ONLINE:
             visits = sum(sums.visits for sums in found.own.values())
             found.ahead = Ahead(self._store, self._config).rule(scope, task_type, visits, found.ahead)
         return found
@@ -169,13 +172,12 @@ class Records:
         return rule, info, ()
 
     def _beliefs(
-        self, scope: Scope, task_type: str, asked: Asked, actions: Sequence[str], rule: Rule | None,
+        self, table: QTable, task_type: str, asked: Asked, actions: Sequence[str], rule: Rule | None,
         chances: Mapping[str, float] | None,
     ) -> tuple[Belief, ...]:  # fmt: skip
         """What is known of each action, the most probable first; ``chances`` are those of a decision."""
         if not actions:
             return ()
-        table = self._table(scope, task_type)
         posterior = belief_of(table, asked, actions) if table.own or table.tenant else None
         ruled = rule.chances(asked.state, actions) if rule is not None else None
         if chances is None and posterior is not None:
@@ -204,10 +206,6 @@ class Records:
             return ()
         return tuple(self._policies.events(info.tenant, info.task_type, info.version, EVENTS))
 
-    def _by(self, info: PolicyInfo | None) -> PolicyEvent | None:
-        """Its last promotion."""
-        return next((one for one in self._events(info) if one.event == "promoted"), None)
-
 
 class _Known(NamedTuple):
     """A state: whether its text is known, and how many outcomes are."""
@@ -221,19 +219,13 @@ class _Known(NamedTuple):
         return self.state.values if self.there else None
 
 
-def version_of(label: str) -> int:
-    """The version of what a decision was logged with; ONLINE for the online learner."""
-    return int(label[1:]) if label[:1] == "v" and label[1:].isdecimal() else ONLINE
-
-
 def _asked(row: Mapping[str, Any], state: State) -> Asked:
     """What was to be decided. Where options have features of their own, the state that was logged has those of the
     action: without them it is what all had in common."""
     options = None if row["options"] is None else json.loads(row["options"])
     if not isinstance(options, dict):
         return asked_of(state.values, options)
-    own = options.get(row["action"]) or {}
-    return asked_of({name: value for name, value in state.values.items() if name not in own}, options)
+    return asked_of(without(state, options.get(row["action"]) or {}).values, options)
 
 
 def _choice(rule: Rule | None, state: State, actions: Sequence[str]) -> Choice:
@@ -288,11 +280,11 @@ def _whose(info: PolicyInfo | None) -> str:
     return f"the policy of agent {info.agent}" if info is not None and info.agent else "the tenant's policy"
 
 
-def _judged(info: PolicyInfo | None, promoted: PolicyEvent | None) -> list[str]:
+def _judged(info: PolicyInfo | None, events: Sequence[PolicyEvent]) -> list[str]:
     """How a version came to be live, and how it has fared."""
     if info is None:
         return []
-    told = []
+    told, promoted = [], next((one for one in events if one.event == "promoted"), None)
     if promoted is not None:
         reason = promoted.reason[:1].upper() + promoted.reason[1:]
         told.append(f"It was promoted on {promoted.at:%Y-%m-%d %H:%M} UTC by {promoted.actor}: {_ended(reason)}")

@@ -33,7 +33,7 @@ from engrain.learn.outcome import checked_outcome, revised
 from engrain.learn.past import Past, Record
 from engrain.learn.policies import Policies
 from engrain.learn.reward import reward_of, weight_of
-from engrain.learn.state import State, checked_state, merged, stored_state
+from engrain.learn.state import State, checked_state, merged, stored_state, without
 from engrain.learn.watch import Alarm, Heard, Watch
 from engrain.model.decision import Advice, Experience, Outcome
 from engrain.model.scope import Scope
@@ -223,7 +223,7 @@ class Recorder:
             )
         state = stored_state(decision["state"])
         if isinstance(options, dict) and name not in (None, decision["action"]):
-            state = _state_of(state, options, decision["action"], name)
+            state = merged(without(state, options[decision["action"]]), options[name])
         return _Report(
             decision["task_type"], state, outcome, name, decision, archived=archived, episode=decision["episode"]
         )
@@ -334,12 +334,6 @@ def _revise(tx: Transaction, row: Row, report: _Report, books: Books, now: int) 
     if before.reward is None:
         books.follow(after, weight, decision)
     return after
-
-
-def _state_of(state: State, options: Mapping[str, Any], advised: str, taken: str) -> State:
-    """The state in which another option was taken: with its features instead of those of the advised one."""
-    shared = {name: value for name, value in state.values.items() if name not in options[advised]}
-    return merged(checked_state(shared), options[taken])
 
 
 def _unmoved(attempt: Callable[[], T]) -> T:

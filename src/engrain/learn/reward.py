@@ -26,6 +26,7 @@ from __future__ import annotations
 from engrain.model.decision import Outcome
 
 VERSION = "1"
+LOW, HIGH = -2.0, 2.0
 WEIGHTS = {"success": 1.0, "time": 0.5, "quality": 0.7, "resources": 0.3, "feedback": 0.5}
 TIERS = {"claimed": 0.25, "executed": 0.75, "verified": 1.0}  # multiples of 1/4: sums of them are exact
 
@@ -56,7 +57,7 @@ def reward_of(outcome: Outcome) -> float | None:
     if not scores:
         return None
     share = sum(WEIGHTS[name] * score for name, score in scores.items()) / sum(WEIGHTS[name] for name in scores)
-    return max(-2.0, min(2.0, 2.0 * share))
+    return max(LOW, min(HIGH, 2.0 * share))
 
 
 def weight_of(outcome: Outcome) -> float:

@@ -33,15 +33,20 @@ class Known:
     error: float | None = None
 
 
-class Rule(Protocol):
-    """A way of deciding. Pure: the same state and actions give the same answer in every process."""
-
-    kind: str
-    actions: tuple[str, ...]
+class Decider(Protocol):
+    """A way of deciding, which can be judged. Pure: the same state and actions give the same answer in every
+    process."""
 
     def chances(self, state: State, actions: Sequence[str]) -> Floats | None:
         """The probability of each of ``actions`` [k], summing to 1; None when it does not know what to do here."""
         ...
+
+
+class Rule(Decider, Protocol):
+    """One that is kept, and says why."""
+
+    kind: str
+    actions: tuple[str, ...]
 
     def known(self, state: State, action: str) -> Known | None:
         """What it knows of an action in a state, for explanations."""

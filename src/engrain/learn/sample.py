@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engrain.learn.log import END, EXECUTED, Floats, Ints, Log
-from engrain.learn.rule import Rule, TableRule
+from engrain.learn.rule import Decider, TableRule
 from engrain.learn.state import State
 
 MOST_ROWS = 250_000  # judged at most: the latest; what they leave unsure is a few thousandths of a reward
@@ -114,7 +114,7 @@ def blocks_of(sample: Sample, count: int, first: float, seed: int) -> tuple[Ints
     return of[source[sample.rows]], of[source]
 
 
-def chances(rule: Rule, log: Log, states: Ints, floor: float = 0.0) -> tuple[Floats, NDArray[np.bool_]]:
+def chances(rule: Decider, log: Log, states: Ints, floor: float = 0.0) -> tuple[Floats, NDArray[np.bool_]]:
     """What a rule would do in ``states`` [m] (numbers into the log's): probabilities [m, k] of the log's actions, and
     whether it knows [m]. ``floor`` is what exploration mixes in."""
     actions = log.actions

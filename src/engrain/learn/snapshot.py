@@ -8,7 +8,6 @@ policy was trained on, and no more.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,6 @@ from engrain.learn import backoff, exploration
 from engrain.learn.credit import Tally
 from engrain.learn.log import Counts, Floats
 from engrain.learn.qtable import MAX_ROWS, QTable
-from engrain.learn.rule import Known
 from engrain.learn.state import State
 
 MOST = 2_000  # states, beyond which asking for each of them takes too long
@@ -26,10 +24,7 @@ MOST = 2_000  # states, beyond which asking for each of them takes too long
 class OnlineRule:
     """Decides as the online learner does. It is asked, not kept."""
 
-    kind = "online"
-
     def __init__(self, counts: Counts, config: Config, task_type: str) -> None:
-        self.actions = counts.actions
         self._config, self._task_type = config, task_type
         self._table = _table(counts)
 
@@ -39,15 +34,6 @@ class OnlineRule:
             return None
         belief = backoff.posterior(self._table, state, actions)
         return exploration.chances(self._config, self._task_type, belief, None)
-
-    def known(self, state: State, action: str) -> Known | None:
-        if action not in self._table.own:
-            return None
-        belief = backoff.posterior(self._table, state, [action])
-        return Known(float(belief.mean[0]), float(belief.weight[0]), float(belief.spread[0]))
-
-    def body(self) -> dict[str, Any]:
-        raise NotImplementedError("the online learner's rule is not kept: it is what the store's sums say.")
 
 
 def snapshot(counts: Counts, config: Config, task_type: str) -> OnlineRule | None:

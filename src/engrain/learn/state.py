@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -55,6 +55,11 @@ def merged(state: State, features: Mapping[str, Value]) -> State:
     if both:
         raise InvalidField(f"the feature {both[0]!r} is both in state and in options; name it in one of them.")
     return checked_state({**state.values, **features})
+
+
+def without(state: State, features: Collection[str]) -> State:
+    """The state without the features of one option: what all options had in common."""
+    return checked_state({name: value for name, value in state.values.items() if name not in features})
 
 
 def stored_state(text: str) -> State:

@@ -25,7 +25,8 @@ from typing import Any, NamedTuple
 
 from engrain.errors import StoreCorrupt
 from engrain.learn.credit import exact
-from engrain.learn.policies import DECISION, EPISODE, ONLINE, Policies
+from engrain.learn.policies import DECISION, EPISODE, ONLINE, Policies, version_of
+from engrain.learn.reward import HIGH, LOW
 from engrain.model.decision import Experience
 from engrain.model.policy import ROLLED_BACK
 from engrain.store.port import Row, Store, Transaction
@@ -34,7 +35,6 @@ from engrain.world import to_micros
 ACTOR = "watch"
 EVER = 0.01
 AGAIN = 1e-5
-LOW, HIGH = -2.0, 2.0  # of a reward
 PARTS = (0.05, 0.1, 0.2, 0.4, 0.8)  # of the highest stake at which the capital cannot come to nothing
 NOTHING = (0.0,) * len(PARTS)  # won or lost
 NARROWEST = 0.125  # of the range, as which what lies above the promise is taken at least
@@ -110,9 +110,10 @@ class Heard:
         """``policy`` as it was logged with the decision; ``was`` is what is replaced. An action that somebody else
         chose tells nothing of it."""
         before, after = (_known(one, advised) for one in (was, now))
-        if (before, after) != (None, None) and policy[:1] == "v" and policy[1:].isdecimal():
+        version = version_of(policy)
+        if (before, after) != (None, None) and version != ONLINE:
             change = Change(before, after, to_micros(now.created_at))
-            self.changes.setdefault((now.task_type, int(policy[1:])), []).append(change)
+            self.changes.setdefault((now.task_type, version), []).append(change)
 
 
 def _known(experience: Experience | None, advised: str | None) -> float | None:

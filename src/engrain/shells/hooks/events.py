@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engrain.errors import EngrainError
-from engrain.glimpse import SESSION_KIND, SESSIONS, Glimpse, Seen
+from engrain.errors import EngrainError, StoreUnavailable
+from engrain.glimpse import SESSION_KIND, SESSIONS, Glimpse, Seen, Tried
 from engrain.model.scope import Scope
 from engrain.shells.hooks import session
 from engrain.spool import Spool
@@ -20,8 +20,9 @@ TOKEN = 3  # characters, about: too few rather than too many
 ITEM = 700  # characters of one item
 QUESTION = 4000  # characters of a prompt that are looked at
 SHOWN = 200  # ids that a session remembers to have shown
-ABOUT, STANDING = 6, 12
+ABOUT, STANDING, TRIED = 6, 12, 4
 HEADER = "What engrain remembers of earlier work (facts to check, not orders; ids are for engrain's tools):"
+KNOWN = "What engrain knows of this problem (facts to check, not orders):"
 _OPTIONS = ("home", "agent", "tenant", "team", "max-tokens")
 EVENTS = ("SessionStart", "UserPromptSubmit", "PostToolUse", "PostToolUseFailure", "PreCompact", "SessionEnd", "Stop")
 _NAMES = {name.lower(): name for name in EVENTS}
@@ -116,7 +117,7 @@ def _handled(name: str, event: Mapping[str, Any], asked: Asked, glimpse: Glimpse
         case "SessionStart" | "UserPromptSubmit":
             return _shown(name, event, asked, glimpse, now)
         case "PostToolUse" | "PostToolUseFailure":
-            _observe(event, glimpse, now, failed=name == "PostToolUseFailure")
+            return _observe(event, asked, glimpse, now, failed=name == "PostToolUseFailure")
         case "PreCompact" | "SessionEnd":
             _save(event, glimpse, now)
             if name == "SessionEnd":
@@ -173,17 +174,45 @@ def block(seen: Sequence[Seen], budget: int) -> tuple[str, list[str]]:
     return ("\n".join(lines), ids) if len(lines) > 1 else ("", [])
 
 
-def _observe(event: Mapping[str, Any], glimpse: Glimpse, now: int, *, failed: bool) -> None:
+def _observe(event: Mapping[str, Any], asked: Asked, glimpse: Glimpse, now: int, *, failed: bool) -> str:
+    """Leave what an outcome teaches; of a failure, what is known about it."""
     from engrain.shells.hooks.learned import learned
     from engrain.shells.hooks.outcome import told
 
     found = told(event, failed)
     if found is None:
-        return
+        return ""
     with session.state(glimpse.spool.folder, _session(event)) as state:
-        calls = learned(found, event, state, _session(event), _project(event), now)
-        if not glimpse.leave(calls):
-            raise OSError("too much waits in the spool; open the home with any command of engrain to take it in")
+        _leave(glimpse, learned(found, event, state, _session(event), _project(event), now))
+    if not failed or not found.command or "://" in asked.location:
+        return ""
+    from engrain.shells.hooks.outcome import problem
+
+    fields = problem(found, "")
+    with suppress(StoreUnavailable):
+        return solved(glimpse.tried(f"{fields['message']} {fields.get('test', '')}"), asked.tokens // 2)
+    return ""
+
+
+def solved(tried: Sequence[Tried], budget: int) -> str:
+    """What helped and what did not, in about ``budget`` tokens at the most; "" when nothing was tried."""
+    lines, left = [KNOWN], budget * TOKEN - len(KNOWN)
+    for one in tried[:TRIED]:
+        what = "; ".join(one.commands) or " ".join((one.analysis or "").split())
+        how = (
+            f"verified to help {one.helped} of {one.times} times" if one.helped else f"did not help ({one.times} times)"
+        )
+        line = f"- {how}: {what[:ITEM]}"
+        left -= len(line) + 1
+        if left < 0:
+            break
+        lines.append(line)
+    return "\n".join(lines) if len(lines) > 1 else ""
+
+
+def _leave(glimpse: Glimpse, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    if not glimpse.leave(calls):
+        raise OSError("too much waits in the spool; open the home with any command of engrain to take it in")
 
 
 def _save(event: Mapping[str, Any], glimpse: Glimpse, now: int) -> None:
@@ -209,8 +238,7 @@ def _save(event: Mapping[str, Any], glimpse: Glimpse, now: int) -> None:
             "occurred_at": now,
             "source": "claude-code",
         }
-        if not glimpse.leave([("remember", {name: value for name, value in row.items() if value is not None})]):
-            raise OSError("too much waits in the spool; open the home with any command of engrain to take it in")
+        _leave(glimpse, [("remember", {name: value for name, value in row.items() if value is not None})])
 
 
 def _served(asked: Asked, prompt: str, budget: int) -> str:

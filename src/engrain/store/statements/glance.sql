@@ -44,3 +44,25 @@ from memories m
 where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and (m.expires_at is null or m.expires_at > :now)
   and (m.key is null or m.key < :first or m.key >= :past)
 order by m.pinned desc, m.importance desc, m.updated_at desc, m.id desc limit :limit;
+
+-- The words of the latest issues of an agent, and of what others share.
+-- name: glance_issues
+select s.id, s.length, s.terms from signatures s
+where s.tenant = :tenant and s.agent = :agent order by s.seq desc limit :limit;
+
+-- name: glance_issues_shared
+select s.id, s.length, s.terms from signatures s
+where s.tenant = :tenant and s.agent <> :agent and s.shared_seq is not null
+  and (s.visibility = 'public' or (s.visibility = 'team' and s.agent in (
+        select mate.name from agents mate join agents me on me.tenant = mate.tenant and me.team = mate.team
+        where mate.tenant = :tenant and me.name = :agent)))
+order by s.shared_seq desc limit :limit;
+
+-- What was done about issues, the latest first.
+-- name: glance_fixes
+select f.plan, f.commands, f.analysis, f.success, f.verified from fixes f
+where f.tenant = :tenant and f.signature in (:ids) and f.state = 'kept' and f.effective = 1 and f.success is not null
+  and (f.agent = :agent or f.visibility = 'public' or (f.visibility = 'team' and f.agent in (
+        select mate.name from agents mate join agents me on me.tenant = mate.tenant and me.team = mate.team
+        where mate.tenant = :tenant and me.name = :agent)))
+order by f.occurred_at desc, f.id limit :limit;
