@@ -86,5 +86,5 @@ def _made(agent: Agent, do: str) -> frozenset[str | None]:
     """The tasks of calls made lately. What is remembered twice is one item anyway."""
     if do == "remember":
         return frozenset()
-    rows: Any = agent.experiences(limit=RECENT) if do == "observe_step" else agent.fixes(limit=RECENT)  # type: ignore[attr-defined]
+    rows: Any = agent.experiences(limit=RECENT) if do == "observe_step" else agent.fixes(limit=RECENT)
     return frozenset(row.task_id for row in rows) - {None}

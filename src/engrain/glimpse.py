@@ -6,20 +6,26 @@ Here the parts are wired that a hook needs, and no others: importing the facade 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from engrain.errors import StoreUnavailable
-from engrain.intake.redact import redact_value
+from engrain.errors import NotFound, StoreUnavailable
+from engrain.intake.redact import redact, redact_value
 from engrain.model.scope import Scope
 from engrain.spool import Line, Spool
 
+if TYPE_CHECKING:
+    from engrain.recall.glance import Glanced
+    from engrain.store.glance import Glance
+
+T = TypeVar("T")
+SHOWN_SESSIONS = 2
 SESSIONS = ("claude-code/", "claude-code0")  # keys of what is remembered of sessions lie between these
 SESSION_KIND = "context"
 NEWEST = 6_000  # of an agent's items are looked at, and as many of what others share
-SHARE, TERMS = 0.2, 3  # an item holds so much of a question's information, or so many of its words, or is not shown
+SHARE, TERMS = 0.12, 3  # an item holds so much of a question's information, or so many of its words, or is not shown
+SURE = 0.4  # ... by one word alone only when it says so much
 NEAR = 0.35  # of the best score
 SAME, ISSUES, ATTEMPTS = 0.5, 5, 60  # share from which an issue is taken for the same; how many, and attempts at them
 
@@ -44,7 +50,7 @@ class Tried(NamedTuple):
 
 
 class Glimpse:
-    """One agent's scope of one home in a folder. Looking raises StoreUnavailable when the store cannot be read now."""
+    """One agent's scope of one home in a folder."""
 
     def __init__(self, home: Path, scope: Scope, now: int) -> None:
         self.home, self.scope, self._now = home, scope, now
@@ -55,19 +61,19 @@ class Glimpse:
         from engrain.recall.analyze import packed
         from engrain.recall.glance import glance
 
-        terms = packed(question)
-        if not terms:
-            return []
-        with self._open() as store:
+        terms, skipped = packed(question), frozenset(without)
+
+        def look(store: Glance) -> list[Seen]:
             asked = self._asked(limit=NEWEST)
             found = glance(terms, (*store.read("glance_own", asked), *store.read("glance_shared", asked)))
             least = found[0].score * NEAR if found else 0.0
-            skipped = frozenset(without)
-            near = [one.id for one in found if one.score >= least and (one.share >= SHARE or one.terms >= TERMS)]
+            near = [one.id for one in found if one.score >= least and _is_near(one)]
             near = [id_ for id_ in near if id_ not in skipped][:limit]
             rows = store.read("glance_items", self._asked(ids=near)) if near else []
-        places = {id_: place for place, id_ in enumerate(near)}
-        return sorted(map(_seen, rows), key=lambda one: places[one.id])
+            places = {id_: place for place, id_ in enumerate(near)}
+            return sorted(map(_seen, rows), key=lambda one: places[one.id])
+
+        return self._look(look) if terms else []
 
     def tried(self, problem: str) -> list[Tried]:
         """What was done about the issues that a problem's words tell of, what was verified to help first; what was only
@@ -76,15 +82,15 @@ class Glimpse:
         from engrain.recall.glance import glance
 
         terms = packed(problem)
-        if not terms:
-            return []
-        with self._open() as store:
+
+        def look(store: Glance) -> list[Any]:
             asked = self._asked(limit=NEWEST)
             found = glance(terms, (*store.read("glance_issues", asked), *store.read("glance_issues_shared", asked)))
             near = [one.id for one in found if one.share >= SAME][:ISSUES]
-            rows = store.read("glance_fixes", self._asked(ids=near, limit=ATTEMPTS)) if near else []
+            return store.read("glance_fixes", self._asked(ids=near, limit=ATTEMPTS)) if near else []
+
         plans: dict[str, Tried] = {}
-        for row in rows:
+        for row in self._look(look) if terms else []:
             if row["success"] and not row["verified"]:
                 continue
             before = plans.get(row["plan"]) or Tried(tuple(json.loads(row["commands"])), row["analysis"], 0, 0)
@@ -98,12 +104,15 @@ class Glimpse:
         first, past = SESSIONS
         between = {"first": first, "past": past}
         waiting = [line for line in self.spool.waiting() if self._mine(line)]
-        sessions, best = _latest(waiting), []
-        with suppress(StoreUnavailable), self._open() as store:
-            asked = self._asked(kind=SESSION_KIND, limit=3, **between)
-            sessions += [_seen(row) for row in store.read("glance_keys", asked)]
-            best = [_seen(row) for row in store.read("glance_best", self._asked(limit=limit, **between))]
-        unique = {one.content: one for one in [*sessions[:2], *best]}
+
+        def look(store: Glance) -> list[Seen]:
+            kept = store.read("glance_keys", self._asked(kind=SESSION_KIND, limit=SHOWN_SESSIONS, **between))
+            best = store.read("glance_best", self._asked(limit=limit, **between))
+            sessions = [*_latest(waiting), *map(_seen, kept)]
+            return [*sessions[:SHOWN_SESSIONS], *map(_seen, best)]
+
+        seen = self._look(look) or _latest(waiting)[:SHOWN_SESSIONS]
+        unique = {one.content: one for one in seen}
         return list(unique.values())[:limit]
 
     def leave(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> bool:
@@ -112,10 +121,19 @@ class Glimpse:
         whose = {"tenant": self.scope.tenant, "agent": self.scope.agent, "team": self.scope.team}
         return self.spool.add([{"do": verb, **whose, "with": redact_value(given)[0]} for verb, given in calls])
 
-    def _open(self) -> Any:
+    def _look(self, look: Callable[[Glance], list[T]]) -> list[T]:
+        """What a look into the store gives; nothing where there is none, or where it cannot be read now, which is
+        noted."""
         from engrain.store.glance import Glance
 
-        return Glance(self.home)
+        try:
+            with Glance(self.home) as store:
+                return look(store)
+        except NotFound:
+            return []
+        except StoreUnavailable as error:
+            self.spool.log({"at": self._now, "event": "look", "error": f"{type(error).__name__}: {error}"})
+            return []
 
     def _asked(self, **more: Any) -> dict[str, Any]:
         return {"tenant": self.scope.tenant, "agent": self.scope.agent, "now": self._now, **more}
@@ -124,6 +142,15 @@ class Glimpse:
         return line.get("do") == "remember" and line.get("agent") == self.scope.agent and (
             line.get("tenant") == self.scope.tenant
         )  # fmt: skip
+
+
+def _is_near(one: Glanced) -> bool:
+    return one.share >= (SURE if one.terms == 1 else SHARE) or one.terms >= TERMS
+
+
+def cleaned(text: str) -> str:
+    """The text without secrets."""
+    return redact(text).text
 
 
 def _latest(lines: Sequence[Line]) -> list[Seen]:

@@ -113,6 +113,7 @@ class Spool:
 
     def _append(self, name: str, told: Mapping[str, Any], most: int) -> None:
         path = self.folder / name
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.exists() and path.stat().st_size > most:
             kept = path.read_bytes()[most // 2 :].partition(b"\n")[2]
             path.write_bytes(kept)

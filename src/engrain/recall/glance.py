@@ -8,7 +8,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from engrain.store.port import Row
 
 K1, B = 1.2, 0.75
 MOST = 64  # terms of a question that count: the rarest
@@ -26,7 +28,7 @@ class Glanced(NamedTuple):
     terms: int
 
 
-def glance(question: bytes, rows: Iterable[Sequence[Any]]) -> list[Glanced]:
+def glance(question: bytes, rows: Iterable[Row]) -> list[Glanced]:
     """The best of the items that have a word of the question, best first. ``question``: its terms as
     ``analyze.packed`` gives them; ``rows``: (id, length, blob as ``index.pack`` makes it), of a long item several."""
     asked = frozenset(memoryview(question).cast("I"))

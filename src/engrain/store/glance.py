@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
-from engrain.errors import StoreUnavailable
+from engrain.errors import NotFound, StoreUnavailable
 from engrain.store.port import Params, Row
 from engrain.store.sqlite_errors import FAILURES
 from engrain.store.statements import FOLDER, one_file
@@ -18,13 +18,13 @@ WAIT = 0.05  # seconds for which another process may keep the store
 
 
 class Glance:
-    """The statements of ``statements/glance.sql`` over the store in a folder. Raises StoreUnavailable when there is
-    none, when it is busy, or when it has another schema."""
+    """The statements of ``statements/glance.sql`` over the store in a folder. Raises NotFound when there is
+    none, StoreUnavailable when it is busy or has another schema."""
 
     def __init__(self, home: Path) -> None:
         path = home / FILE
         if not path.is_file():
-            raise StoreUnavailable(f"There is no store in {home}.")
+            raise NotFound(f"There is no store in {home}.")
         self._statements = one_file(FOLDER / "statements" / "glance.sql")
         try:
             self._connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=WAIT)

@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engrain.errors import EngrainError, StoreUnavailable
-from engrain.glimpse import SESSION_KIND, SESSIONS, Glimpse, Seen, Tried
+from engrain.errors import EngrainError
+from engrain.glimpse import SESSION_KIND, SESSIONS, Glimpse, Seen, Tried, cleaned
 from engrain.model.scope import Scope
 from engrain.shells.hooks import session
 from engrain.spool import Spool
@@ -148,8 +148,9 @@ def _shown(name: str, event: Mapping[str, Any], asked: Asked, glimpse: Glimpse, 
     text, ids = block(seen, budget)
     if ids:
         glimpse.leave([("shown", {"ids": ids})])
+    if ids or starts:  # what a start shows is for all of the session; what a prompt asks for may be among it
         with session.state(folder, own) as state:
-            state["shown"] = [*({} if starts else state["shown"]), *ids][-SHOWN:]
+            state["shown"] = [] if starts else [*state["shown"], *ids][-SHOWN:]
     return text
 
 
@@ -182,6 +183,7 @@ def _observe(event: Mapping[str, Any], asked: Asked, glimpse: Glimpse, now: int,
     found = told(event, failed)
     if found is None:
         return ""
+    found = found._replace(command=cleaned(found.command), output=cleaned(found.output))
     with session.state(glimpse.spool.folder, _session(event)) as state:
         _leave(glimpse, learned(found, event, state, _session(event), _project(event), now))
     if not failed or not found.command or "://" in asked.location:
@@ -189,9 +191,7 @@ def _observe(event: Mapping[str, Any], asked: Asked, glimpse: Glimpse, now: int,
     from engrain.shells.hooks.outcome import problem
 
     fields = problem(found, "")
-    with suppress(StoreUnavailable):
-        return solved(glimpse.tried(f"{fields['message']} {fields.get('test', '')}"), asked.tokens // 2)
-    return ""
+    return solved(glimpse.tried(f"{fields['message']} {fields.get('test', '')}"), asked.tokens // 2)
 
 
 def solved(tried: Sequence[Tried], budget: int) -> str:
@@ -199,10 +199,8 @@ def solved(tried: Sequence[Tried], budget: int) -> str:
     lines, left = [KNOWN], budget * TOKEN - len(KNOWN)
     for one in tried[:TRIED]:
         what = "; ".join(one.commands) or " ".join((one.analysis or "").split())
-        how = (
-            f"verified to help {one.helped} of {one.times} times" if one.helped else f"did not help ({one.times} times)"
-        )
-        line = f"- {how}: {what[:ITEM]}"
+        how = f"verified to help {one.helped} of {one.times}" if one.helped else f"did not help, tried {one.times}"
+        line = f"- {how} {'time' if one.times == 1 else 'times'}: {what[:ITEM]}"
         left -= len(line) + 1
         if left < 0:
             break

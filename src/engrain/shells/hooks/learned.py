@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from engrain.glimpse import cleaned
 from engrain.shells.hooks.lines import same
 from engrain.shells.hooks.outcome import Told, problem
 from engrain.shells.hooks.session import State
@@ -119,4 +120,4 @@ def _changed(event: Mapping[str, Any]) -> tuple[str, str]:
     shown = [path[:300]]
     shown += [f"- {line}" for line in (old or "").splitlines()[:6]]
     shown += [f"+ {line}" for line in (new or "").splitlines()[:6]]
-    return path[:300], "\n".join(line[:200] for line in shown) if path else ""
+    return cleaned(path[:300]), cleaned("\n".join(line[:200] for line in shown)) if path else ""
