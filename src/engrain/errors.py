@@ -16,6 +16,7 @@ EngrainError
 │   ├── UnknownDecision
 │   ├── UnknownFix
 │   ├── UnknownIssue
+│   ├── UnknownPattern
 │   ├── UnknownPolicy
 │   └── UnknownSignature
 ├── PolicyRefused                 the gate does not let it advise; what was live still is
@@ -126,6 +127,10 @@ class UnknownPolicy(NotFound):
 
 class UnknownSignature(NotFound):
     """There is no such signature of a problem."""
+
+
+class UnknownPattern(NotFound):
+    """There is no such pattern in this agent's scope."""
 
 
 class PolicyRefused(EngrainError):

@@ -16,6 +16,7 @@ from engrain.config import QUOTAS, Config
 from engrain.errors import EngrainError, StoreClosed
 from engrain.home_fixes import FixParts
 from engrain.home_learning import LearningParts
+from engrain.home_patterns import PatternParts
 from engrain.intake.signals import Signals
 from engrain.model.item import KINDS
 from engrain.model.life import Rules
@@ -54,6 +55,7 @@ _PARTS = (
     "reviser",
     "recaller",
     "feedback",
+    "bank",
     "learner",
     "versions",
     "journal",
@@ -82,7 +84,7 @@ _PARTS = (
 )
 
 
-class Home(LearningParts, FixParts):
+class Home(LearningParts, FixParts, PatternParts):
     """The store of one home and the stages over it, each made when first needed."""
 
     def __init__(self, location: str, home: Path, config: Config, world: World, embedder: Embedder | None) -> None:
@@ -265,7 +267,7 @@ class Home(LearningParts, FixParts):
         from engrain.recall.feedback import Feedback
 
         feedback = Feedback(self.store, self.world)
-        self.signals.also = feedback.flush
+        self.signals.also.append(feedback.flush)
         return feedback
 
     @cached_property

@@ -1,4 +1,4 @@
-"""``engrain init --claude-code``: a plugin that Claude Code finds; twice is the same as once, and it goes without a trace."""
+"""``engrain init --claude-code``: a plugin that Claude Code finds; twice is as once, and it goes without a trace."""
 
 from __future__ import annotations
 

@@ -7,10 +7,11 @@ from engrain.agent.decisions import Decisions
 from engrain.agent.exits import Exits
 from engrain.agent.fixes import Fixes
 from engrain.agent.life import Life
+from engrain.agent.patterns import Patterns
 from engrain.intake.kv import KeyValue
 
 __all__ = ["Agent", "KeyValue"]
 
 
-class Agent(Decisions, Life, Archived, Exits, Fixes):
+class Agent(Decisions, Life, Archived, Exits, Fixes, Patterns):
     """What one agent remembers, recalls, decides, observes, fixes. Made by ``memory.agent(name, tenant=, team=)``."""
