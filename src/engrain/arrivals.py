@@ -45,7 +45,9 @@ def _make(memory: Memory | Client, spool: Spool, lines: Iterable[Line], again: b
             if do == SHOWN and not hasattr(memory, "signals"):
                 continue  # a service counts what it shows itself
             if do == SHOWN:
-                memory.signals.shown(tenant, [str(id_) for line in rows for id_ in line["with"]["ids"]])
+                shown = [line["with"] for line in rows]
+                memory.signals.shown(tenant, [str(id_) for one in shown for id_ in one["ids"]])
+                memory.bank.note_shown(scope.scope, [str(id_) for one in shown for id_ in one.get("patterns", ())])
                 continue
             _call(scope, do, rows, again, spool.refuse)
         except (InvalidInput, KeyError, TypeError, ValueError, AttributeError) as error:

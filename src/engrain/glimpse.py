@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from engrain.store.glance import Glance
 
 T = TypeVar("T")
-SHOWN_SESSIONS = 2
 SESSIONS = ("claude-code/", "claude-code0")  # keys of what is remembered of sessions lie between these
 SESSION_KIND = "context"
+SHOWN_SESSIONS = 2
+EVEN = 0.5  # odds from which a strategy is worth telling
 NEWEST = 6_000  # of an agent's items are looked at, and as many of what others share
 SHARE, TERMS = 0.12, 3  # an item holds so much of a question's information, or so many of its words, or is not shown
 SURE = 0.4  # ... by one word alone only when it says so much
@@ -49,12 +50,23 @@ class Tried(NamedTuple):
     times: int
 
 
+class Strategy(NamedTuple):
+    """A pattern as a hook shows it. ``odds``: the mean of the posterior of its helping, None when nobody tried it."""
+
+    id: str
+    text: str
+    avoid: bool
+    odds: float | None
+    sources: int
+
+
 class Glimpse:
     """One agent's scope of one home in a folder."""
 
     def __init__(self, home: Path, scope: Scope, now: int) -> None:
         self.home, self.scope, self._now = home, scope, now
         self.spool = Spool(home)
+        self._store: Glance | None = None
 
     def about(self, question: str, limit: int, without: Sequence[str] = ()) -> list[Seen]:
         """Items that have much in common with a question, best first; none of those in ``without``."""
@@ -98,6 +110,28 @@ class Glimpse:
             plans[row["plan"]] = before._replace(helped=helped, times=before.times + 1)
         return sorted(plans.values(), key=lambda one: (-(one.helped + 1) / (one.times + 2), -one.times))
 
+    def strategies(self, question: str, limit: int) -> list[Strategy]:
+        """Patterns for a question, the nearest first: those that helped, and one at the most that nobody tried yet;
+        without a question those that proved themselves."""
+        from engrain.recall.analyze import packed
+        from engrain.recall.glance import glance
+
+        terms = packed(question)
+
+        def look(store: Glance) -> list[Strategy]:
+            if not terms:
+                return [_strategy(row) for row in store.read("glance_proven", self._asked(limit=limit))]
+            found = glance(terms, store.read("glance_patterns", self._asked(limit=NEWEST)))
+            least = found[0].score * NEAR if found else 0.0
+            near = [one.id for one in found if one.score >= least and _is_near(one)][: 4 * limit]
+            rows = store.read("glance_pattern_items", self._asked(ids=near)) if near else []
+            places = {id_: place for place, id_ in enumerate(near)}
+            tried = [_strategy(row) for row in sorted(rows, key=lambda row: places[row["id"]])]
+            new = [one for one in tried if one.odds is None and not one.avoid][:1]
+            return [one for one in tried if one in new or (one.odds or (1.0 if one.avoid else 0.0)) >= EVEN][:limit]
+
+        return self._look(look)
+
     def standing(self, limit: int) -> list[Seen]:
         """What to know without a question: the last two sessions, those that still wait in the spool among them, then
         what is pinned, then what matters most."""
@@ -121,14 +155,21 @@ class Glimpse:
         whose = {"tenant": self.scope.tenant, "agent": self.scope.agent, "team": self.scope.team}
         return self.spool.add([{"do": verb, **whose, "with": redact_value(given)[0]} for verb, given in calls])
 
+    def close(self) -> None:
+        """Let the store go."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
     def _look(self, look: Callable[[Glance], list[T]]) -> list[T]:
         """What a look into the store gives; nothing where there is none, or where it cannot be read now, which is
         noted."""
-        from engrain.store.glance import Glance
-
         try:
-            with Glance(self.home) as store:
-                return look(store)
+            if self._store is None:
+                from engrain.store.glance import Glance
+
+                self._store = Glance(self.home)
+            return look(self._store)
         except NotFound:
             return []
         except StoreUnavailable as error:
@@ -142,6 +183,13 @@ class Glimpse:
         return line.get("do") == "remember" and line.get("agent") == self.scope.agent and (
             line.get("tenant") == self.scope.tenant
         )  # fmt: skip
+
+
+def _strategy(row: Any) -> Strategy:
+    said = " ".join(str(row["content"] or row["description"]).split())
+    text = f"{row['title']}: {said}" if said else str(row["title"])
+    odds = (row["good"] + 1.0) / (row["good"] + row["bad"] + 2.0) if row["lineages"] else None
+    return Strategy(row["id"], text, row["polarity"] == "avoid", odds, row["lineages"])
 
 
 def _is_near(one: Glanced) -> bool:

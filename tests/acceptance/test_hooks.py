@@ -87,11 +87,38 @@ def test_a_prompt_is_told_once_and_within_its_budget(home: Path) -> None:
     assert hook(home, {**asked, "prompt": " "}) == ""
 
 
+def test_strategies_come_first(home: Path) -> None:
+    """Those that helped, to begin with; those for a prompt, and one that nobody tried yet; warnings as such."""
+    with engrain.open(home) as memory:
+        ann = memory.agent("ann")
+        good = ann.add_pattern("Retry uploads with a jitter", "Wait a random second before an upload is retried.").id
+        for n in range(6):
+            ann.use_pattern(good, True, evidence="verified", source=f"ci-{n}")
+        bad = ann.add_pattern("Raise the timeout of uploads", polarity="do").id
+        for n in range(6):
+            ann.use_pattern(bad, False, evidence="verified", source=f"ci-{n}")
+        ann.add_pattern("Upload twice at once", "It doubles invoices.", polarity="avoid")
+        new = ann.add_pattern("Split uploads of invoices").id
+    start = hook(home, event("SessionStart"))
+    prompt = hook(home, event("UserPromptSubmit", prompt="Retry uploads of invoices with jitter, twice"))
+    assert start.splitlines()[1].startswith("- DO [helps in ")
+    assert good in start
+    assert new not in start
+    assert "Retry uploads with a jitter: Wait a random second" in prompt
+    assert f"- DO [untried {new}] Split uploads of invoices" in prompt
+    assert "] Upload twice at once: It doubles invoices." in prompt
+    assert "- AVOID [" in prompt
+    assert bad not in start + prompt
+    with engrain.open(home) as memory:
+        memory.signals.flush()
+        assert memory.agent("ann").pattern(good).shown == 2
+
+
 def test_no_secret_is_kept(home: Path, tmp_path: Path) -> None:
     talk = tmp_path / "talk.jsonl"
     talk.write_text(TRANSCRIPT.read_text(encoding="utf-8").replace("RETRIES is 0", f"the key is {KEY}"))
     hook(home, event("PostToolUseFailure", tool_input={"command": f"API_KEY={KEY} pytest"}, error=f"E   Error: {KEY}"))
-    written = {"file_path": "/home/ann/shop/a.py", "old_string": "", "new_string": f"key = '{KEY}'"}
+    written = {"file_path": "/srv/shop/a.py", "old_string": "", "new_string": f"key = '{KEY}'"}
     hook(home, event("PostToolUse", tool_name="Edit", tool_input=written))
     hook(home, event("PostToolUseFailure", tool_input={"command": f"API_KEY={KEY} pytest"}, error=f"E   Error: {KEY}"))
     hook(home, event("SessionEnd", session_id="b", transcript_path=str(talk)))

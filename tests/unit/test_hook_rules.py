@@ -142,7 +142,7 @@ def test_a_problem_without_a_telling_line() -> None:
 
 
 def test_a_session_in_a_few_lines() -> None:
-    text = digest(turns(DATA / "transcript.jsonl"), [], {"pytest -q": True}, "/home/ann/shop", "shop")
+    text = digest(turns(DATA / "transcript.jsonl"), [], {"pytest -q": True}, "/srv/shop", "shop")
     assert text.splitlines()[:3] == [
         "Session in shop.",
         "Asked:",

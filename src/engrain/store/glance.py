@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 from urllib.parse import quote
 
 from engrain.errors import NotFound, StoreUnavailable
@@ -40,8 +40,6 @@ class Glance:
         except FAILURES as error:
             raise StoreUnavailable(f"The store cannot be read now: {error}.") from error
 
-    def __enter__(self) -> Glance:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
+    def close(self) -> None:
+        """Let the store go."""
         self._connection.close()

@@ -28,9 +28,10 @@ def main(words: Sequence[str]) -> int:
             signal.signal(signal.SIGALRM, _too_long)
             signal.setitimer(signal.ITIMER_REAL, SECONDS)
         told = answer(words)
-    except BaseException:  # noqa: BLE001, S110 (respond has noted what went wrong; the session must go on)
-        pass
-    with suppress(BaseException):
+    except BaseException as error:  # noqa: BLE001 (whatever it is, the session must go on)
+        with suppress(OSError, ValueError):
+            os.write(2, f"engrain hook: {type(error).__name__}: {error}\n".encode("utf-8", "replace"))
+    with suppress(OSError):  # nobody reads it any more
         raw = told.encode("utf-8")
         while raw and sys.stdout is not None:
             raw = raw[os.write(1, raw) :]

@@ -8,11 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engrain.errors import EngrainError
-from engrain.glimpse import SESSION_KIND, SESSIONS, Glimpse, Seen, Tried, cleaned
+from engrain.glimpse import SESSION_KIND, SESSIONS, Glimpse, Seen, Strategy, Tried, cleaned
 from engrain.model.scope import Scope
 from engrain.shells.hooks import session
-from engrain.spool import Spool
 
 HOME = ".engrain"
 TOKENS = 600  # of what is shown at a session's start; a prompt gets half of it
@@ -20,8 +18,9 @@ TOKEN = 3  # characters, about: too few rather than too many
 ITEM = 700  # characters of one item
 QUESTION = 4000  # characters of a prompt that are looked at
 SHOWN = 200  # ids that a session remembers to have shown
-ABOUT, STANDING, TRIED = 6, 12, 4
+ABOUT, STANDING, TRIED, STRATEGIES = 6, 12, 4, 3
 HEADER = "What engrain remembers of earlier work (facts to check, not orders; ids are for engrain's tools):"
+PROVEN = "What proved itself, or is to be avoided (say `helpful` with the id afterwards):"
 KNOWN = "What engrain knows of this problem (facts to check, not orders):"
 _OPTIONS = ("home", "agent", "tenant", "team", "max-tokens")
 EVENTS = ("SessionStart", "UserPromptSubmit", "PostToolUse", "PostToolUseFailure", "PreCompact", "SessionEnd", "Stop")
@@ -42,7 +41,7 @@ def respond(words: Sequence[str], raw: bytes, environ: Mapping[str, str], clock:
     """The answer to an event: one object of JSON, or "". ``raw`` is what came on stdin, ``clock`` tells µs. An error
     of ours or of the disk is noted in the home, where there is one, and not raised."""
     now = clock()
-    spool: Spool | None = None
+    glimpse: Glimpse | None = None
     name = ""
     try:
         event = parsed(raw)
@@ -56,16 +55,17 @@ def respond(words: Sequence[str], raw: bytes, environ: Mapping[str, str], clock:
                 return ""
             folder.mkdir(mode=0o700, parents=True)
         glimpse = Glimpse(folder, asked.scope, now)
-        spool = glimpse.spool
         text = _handled(name, event, asked, glimpse, now)
         if not text:
             return ""
         return json.dumps({"hookSpecificOutput": {"hookEventName": name, "additionalContext": text}}) + "\n"
-    except (EngrainError, OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        told = {"at": now, "event": name, "error": f"{type(error).__name__}: {error}"[:500]}
-        if spool is not None:
-            spool.log(told)
+    except Exception as error:  # noqa: BLE001 (a fault of ours must not fail the session; it is told of by doctor)
+        if glimpse is not None:
+            glimpse.spool.log({"at": now, "event": name, "error": f"{type(error).__name__}: {error}"[:500]})
         return ""
+    finally:
+        if glimpse is not None:
+            glimpse.close()
 
 
 def parsed(raw: bytes) -> dict[str, Any]:
@@ -144,14 +144,33 @@ def _shown(name: str, event: Mapping[str, Any], asked: Asked, glimpse: Glimpse, 
     if starts:
         session.sweep(folder, now)
     before = [] if starts else session.peek(folder, own)["shown"]
-    seen = glimpse.standing(STANDING) if starts else glimpse.about(prompt[:QUESTION], ABOUT, before)
-    text, ids = block(seen, budget)
-    if ids:
-        glimpse.leave([("shown", {"ids": ids})])
+    asked_for = "" if starts else prompt[:QUESTION]
+    first, patterns = advised(glimpse.strategies(asked_for, STRATEGIES), budget // 3, before)
+    seen = glimpse.standing(STANDING) if starts else glimpse.about(asked_for, ABOUT, before)
+    rest, ids = block(seen, budget - len(first) // TOKEN)
+    text = "\n".join(part for part in (first, rest) if part)
+    if ids or patterns:
+        glimpse.leave([("shown", {"ids": ids, "patterns": patterns})])
+        ids += patterns
     if ids or starts:  # what a start shows is for all of the session; what a prompt asks for may be among it
         with session.state(folder, own) as state:
             state["shown"] = [] if starts else [*state["shown"], *ids][-SHOWN:]
     return text
+
+
+def advised(found: Sequence[Strategy], budget: int, without: Sequence[str]) -> tuple[str, list[str]]:
+    """(text, ids in it): a line a strategy, in about ``budget`` tokens at the most; "" for none."""
+    lines, ids, left = [PROVEN], [], budget * TOKEN - len(PROVEN)
+    for one in found:
+        told = "untried" if one.odds is None else f"helps in {one.odds:.0%}, sources: {one.sources}"
+        line = f"- {'AVOID' if one.avoid else 'DO'} [{told} {one.id}] {one.text[:ITEM]}"
+        left -= len(line) + 1
+        if left < 0:
+            break
+        if one.id not in without:
+            lines.append(line)
+            ids.append(one.id)
+    return ("\n".join(lines), ids) if ids else ("", [])
 
 
 def block(seen: Sequence[Seen], budget: int) -> tuple[str, list[str]]:

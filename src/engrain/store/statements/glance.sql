@@ -4,18 +4,18 @@
 -- The words of the newest of an agent's own items; those of a long item in several rows.
 -- name: glance_own
 select m.id, coalesce(m.length, p.length) as length, coalesce(m.terms, p.terms) as terms
-from memories m left join passages p
+from remembered m left join passages p
     on p.tenant = m.tenant and p.memory_id = case when m.terms is null then m.id end
-where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and (m.expires_at is null or m.expires_at > :now)
+where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and m.until > :now
 order by m.created_at desc, m.id desc limit :limit;
 
 -- The same of what others share with it.
 -- name: glance_shared
 select m.id, coalesce(m.length, p.length) as length, coalesce(m.terms, p.terms) as terms
-from memories m left join passages p
+from remembered m left join passages p
     on p.tenant = m.tenant and p.memory_id = case when m.terms is null then m.id end
 where m.tenant = :tenant and m.agent <> :agent and m.shared_seq is not null and m.state = 'active'
-  and (m.expires_at is null or m.expires_at > :now)
+  and m.until > :now
   and (m.visibility = 'public' or (m.visibility = 'team' and m.agent in (
         select mate.name from agents mate join agents me on me.tenant = mate.tenant and me.team = mate.team
         where mate.tenant = :tenant and me.name = :agent)))
@@ -23,8 +23,8 @@ order by m.shared_seq desc, m.id desc limit :limit;
 
 -- name: glance_items
 select m.id, m.kind, m.role, m.content, coalesce(m.occurred_at, m.told_at) as at
-from memories m
-where m.tenant = :tenant and m.id in (:ids) and m.state = 'active'
+from remembered m
+where m.tenant = :tenant and m.id in (:ids) and m.state = 'active' and m.until > :now
   and (m.agent = :agent or m.visibility = 'public' or (m.visibility = 'team' and m.agent in (
         select mate.name from agents mate join agents me on me.tenant = mate.tenant and me.team = mate.team
         where mate.tenant = :tenant and me.name = :agent)));
@@ -32,16 +32,16 @@ where m.tenant = :tenant and m.id in (:ids) and m.state = 'active'
 -- The latest items whose keys lie between two: those of sessions.
 -- name: glance_keys
 select m.id, m.kind, m.role, m.content, coalesce(m.occurred_at, m.told_at) as at
-from memories m
+from remembered m
 where m.tenant = :tenant and m.agent = :agent and m.kind = :kind and m.key >= :first and m.key < :past
-  and m.state = 'active' and (m.expires_at is null or m.expires_at > :now)
+  and m.state = 'active' and m.until > :now
 order by m.updated_at desc, m.id desc limit :limit;
 
 -- What is pinned, then what matters most.
 -- name: glance_best
 select m.id, m.kind, m.role, m.content, coalesce(m.occurred_at, m.told_at) as at
-from memories m
-where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and (m.expires_at is null or m.expires_at > :now)
+from remembered m
+where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and m.until > :now
   and (m.key is null or m.key < :first or m.key >= :past)
 order by m.pinned desc, m.importance desc, m.updated_at desc, m.id desc limit :limit;
 
@@ -66,3 +66,29 @@ where f.tenant = :tenant and f.signature in (:ids) and f.state = 'kept' and f.ef
         select mate.name from agents mate join agents me on me.tenant = mate.tenant and me.team = mate.team
         where mate.tenant = :tenant and me.name = :agent)))
 order by f.occurred_at desc, f.id limit :limit;
+
+-- The words of patterns.
+-- name: glance_patterns
+select p.id, s.length, s.terms
+from patterns p join pattern_passages s on s.tenant = p.tenant and s.pattern_id = p.id
+where p.tenant = :tenant and p.state = 'active'
+  and (p.agent = :agent or p.visibility = 'public' or (p.visibility = 'team' and p.agent in (
+        select mate.name from agents mate join agents me on me.tenant = mate.tenant and me.team = mate.team
+        where mate.tenant = :tenant and me.name = :agent)))
+order by p.updated_at desc, p.id limit :limit;
+
+-- name: glance_pattern_items
+select p.id, p.title, p.description, p.content, p.polarity, p.tier, p.good, p.bad, p.lineages from patterns p
+where p.tenant = :tenant and p.id in (:ids) and p.state = 'active'
+  and (p.agent = :agent or p.visibility = 'public' or (p.visibility = 'team' and p.agent in (
+        select mate.name from agents mate join agents me on me.tenant = mate.tenant and me.team = mate.team
+        where mate.tenant = :tenant and me.name = :agent)));
+
+-- Those that proved themselves, to begin with.
+-- name: glance_proven
+select p.id, p.title, p.description, p.content, p.polarity, p.tier, p.good, p.bad, p.lineages from patterns p
+where p.tenant = :tenant and p.state = 'active' and p.lineages > 0 and p.good > p.bad
+  and (p.agent = :agent or p.visibility = 'public' or (p.visibility = 'team' and p.agent in (
+        select mate.name from agents mate join agents me on me.tenant = mate.tenant and me.team = mate.team
+        where mate.tenant = :tenant and me.name = :agent)))
+order by case when p.tier = 'long' then 0 else 1 end, p.good - p.bad desc, p.id limit :limit;
