@@ -98,14 +98,14 @@ def test_strategies_come_first(home: Path) -> None:
         for n in range(6):
             ann.use_pattern(bad, False, evidence="verified", source=f"ci-{n}")
         ann.add_pattern("Upload twice at once", "It doubles invoices.", polarity="avoid")
-        new = ann.add_pattern("Split uploads of invoices").id
+        new = ann.add_pattern("Split invoices with jitter").id
     start = hook(home, event("SessionStart"))
     prompt = hook(home, event("UserPromptSubmit", prompt="Retry uploads of invoices with jitter, twice"))
     assert start.splitlines()[1].startswith("- DO [helps in ")
     assert good in start
     assert new not in start
     assert "Retry uploads with a jitter: Wait a random second" in prompt
-    assert f"- DO [untried {new}] Split uploads of invoices" in prompt
+    assert f"- DO [untried {new}] Split invoices with jitter" in prompt
     assert "] Upload twice at once: It doubles invoices." in prompt
     assert "- AVOID [" in prompt
     assert bad not in start + prompt

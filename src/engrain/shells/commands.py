@@ -181,7 +181,7 @@ COMMANDS: tuple[Command, ...] = (
         "the home when the next command opens it.",
         (
             Field("event", "text", "The event, where the JSON does not name it.", None, positional=True),
-            Field("max_tokens", "integer", "Of what is shown at a session's start; half of it to a prompt.", 600),
+            Field("max_tokens", "integer", "Of what is shown at a session's start; half of it to a prompt.", 1000),
         ),
         _hook,
     ),

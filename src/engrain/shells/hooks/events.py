@@ -13,9 +13,9 @@ from engrain.model.scope import Scope
 from engrain.shells.hooks import session
 
 HOME = ".engrain"
-TOKENS = 600  # of what is shown at a session's start; a prompt gets half of it
+TOKENS = 1000  # of what is shown at a session's start; a prompt gets half of it
 TOKEN = 3  # characters, about: too few rather than too many
-ITEM = 700  # characters of one item
+ITEM, STRATEGY = 700, 240  # characters of one item, and of a strategy
 QUESTION = 4000  # characters of a prompt that are looked at
 SHOWN = 200  # ids that a session remembers to have shown
 ABOUT, STANDING, TRIED, STRATEGIES = 6, 12, 4, 3
@@ -163,7 +163,7 @@ def advised(found: Sequence[Strategy], budget: int, without: Sequence[str]) -> t
     lines, ids, left = [PROVEN], [], budget * TOKEN - len(PROVEN)
     for one in found:
         told = "untried" if one.odds is None else f"helps in {one.odds:.0%}, sources: {one.sources}"
-        line = f"- {'AVOID' if one.avoid else 'DO'} [{told} {one.id}] {one.text[:ITEM]}"
+        line = f"- {'AVOID' if one.avoid else 'DO'} [{told} {one.id}] {one.text[:STRATEGY]}"
         left -= len(line) + 1
         if left < 0:
             break
