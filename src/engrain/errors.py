@@ -15,7 +15,8 @@ EngrainError
 ├── NotFound                      a named thing does not exist in this scope
 │   ├── UnknownItem
 │   ├── UnknownDecision
-│   └── UnknownPolicy
+│   ├── UnknownPolicy
+│   └── UnknownPattern
 ├── PolicyRefused                 the gate does not let it advise; what was live still is
 ├── ConfigError                   a setting that cannot be understood
 ├── EmbedderError                 the embedder that was chosen could not do its work
@@ -116,6 +117,10 @@ class UnknownDecision(NotFound):
 
 class UnknownPolicy(NotFound):
     """There is no such policy."""
+
+
+class UnknownPattern(NotFound):
+    """There is no such pattern in this agent's scope."""
 
 
 class PolicyRefused(EngrainError):

@@ -15,6 +15,7 @@ from engrain import upkeep
 from engrain.config import QUOTAS, Config
 from engrain.errors import EngrainError, StoreClosed
 from engrain.home_learning import LearningParts
+from engrain.home_patterns import PatternParts
 from engrain.intake.signals import Signals
 from engrain.model.item import KINDS
 from engrain.model.life import Rules
@@ -53,6 +54,7 @@ _PARTS = (
     "reviser",
     "recaller",
     "feedback",
+    "bank",
     "learner",
     "versions",
     "journal",
@@ -75,7 +77,7 @@ _PARTS = (
 )
 
 
-class Home(LearningParts):
+class Home(LearningParts, PatternParts):
     """The store of one home and the stages over it, each made when first needed."""
 
     def __init__(self, location: str, home: Path, config: Config, world: World, embedder: Embedder | None) -> None:
@@ -258,7 +260,7 @@ class Home(LearningParts):
         from engrain.recall.feedback import Feedback
 
         feedback = Feedback(self.store, self.world)
-        self.signals.also = feedback.flush
+        self.signals.also.append(feedback.flush)
         return feedback
 
     @cached_property

@@ -21,6 +21,7 @@ from engrain.world import World
 
 if TYPE_CHECKING:
     from engrain.learn.learner import Learner
+    from engrain.patterns.bank import Bank
     from engrain.recall.embed import Embedder
 
 _PURGES = (
@@ -42,6 +43,8 @@ _PURGES = (
     "dream_findings",
     "transitions",
     "daily_metrics",
+    "trajectories",
+    "patterns",
     "agents",
     "scopes",
 )
@@ -160,6 +163,9 @@ def examine(store: Store, embedder: Embedder) -> Report:
         checks.append(Check(name, found == 0, f"{found}: {advice}" if found else "none"))
     checks.extend(_indexed(store, embedder))
     checks.append(_sound(store))
+    left = int(store.read("pattern_unindexed", wanted(embedder.name, embedder.dim))[0]["n"])
+    told = f"{counted(left, 'pattern is', 'patterns are')} found by words alone, if at all: run engrain rebuild"
+    checks.append(Check("patterns", not left, told if left else "every pattern is found"))
     adapters = store.read("adapter_list")
     on = sum(row["in_force"] for row in adapters)
     told = f"on for {on} of {counted(len(adapters), 'tenant')} that gave feedback" if adapters else "no feedback yet"
@@ -251,12 +257,20 @@ def purge_tenant(store: Store, tenant: str) -> None:
 
 
 def rebuild(
-    store: Store, index: Indexer, learner: Learner, embedder: Embedder, progress: Callable[[int], Any] | None
+    store: Store,
+    index: Indexer,
+    learner: Learner,
+    bank: Bank,
+    embedder: Embedder,
+    progress: Callable[[int], Any] | None,
 ) -> dict[str, int]:
-    """Make words and vectors anew (see ``reindex``), then Q-values; note the embedder as the home's own.
-    ``tenants``: those for which something was learned."""
-    counts = reindex(store, index, wanted(embedder.name, embedder.dim), progress)
-    used = [learner.rebuild(row["tenant"]) for row in store.read("tenant_list")]
+    """Make words and vectors anew (see ``reindex``), then Q-values and what is believed of patterns; note the embedder
+    as the home's own. ``tenants``: those for which something was learned."""
+    made_with = wanted(embedder.name, embedder.dim)
+    counts = reindex(store, index, made_with, progress)
+    tenants = [row["tenant"] for row in store.read("tenant_list")]
+    used = [learner.rebuild(tenant) for tenant in tenants]
+    counts["patterns"] = sum(bank.rebuild(tenant, made_with) for tenant in tenants)
     store.write([("home_set", {"name": "embedder", "value": embedder.name})])
     return {**counts, "tenants": sum(n > 0 for n in used)}
 

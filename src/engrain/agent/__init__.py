@@ -6,10 +6,11 @@ from engrain.agent.archive import Archived
 from engrain.agent.decisions import Decisions
 from engrain.agent.exits import Exits
 from engrain.agent.life import Life
+from engrain.agent.patterns import Patterns
 from engrain.intake.kv import KeyValue
 
 __all__ = ["Agent", "KeyValue"]
 
 
-class Agent(Decisions, Life, Archived, Exits):
+class Agent(Decisions, Life, Archived, Exits, Patterns):
     """What one agent remembers, recalls, decides and observes. Made by ``memory.agent(name, tenant=, team=)``."""

@@ -49,7 +49,7 @@ class Signals:
         self._pending: dict[str, dict[str, Counts]] = {}
         self._timer: threading.Timer | None = None
         self._closed = False
-        self.also: Callable[[], None] = lambda: None  # what else is written at the same times
+        self.also: list[Callable[[], None]] = []  # what else is written at the same times
 
     def shown(self, tenant: str, ids: list[str]) -> None:
         """These were among the hits of a recall. No evidence of use."""
@@ -124,7 +124,13 @@ class Signals:
             except BaseException:
                 self.restore(tenant, drained)
                 raise
-        self.also()
+        for write in self.also:
+            write()
+
+    def later(self) -> None:
+        """Something is to be written: flush within a second."""
+        with self._lock:
+            self._schedule()
 
     def close(self) -> None:
         """Flush and stop."""

@@ -1,0 +1,1 @@
+-- Held free for the room of fixes.
