@@ -15,8 +15,11 @@ EngrainError
 ├── NotFound                      a named thing does not exist in this scope
 │   ├── UnknownItem
 │   ├── UnknownDecision
+│   ├── UnknownFix
+│   ├── UnknownIssue
+│   ├── UnknownPattern
 │   ├── UnknownPolicy
-│   └── UnknownPattern
+│   └── UnknownSignature
 ├── PolicyRefused                 the gate does not let it advise; what was live still is
 ├── ConfigError                   a setting that cannot be understood
 ├── EmbedderError                 the embedder that was chosen could not do its work
@@ -115,8 +118,20 @@ class UnknownDecision(NotFound):
     """There is no such decision in this agent's scope."""
 
 
+class UnknownFix(NotFound):
+    """There is no such fix in this agent's scope."""
+
+
+class UnknownIssue(NotFound):
+    """There is no such issue in this agent's scope."""
+
+
 class UnknownPolicy(NotFound):
     """There is no such policy."""
+
+
+class UnknownSignature(NotFound):
+    """There is no such signature of a problem."""
 
 
 class UnknownPattern(NotFound):

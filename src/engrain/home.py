@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from engrain import upkeep
 from engrain.config import QUOTAS, Config
 from engrain.errors import EngrainError, StoreClosed
+from engrain.home_fixes import FixParts
 from engrain.home_learning import LearningParts
 from engrain.home_patterns import PatternParts
 from engrain.intake.signals import Signals
@@ -74,10 +75,16 @@ _PARTS = (
     "restorer",
     "supervisor",
     "looper",
+    "issue_books",
+    "fix_writer",
+    "fix_knowledge",
+    "fix_lookup",
+    "fix_listing",
+    "issue_edits",
 )
 
 
-class Home(LearningParts, PatternParts):
+class Home(LearningParts, FixParts, PatternParts):
     """The store of one home and the stages over it, each made when first needed."""
 
     def __init__(self, location: str, home: Path, config: Config, world: World, embedder: Embedder | None) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 _NAME = re.compile(r"^--\s*name:\s*(\S+)", re.MULTILINE)
 _ENGINE = re.compile(r"^--\s*engine:\s*(\w+)", re.MULTILINE)
 _SCOPE = re.compile(r"^--\s*scope:\s*(\w+)", re.MULTILINE)
+_PART = re.compile(r"^--\s*part:\s*(\S+)\n(.*?)(?=^--|\Z)", re.MULTILINE | re.DOTALL)
+_FILLED = re.compile(r"\{(\w+)\}")
 _COMMENT = re.compile(r"--[^\n]*")
 _TABLE = re.compile(r"create table (?:if not exists )?(\w+) \((.*?)^\);", re.DOTALL | re.MULTILINE | re.IGNORECASE)
 _VIEW = re.compile(r"create view (\w+) .*?\bfrom (\w+)", re.DOTALL | re.IGNORECASE)
@@ -31,12 +33,15 @@ class Statement:
 
 
 def statements(path: Path) -> Iterator[Statement]:
-    """The statements of one file, lower case, without comments, one space between words."""
-    parts = _NAME.split(path.read_text(encoding="utf-8"))
+    """The statements of one file, lower case, without comments, one space between words, with its parts filled in."""
+    written = path.read_text(encoding="utf-8")
+    filled = dict(_PART.findall(written))
+    parts = _NAME.split(written)
     for name, text in zip(parts[1::2], parts[2::2], strict=True):
         scope = _SCOPE.search(text)
         engine = _ENGINE.search(text)
-        plain = " ".join(_COMMENT.sub(" ", text).lower().split())
+        whole = _FILLED.sub(lambda match: filled.get(match[1], match[0]), text)
+        plain = " ".join(_COMMENT.sub(" ", whole).lower().split())
         yield Statement(path.name, name, scope.group(1) if scope else "agent", engine.group(1) if engine else "", plain)
 
 

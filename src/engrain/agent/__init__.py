@@ -5,6 +5,7 @@ from __future__ import annotations
 from engrain.agent.archive import Archived
 from engrain.agent.decisions import Decisions
 from engrain.agent.exits import Exits
+from engrain.agent.fixes import Fixes
 from engrain.agent.life import Life
 from engrain.agent.patterns import Patterns
 from engrain.intake.kv import KeyValue
@@ -12,5 +13,5 @@ from engrain.intake.kv import KeyValue
 __all__ = ["Agent", "KeyValue"]
 
 
-class Agent(Decisions, Life, Archived, Exits, Patterns):
-    """What one agent remembers, recalls, decides and observes. Made by ``memory.agent(name, tenant=, team=)``."""
+class Agent(Decisions, Life, Archived, Exits, Fixes, Patterns):
+    """What one agent remembers, recalls, decides, observes, fixes. Made by ``memory.agent(name, tenant=, team=)``."""

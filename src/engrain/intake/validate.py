@@ -248,7 +248,8 @@ def _optional(name: str) -> Callable[[Any], str | None]:
     return lambda value: None if value is None else text(name, value, FIELD_CHARACTERS)
 
 
-def _visibility(value: Any) -> str:
+def visibility(value: Any) -> str:
+    """Who sees it: private, team or public."""
     if value not in VISIBILITIES:
         raise InvalidField(f"visibility must be one of {', '.join(VISIBILITIES)}, not {shown(value)}.")
     return str(value)
@@ -265,7 +266,7 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "occurred_at": lambda value: moment("occurred_at", value),
     "expires_in": lambda value: span("expires_in", value),
     "decay_rate": lambda value: None if value is None else number("decay_rate", value, 0.0, 10.0),
-    "visibility": _visibility,
+    "visibility": visibility,
     "pinned": lambda value: flag("pinned", value),
     "source": _optional("source"),
 }

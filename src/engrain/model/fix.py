@@ -74,6 +74,26 @@ class Fix:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """What ``record_fix`` was told, checked: times in µs. Without commands and analysis it is a sighting."""
+
+    problem: Problem
+    type: str
+    commands: tuple[str, ...] = ()
+    analysis: str | None = None
+    fixer: str | None = None
+    success: bool | None = None
+    verified: bool = False
+    micros: int | None = None
+    system: Mapping[str, Any] = field(default_factory=dict)
+    notes: str | None = None
+    session: str | None = None
+    task_id: str | None = None
+    visibility: str = "private"
+    occurred_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Odds:
     """How likely something works: the mean of the posterior Beta(``solved`` + prior, ``attempts`` - ``solved`` + prior)
     and its 90 % interval. ``attempts`` are those whose end is known, ``solved`` those that were verified, ``claimed``
@@ -175,3 +195,78 @@ class Diagnosis:
     fixes: tuple[KnownFix, ...]
     avoid: tuple[KnownFix, ...]
     similar: tuple[tuple[str, float], ...] = ()  # ids of similar issues and how alike they are, 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class FixSum:
+    """Sums over fixes of one name (a fixer, a type, a target), or of one name on one day (UTC, YYYY-MM-DD): ``seen``
+    attempts and sightings, ``tried`` attempts that did something, ``seconds`` what one took on the average."""
+
+    name: str
+    day: str | None
+    seen: int
+    tried: int
+    odds: Odds
+    seconds: float | None
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FixStats:
+    """What an agent can see of fixes. Of ``tried`` attempts some were solved (verified), some claimed, some failed, and
+    of the rest nobody said what came of them (``unknown``). ``seen`` counts sightings, and attempts that did nothing,
+    as well; ``recent`` is ``seen`` of the last seven days."""
+
+    seen: int
+    tried: int
+    solved: int
+    failed: int
+    claimed: int
+    unknown: int
+    odds: Odds
+    issues: int
+    targets: int
+    recent: int
+    types: Mapping[str, int]
+    fixers: Mapping[str, int]
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FixReport:
+    """The last ``days`` days: how the fixers do, types, targets, and ``trend``, each target (what has none is left out)
+    day by day; ``daily`` is all by day, oldest first."""
+
+    days: int
+    since: datetime
+    until: datetime
+    fixers: tuple[FixSum, ...]
+    types: tuple[FixSum, ...]
+    targets: tuple[FixSum, ...]
+    trend: tuple[FixSum, ...]
+    daily: tuple[FixSum, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IssueEdit:
+    """Issues that a person put together (``kind`` merge: ``signature`` into ``other``) or apart (split)."""
+
+    id: str
+    kind: str
+    signature: str
+    other: str | None
+    reason: str
+    at: datetime
+    undone_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FixImport:
+    """What an import of fixes did: attempts that are new here, those that had a newer outcome than the one known here,
+    those that were known already."""
+
+    added: int
+    revised: int
+    known: int

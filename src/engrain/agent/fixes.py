@@ -1,0 +1,210 @@
+"""Problems and what helped: the verbs of an agent that something goes wrong for."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from engrain.agent.base import Scoped
+from engrain.errors import InvalidField, InvalidInput
+from engrain.intake import problems, validate
+from engrain.model.fix import (
+    Attempt,
+    Diagnosis,
+    Fix,
+    FixReport,
+    FixStats,
+    IssueEdit,
+    IssueInfo,
+    Problem,
+    TargetInfo,
+)
+
+Told = str | BaseException | Mapping[str, Any] | Problem
+MOST = 10_000
+
+
+class Fixes(Scoped):
+    """The verbs about issues and fixes."""
+
+    def diagnose(
+        self, problem: Told, *, type: str | None = None, target: str | None = None, limit: int = 5
+    ) -> Diagnosis:
+        """What is known of a problem: a message, an exception, a Problem or a mapping of its fields. Looks for the same
+        issue, the same type at the same target, the same type, and similar problems, and says of each way to solve it
+        from where it is known and how often it was verified. ``limit``: at each level, and in each list. Looking up
+        changes nothing."""
+        self._memory._check_open()
+        limit = validate.whole("limit", limit, 1, 100)
+        return self._memory.fix_lookup.diagnose(self.scope, self._problem(problem, type, target), limit)
+
+    def record_fix(
+        self,
+        problem: Told,
+        commands: str | Sequence[str] = (),
+        *,
+        analysis: str | None = None,
+        fixer: str | None = None,
+        success: bool | None = None,
+        verified: bool = False,
+        seconds: float | None = None,
+        system: Mapping[str, Any] | None = None,
+        notes: str | None = None,
+        type: str | None = None,
+        target: str | None = None,
+        session: str | None = None,
+        task_id: str | None = None,
+        visibility: str = "private",
+        occurred_at: datetime | None = None,
+    ) -> Fix:
+        """Note an attempt to solve a problem; without commands and analysis, that it was seen. ``success`` is what who
+        tried says came of it (None: not known yet), ``verified`` that something independent saw it work: only
+        both together count as solved, and success alone counts neither way. Commands that only say something (echo,
+        print, comments) are no fix. Secrets are cut out of all texts; one in a name is refused."""
+        told = {
+            "analysis": analysis, "fixer": fixer, "success": success, "verified": verified, "seconds": seconds,
+            "system": system, "notes": notes, "type": type, "target": target, "session": session, "task_id": task_id,
+            "visibility": visibility, "occurred_at": occurred_at,
+        }  # fmt: skip
+        return self.record_fixes([{"problem": problem, "commands": commands, **told}])[0]
+
+    def record_fixes(self, rows: Iterable[Mapping[str, Any]]) -> builtins.list[Fix]:
+        """Note many in one transaction, all or none: rows of the arguments of ``record_fix``. The error of a bad row
+        names its number, counted from 0."""
+        self._memory._check_open()
+        given = builtins.list(self._rows(rows))
+        attempts = []
+        for number, row in enumerate(given):
+            try:
+                attempts.append(self._attempt(row))
+            except InvalidInput as error:
+                if len(given) == 1:
+                    raise
+                raise builtins.type(error)(f"row {number}: {error.detail}") from error
+        return self._wrote(self._memory.fix_writer.record(self.scope, attempts))
+
+    def verify_fix(self, fix_id: str, success: bool = True, notes: str | None = None) -> Fix:
+        """Say of one's own attempt that something independent saw it work, or that it did not; a later word replaces
+        an earlier one, in every count. Raises UnknownFix."""
+        self._memory._check_open()
+        id_ = validate.text("fix_id", fix_id, validate.FIELD_CHARACTERS)
+        told = None if notes is None else validate.text("notes", notes, problems.TEXT)
+        if told is not None and self._memory.config.redact:
+            told = problems.without_secret(told)
+        return self._memory.fix_writer.verify(self.scope, id_, validate.flag("success", success), told)
+
+    def fixes(
+        self,
+        type: str | None = None,
+        target: str | None = None,
+        issue: str | None = None,
+        successful: bool | None = None,
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> builtins.list[Fix]:
+        """Attempts and sightings that one can see, newest first. ``successful``: those that were verified to solve
+        their issue, or (False) all others; ``since`` by when it happened."""
+        self._memory._check_open()
+        return self._memory.fix_listing.fixes(
+            self.scope,
+            None if issue is None else validate.text("issue", issue, validate.FIELD_CHARACTERS),
+            type=None if type is None else problems.type_name(type),
+            target=self._optional("target", target),
+            solved=None if successful is None else int(validate.flag("successful", successful)),
+            since=validate.moment("since", since),
+            limit=validate.whole("limit", limit, 1, MOST),
+        )
+
+    def issue(self, id: str) -> IssueInfo:
+        """What is known of an issue, given by its id or by any signature of it. Raises UnknownIssue."""
+        self._memory._check_open()
+        return self._memory.fix_lookup.issue(self.scope, validate.text("id", id, validate.FIELD_CHARACTERS))
+
+    def issues(self, type: str | None = None, target: str | None = None, limit: int = 100) -> builtins.list[IssueInfo]:
+        """The issues that one can see, the most frequent first."""
+        self._memory._check_open()
+        kind, limit = None if type is None else problems.type_name(type), validate.whole("limit", limit, 1, MOST)
+        return self._memory.fix_listing.issues(self.scope, kind, self._optional("target", target), limit)
+
+    def target(self, name: str) -> TargetInfo | None:
+        """What is known of a target (a model, a service, a file); None when nothing is."""
+        self._memory._check_open()
+        return self._memory.fix_lookup.target(self.scope, validate.text("name", name, validate.FIELD_CHARACTERS))
+
+    def targets(self) -> builtins.list[TargetInfo]:
+        """All targets, the most frequent first."""
+        self._memory._check_open()
+        return self._memory.fix_listing.targets(self.scope)
+
+    def context_for(self, problem: Told, max_tokens: int = 800) -> str:
+        """What an agent that meets a problem should know, as text within a budget of tokens: what is known of the
+        issue, what worked and how surely, what failed and must not be tried again, what is usual for the target. ""
+        when nothing is known."""
+        self._memory._check_open()
+        from engrain.fixes.context import told
+        from engrain.recall.context import count_tokens
+
+        most = validate.whole("max_tokens", max_tokens, 1, 1_000_000)
+        what = self._problem(problem, None, None)
+        return told(self._memory.fix_lookup.diagnose(self.scope, what, 5), most, count_tokens)
+
+    # -- by a person ---------------------------------------------------------------------------------------------------
+
+    def merge_issues(self, id: str, into: str, reason: str) -> IssueInfo:
+        """Put an issue to another, as this agent sees them. Counts stay with their signatures, so that it can be
+        undone. Raises UnknownIssue."""
+        self._memory._check_open()
+        one, other = (
+            validate.text(name, value, validate.FIELD_CHARACTERS) for name, value in (("id", id), ("into", into))
+        )
+        self._memory.issue_edits.merge(self.scope, one, other, self._reason(reason))
+        return self._wrote(self.issue(other))
+
+    def split_issue(self, signature: str, reason: str) -> IssueInfo:
+        """Take a signature out of its issue, so that it is one of its own. Raises UnknownIssue, and InvalidField when
+        it stands alone already."""
+        self._memory._check_open()
+        raw = validate.text("signature", signature, validate.FIELD_CHARACTERS)
+        self._memory.issue_edits.split(self.scope, raw, self._reason(reason))
+        return self._wrote(self.issue(raw))
+
+    def undo_issues(self) -> IssueEdit | None:
+        """Take this agent's latest merge or split back; what it was, or None when there is none."""
+        self._memory._check_open()
+        return self._memory.issue_edits.undo(self.scope)
+
+    def issue_edits(self) -> builtins.list[IssueEdit]:
+        """The merges and splits of this agent, oldest first, those taken back among them."""
+        self._memory._check_open()
+        return self._memory.issue_edits.all(self.scope)
+
+    # -- sums ----------------------------------------------------------------------------------------------------------
+
+    def fix_stats(self) -> FixStats:
+        """How many attempts and sightings one can see, and what came of them."""
+        self._memory._check_open()
+        return self._memory.fix_listing.stats(self.scope)
+
+    def fix_report(self, days: int = 30) -> FixReport:
+        """The last ``days`` days with today (UTC): how the fixers do, types, targets, and the trend by day."""
+        self._memory._check_open()
+        return self._memory.fix_listing.report(self.scope, validate.whole("days", days, 1, MOST))
+
+    # -- checks --------------------------------------------------------------------------------------------------------
+
+    def _problem(self, given: Any, type: str | None, target: str | None) -> Problem:
+        found = problems.problem(given, type, target)
+        return problems.clean(found) if self._memory.config.redact else found
+
+    def _attempt(self, row: Any) -> Attempt:
+        if not isinstance(row, Mapping) or "problem" not in row:
+            raise InvalidField("a row must be a dict of the arguments of record_fix(), with its problem.")
+        told = {name: value for name, value in row.items() if name not in ("problem", "commands")}
+        found = problems.attempt(row["problem"], row.get("commands", ()), told)
+        return problems.without_secrets(found) if self._memory.config.redact else found
+
+    def _reason(self, reason: str) -> str:
+        told = validate.text("reason", reason, problems.TEXT)
+        return problems.without_secret(told) or told if self._memory.config.redact else told

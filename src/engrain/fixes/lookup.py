@@ -1,0 +1,129 @@
+"""Looking a problem up: what is known of it, at four levels, each of which says what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from engrain.errors import UnknownIssue
+from engrain.fixes.book import Book, Books
+from engrain.fixes.knowledge import Knowledge, Way
+from engrain.fixes.writer import words_of
+from engrain.model.fix import LEVELS, Diagnosis, IssueInfo, KnownFix, Level, Problem, TargetInfo
+from engrain.model.scope import Scope
+
+ALIKE = 0.35  # likeness from which another issue is similar
+NEAR = 5  # similar issues that are asked
+MORE = 4  # times as many texts are looked at: several may be of one issue
+CARRIES = {"issue": 1.0, "target": 0.7, "type": 0.5, "similar": 0.6}
+"""What the lower bound of odds is worth for the problem at hand, by where it is known from; of similar problems it is
+multiplied by their likeness as well."""
+
+
+class Lookup:
+    """Looks up. Nothing is changed by it."""
+
+    def __init__(self, books: Books, knowledge: Knowledge) -> None:
+        self._books, self._knowledge = books, knowledge
+
+    def diagnose(self, scope: Scope, problem: Problem, limit: int) -> Diagnosis:
+        """What is known of a problem. ``limit``: ways of each level, and of each list."""
+        kind, target = problem.type or "error", problem.target
+        with self._books.of(scope) as book:
+            named = book.name(problem)
+            raws = book.group(named.raw) or book.group(named.issue)
+            issue = book.resolve(raws[0]) if raws else named.raw
+            near = _near(book, words_of(problem), issue)
+            known = self._knowledge
+            ways = {"issue": known.of_issue(scope, raws) if raws else []}
+            ways["target"] = [] if target is None else known.of_target(scope, kind, target)
+            ways["type"] = known.of_type(scope, kind)
+            ways["similar"] = _best(
+                one for id_, like in near for one in known.of_issue(scope, book.group(id_), "similar", like)
+            )
+            levels = tuple(self._level(scope, name, ways[name], limit) for name in LEVELS)
+            avoid = _once((one for level in levels for one in level.avoid), ())
+            fixes = _once(
+                sorted((one for level in levels for one in level.fixes), key=_sure), {one.key for one in avoid}
+            )
+            info = None
+            if raws:
+                related = _related(known.together(scope, book, raws), [id_ for id_, _ in near], issue)
+                first = next((one for one in levels[0].fixes if one.odds.solved), None)
+                info = known.issue(scope, book, issue, first, related)
+            told = None if target is None else known.target(scope, book, target)
+        return Diagnosis(
+            issue=issue,
+            signature=named.raw,
+            known=bool(raws),
+            info=info,
+            target=told,
+            levels=levels,
+            fixes=tuple(fixes[:limit]),
+            avoid=tuple(avoid[:limit]),
+            similar=tuple(near[:limit]),
+        )
+
+    def issue(self, scope: Scope, id_: str) -> IssueInfo:
+        """What is known of an issue, given by its id or any signature of it. Raises UnknownIssue."""
+        with self._books.of(scope) as book:
+            raws = book.group(id_)
+            if not raws:
+                raise UnknownIssue(f"{id_!r} is not an issue that agent {scope.agent!r} can see.")
+            issue, known = book.resolve(raws[0]), self._knowledge
+            near = [other for other, _ in _near(book, book.titles[raws[0]][1], issue)]
+            related = _related(known.together(scope, book, raws), near, issue)
+            return known.issue(scope, book, issue, known.best_of(scope, raws), related)
+
+    def target(self, scope: Scope, name: str) -> TargetInfo | None:
+        """What is known of a target; None when nothing is."""
+        with self._books.of(scope) as book:
+            return self._knowledge.target(scope, book, name)
+
+    def _level(self, scope: Scope, name: str, ways: Sequence[Way], limit: int) -> Level:
+        told = self._knowledge.told
+        good = [one for one in ways if one.works] + [one for one in ways if _promising(one)]
+        bad = [one for one in ways if one.failed] if name in ("issue", "target") else []
+        bad.sort(key=lambda one: (-one.odds.attempts, one.plan))
+        return Level(name, tuple(told(scope, good[:limit])), tuple(told(scope, bad[:limit])))
+
+
+def _promising(one: Way) -> bool:
+    """Said to work, and never verified either way."""
+    return not one.works and not one.failed and one.odds.claimed > 0 and one.level in ("issue", "target")
+
+
+def _near(book: Book, text: str, issue: str) -> list[tuple[str, float]]:
+    """(id, likeness) of the issues most like a text, but for its own."""
+    found: dict[str, float] = {}
+    for raw, like in book.texts.nearest(text, NEAR * MORE):
+        id_ = book.resolve(raw)
+        if id_ != issue and like >= ALIKE and len(found) < NEAR:
+            found.setdefault(id_, min(1.0, like))
+    return list(found.items())
+
+
+def _best(ways: Iterable[Way]) -> list[Way]:
+    """Ways of several issues: each once, from where it is surest."""
+    found: dict[str, Way] = {}
+    for one in sorted(ways, key=lambda one: (not one.works, -one.odds.low * one.similarity, one.plan)):
+        found.setdefault(one.plan, one)
+    return list(found.values())
+
+
+def _sure(one: KnownFix) -> tuple[bool, float]:
+    return one.odds.solved == 0, -one.odds.low * CARRIES[one.level] * one.similarity
+
+
+def _once(fixes: Iterable[KnownFix], without: Iterable[str]) -> list[KnownFix]:
+    """Each way once, from where it comes first."""
+    seen = set(without)
+    found = []
+    for one in fixes:
+        if one.key not in seen:
+            seen.add(one.key)
+            found.append(one)
+    return found
+
+
+def _related(together: Iterable[str], near: Iterable[str], issue: str) -> list[str]:
+    return [id_ for id_ in dict.fromkeys((*together, *near)) if id_ != issue]

@@ -1,0 +1,14 @@
+"""How likely something works, by what was verified. What was only claimed counts neither way."""
+
+from __future__ import annotations
+
+from engrain.fixes.tallies import Sums
+from engrain.model.beta import posterior
+from engrain.model.fix import Odds
+
+
+def odds(sums: Sums) -> Odds:
+    """The posterior of verified success among the attempts whose end is known."""
+    solved = max(0, min(sums.solved, sums.known))
+    mean, low, high = posterior(solved, max(0, sums.known - solved))
+    return Odds(sums.known, solved, sums.claimed, mean, low, high)

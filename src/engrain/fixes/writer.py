@@ -1,0 +1,125 @@
+"""Attempts and sightings into the store, with all that is derived of them, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from engrain.errors import InvalidField, UnknownFix
+from engrain.fixes.book import SHARED, Books, own_scope
+from engrain.fixes.names import Named
+from engrain.fixes.rows import fix_of, new_row, plain
+from engrain.fixes.tallies import Ledger
+from engrain.model.fix import Attempt, Fix, Problem
+from engrain.model.scope import Scope
+from engrain.store.changes import bump, inline
+from engrain.store.port import Store, Transaction
+from engrain.store.rows import INDEX
+from engrain.world import World
+
+CHUNK = 400
+INDEXED = 8_000  # characters of each text of a problem by which it is found
+Index = Callable[[Sequence[str]], Sequence[Sequence[tuple[Any, ...]]]]
+
+
+class FixWriter:
+    """Records. ``index`` makes the words and vectors of texts; it runs before the store is locked."""
+
+    def __init__(self, store: Store, world: World, books: Books, index: Index) -> None:
+        self._store, self._world, self._books, self._index = store, world, books, index
+
+    def record(self, scope: Scope, attempts: Sequence[Attempt]) -> list[Fix]:
+        """One Fix per attempt, in order; all or none."""
+        if not attempts:
+            return []
+        with self._books.of(scope) as book:
+            named = [book.name(one.problem) for one in attempts]
+        now = self._world.now()
+        rows = [new_row(scope, one, name, self._world.new_id(), now) for one, name in zip(attempts, named, strict=True)]
+        self._write(scope, rows, {name.raw: (name, one.problem) for one, name in zip(attempts, named, strict=True)})
+        with self._books.of(scope) as book:
+            return [fix_of(row, book.resolve) for row in rows]
+
+    def verify(self, scope: Scope, fix_id: str, success: bool, notes: str | None) -> Fix:
+        """Say of one's own attempt whether something independent saw it work. Raises UnknownFix, and InvalidField for
+        what was no attempt."""
+        now = self._world.now()
+        with self._store.transaction(scope.tenant) as tx:
+            bump(tx, scope.tenant, own_scope(scope.agent))
+            found = tx.read("fix_own", {"tenant": scope.tenant, "agent": scope.agent, "id": fix_id})
+            if not found or found[0]["state"] != "kept":
+                raise UnknownFix(f"{fix_id!r} is not a fix that agent {scope.agent!r} recorded.")
+            before = plain(found[0])
+            if not before["effective"]:
+                raise InvalidField(f"{fix_id!r} did nothing that could be verified: record the attempt that did.")
+            told = {"success": int(success), "verified": int(success)}
+            row = {**before, **told, "notes": before["notes"] if notes is None else notes}
+            self._revise(tx, scope, before, row, now)
+        with self._books.of(scope) as book:
+            return fix_of(row, book.resolve)
+
+    @staticmethod
+    def _revise(tx: Transaction, scope: Scope, before: Mapping[str, Any], row: Mapping[str, Any], now: int) -> None:
+        names = ("tenant", "agent", "id", "success", "verified", "notes")
+        tx.run("fix_outcome", {**{name: row[name] for name in names}, "now": now})
+        ledger = Ledger()
+        ledger.revise(row, before)
+        tx.run_many("tally_add", ledger.params(scope.tenant))
+
+    def _write(
+        self, scope: Scope, rows: Sequence[dict[str, Any]], problems: Mapping[str, tuple[Named, Problem]]
+    ) -> None:
+        """Rows of fixes with their signatures, plans and sums."""
+        base = {"tenant": scope.tenant, "agent": scope.agent}
+        texts = self._signatures(scope, rows, problems)
+        shares = any(row["visibility"] != "private" for row in rows)
+        with self._store.transaction(scope.tenant) as tx:
+            seq = bump(tx, scope.tenant, own_scope(scope.agent))
+            shared_seq = bump(tx, scope.tenant, SHARED) if shares else None
+            tx.run_many("fix_insert", rows)
+            for one in texts:
+                own = None if one["visibility"] == "private" else shared_seq
+                tx.run("signature_put", {**base, **one, "seq": seq, "shared_seq": own})
+            add_up(tx, scope.tenant, rows)
+
+    def _signatures(
+        self, scope: Scope, rows: Iterable[Mapping[str, Any]], problems: Mapping[str, tuple[Named, Problem]]
+    ) -> list[dict[str, Any]]:
+        """The rows of signatures that are not there yet, but for their change numbers."""
+        wanted = list(dict.fromkeys((row["visibility"], row["signature"]) for row in rows))
+        base = {"tenant": scope.tenant, "agent": scope.agent}
+        known: set[tuple[str, str]] = set()
+        ids = sorted({raw for _, raw in wanted})
+        for start in range(0, len(ids), CHUNK):
+            found = self._store.read("signature_known", {**base, "ids": ids[start : start + CHUNK]})
+            known |= {(row["visibility"], row["id"]) for row in found}
+        fresh = [one for one in wanted if one not in known]
+        raws = list(dict.fromkeys(raw for _, raw in fresh))
+        passages = self._index([words_of(problems[raw][1]) for raw in raws]) if raws else []
+        made = {raw: dict(zip(INDEX, inline(some[:1]), strict=True)) for raw, some in zip(raws, passages, strict=True)}
+        return [
+            {"visibility": visibility, "id": raw, "kind": problems[raw][0].kind, "title": problems[raw][0].title,
+             "scope": problems[raw][0].scope, "text": problems[raw][0].text, **made[raw]}
+            for visibility, raw in fresh
+        ]  # fmt: skip
+
+
+def words_of(problem: Problem) -> str:
+    """What a problem is found by when another one is similar."""
+    told = (problem.test, problem.message, problem.prompt, problem.log)
+    return "\n".join(one[:INDEXED] for one in told if one) or problem.message
+
+
+def add_up(tx: Transaction, tenant: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Rows of fixes into the sums and plans that are derived of them."""
+    ledger = Ledger()
+    plans: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for row in rows:
+        ledger.add(row)
+        if row["plan"] is not None and row["effective"]:
+            named = {name: row[name] for name in ("tenant", "agent", "visibility", "plan", "commands", "analysis")}
+            key = row["plan"], row["agent"], row["visibility"]
+            if key not in plans or plans[key]["at"] <= row["occurred_at"]:
+                plans[key] = {**named, "at": row["occurred_at"]}
+    tx.run_many("tally_add", ledger.params(tenant))
+    tx.run_many("plan_put", [one for _, one in sorted(plans.items())])
