@@ -7,30 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engrain.errors import TranslationRefused
+from engrain.model.translation import Note, Translation
 from engrain.patterns.mapping.placeholders import Hidden, hide
 
 LONGEST = 100_000
 """The longest template that is translated, in characters."""
 
 FENCE = re.compile(r"^(```+|~~~+)[ \t]*(\w*)[^\n]*\n(.*?)^\1[ \t]*$", re.MULTILINE | re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something about a translation that its reader should know: at which line of the template, and what."""
-
-    line: int | None
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Translation:
-    """A template said for another framework. ``notes`` are what was left as it was, or says a little less or more."""
-
-    text: str
-    source: str
-    target: str
-    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True)
