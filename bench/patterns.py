@@ -33,9 +33,22 @@ KNOWN = 0.7  # share of them whose outcome is told
 TOPICS = {
     "test": ("test", "assert", "fixture", "mock", "coverage", "parametrize", "suite", "expectation", "stub", "verify"),
     "query": ("database", "query", "index", "join", "transaction", "table", "migration", "lock", "rows", "planner"),
-    "deploy": ("deploy", "container", "rollout", "image", "cluster", "release", "canary", "health", "traffic", "registry"),
+    "deploy": (
+        "deploy",
+        "container",
+        "rollout",
+        "image",
+        "cluster",
+        "release",
+        "canary",
+        "health",
+        "traffic",
+        "registry",
+    ),
 }
-COMMON = "slow flaky large legacy first again small step check retry split order measure isolate rewrite log cache".split()
+COMMON = (
+    "slow flaky large legacy first again small step check retry split order measure isolate rewrite log cache".split()
+)
 SIX = range(6)
 
 
@@ -65,7 +78,12 @@ def base(rng: random.Random, lookalike: str = "any") -> World:
             near = {"any": 3, "worst": 5 if one == bad else 2, "best": 5 if one == best else 2}[lookalike]
             held = rng.sample(asked, near) if near < 5 else asked
             rest = [word for word in words if word not in held]
-            texts.append((" ".join(held[:3]), " ".join([*held[3:], *rng.sample(rest, min(3, len(rest))), *rng.sample(COMMON, 4)])))
+            texts.append(
+                (
+                    " ".join(held[:3]),
+                    " ".join([*held[3:], *rng.sample(rest, min(3, len(rest))), *rng.sample(COMMON, 4)]),
+                )
+            )
             for other in TOPICS:
                 chance[number * 6 + one, other] = shares[one] if other == topic else rng.uniform(0.02, 0.15)
     names = list(TOPICS)
