@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from functools import cached_property
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engrain.agent.patterns import Patterns
-from engrain.errors import InvalidField, StoreError
+from engrain.errors import InvalidField
+from engrain.exchange.whole import write_json
 from engrain.intake import validate
 from engrain.model.pattern import Pattern
 from engrain.model.translation import PatternsExported, PatternsImported, Translation
@@ -48,6 +48,24 @@ class PatternFiles(Patterns):
         framework = validate.text("framework", framework, validate.NAME_CHARACTERS)
         return translation(self.pattern(id), framework, translate)
 
+    def share_pattern(self, id: str, visibility: str, parameters: Mapping[str, str] | None = None) -> Pattern:
+        """Let one's team or the whole tenant see one's own pattern, or nobody else any more. ``parameters``: words of
+        this project (a module, a path) and the placeholder that is first put in place of each: ``{"billing.core":
+        "module"}`` makes ``{{module}}`` of it; ``undo_pattern`` takes each of the two steps back. Raises
+        UnknownPattern."""
+        from engrain.patterns.mapping.placeholders import parameterise
+
+        self._memory._check_open()
+        words = _parameters(parameters)
+        if words:
+            said = self.pattern(id)
+            texts = {name: getattr(said, name) for name in ("title", "description", "content", "template")}
+            changed = {name: parameterise(text, words) for name, text in texts.items() if text}
+            changed = {name: text for name, text in changed.items() if text != texts[name]}
+            if changed:
+                self.update_pattern(id, **changed)
+        return super().share_pattern(id, visibility)
+
     def export_patterns(
         self, path: str | os.PathLike[str], parameters: Mapping[str, str] | None = None, framework: str | None = None
     ) -> PatternsExported:
@@ -62,17 +80,7 @@ class PatternFiles(Patterns):
         target = outside(memory.store, memory.home, memory.config, path)
         wanted = Wanted(state=None, framework=self._optional("framework", framework))
         made = self._files.export(self.scope, wanted, _parameters(parameters), memory.world.now())
-        beside = target.with_name(target.name + ".part")
-        try:
-            with os.fdopen(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
-                json.dump(made, file, ensure_ascii=False, allow_nan=False, indent=1)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(target)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise StoreError(f"The patterns cannot be written: {target}: {error.strerror}.") from error
+        write_json(target, made, "The patterns")
         uses = sum(len(one["uses"]) for one in made["patterns"])
         return PatternsExported(str(target), len(made["patterns"]), uses)
 
