@@ -47,7 +47,7 @@ TOPICS = {
     ),
 }
 COMMON = (
-    "slow flaky large legacy first again small step check retry split order measure isolate rewrite log cache".split()
+    ["slow", "flaky", "large", "legacy", "first", "again", "small", "step", "check", "retry", "split", "order", "measure", "isolate", "rewrite", "log", "cache"]
 )
 SIX = range(6)
 

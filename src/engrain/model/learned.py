@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """One task type of an agent. ``decisions`` were advised; ``outcomes`` have a reward, ``good`` of them ended well, and
+    """One task type of an agent. ``decisions`` were advised; ``outcomes`` have a reward, ``good`` of them ended well,
     ``mean_reward`` is theirs: of the store, archived ones apart. ``visits`` and ``actions`` are those of the Q-values,
     in which archived outcomes count, too. ``policy`` is the version learned offline that advises, 0 for none."""
 

@@ -1,7 +1,7 @@
-"""Patterns as a file: what they say, what their uses came to, and how they hang together. Taken in twice they count once.
+"""Patterns as a file: what they say, what their uses came to, and how they hang together; twice counts once.
 
-``{"engrain_patterns": 1, "made_at": …, "patterns": [{"title": …, …, "uses": […]}], "links": […]}``. Every row is checked
-before the first is stored.
+``{"engrain_patterns": 1, "made_at": …, "patterns": [{"title": …, …, "uses": […]}], "links": […]}``. Every row is
+checked before the first is stored.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ SAID = (
     "title", "description", "content", "template", "kind", "polarity", "framework", "language", "domain", "tags",
     "task_type", "visibility", "foundation", "provenance",
 )  # fmt: skip
+_EMPTY: Mapping[str, Any] = {
+    "description": "", "content": "", "kind": "strategy", "polarity": "do", "tags": [], "visibility": "private",
+    "foundation": False,
+}  # fmt: skip
 _WORDS = ("title", "description", "content", "template")
 _USE = ("id", "agent", "stage", "success", "evidence", "lineage", "source", "task_type", "state", "task_id", "at")
 _KEPT = ("translates", "refines")  # links that somebody said; those of likeness are found anew
@@ -110,10 +114,7 @@ class Files:
         try:
             if not isinstance(row, Mapping) or "title" not in row:
                 raise InvalidField("it must be an object with a title.")
-            empty = {"description": "", "content": "", "template": None, "kind": "strategy", "polarity": "do",
-                     "framework": None, "language": None, "domain": None, "tags": [], "task_type": None,
-                     "visibility": "private", "foundation": False}  # fmt: skip
-            said = {name: row.get(name, empty.get(name)) for name in SAID if name != "provenance"}
+            said = {name: row.get(name, _EMPTY.get(name)) for name in SAID if name != "provenance"}
             if row.get("tier", "short") not in ("short", "long"):
                 raise InvalidField("tier must be short or long.")
             if row.get("state", "active") not in ("active", "quarantined", "deprecated"):

@@ -11,7 +11,15 @@ from collections.abc import Sequence
 import libcst as cst
 
 from engrain.patterns.mapping.python_text import (
-    Left, Source, Statement, block, code, dotted, jumps, names, statements,
+    Left,
+    Source,
+    Statement,
+    block,
+    code,
+    dotted,
+    jumps,
+    names,
+    statements,
 )  # fmt: skip
 from engrain.patterns.mapping.to_checks import ToChecks, checks
 

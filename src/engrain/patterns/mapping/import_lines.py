@@ -51,7 +51,7 @@ def _put(source: Source, body: list[cst.BaseStatement | cst.SimpleStatementLine]
     """A new import among the first group of them, in the order of the alphabet."""
     place = first
     while place < len(body) and _is_import(body[place]) and (place == first or not _spaced(body[place])):
-        part = body[place].body[0]  # type: ignore[union-attr, index]
+        part = body[place].body[0]  # type: ignore[union-attr]
         if not isinstance(part, cst.Import) or dotted(part.names[0].name) > name:
             break
         place += 1

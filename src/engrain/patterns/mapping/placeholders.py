@@ -56,7 +56,5 @@ def parameterise(text: str, names: Mapping[str, str]) -> str:
     keys = sorted((key for key in names if key), key=lambda key: (-len(key), key))
     if not keys:
         return text
-    found = re.compile(
-        PLACEHOLDER.pattern + "|" + "|".join(rf"(?<![\w./-]){re.escape(key)}(?![\w-])" for key in keys)
-    )
+    found = re.compile(PLACEHOLDER.pattern + "|" + "|".join(rf"(?<![\w./-]){re.escape(key)}(?![\w-])" for key in keys))
     return found.sub(lambda match: match[0] if match[1] else "{{" + names[match[0]] + "}}", text)

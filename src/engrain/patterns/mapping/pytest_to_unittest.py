@@ -10,7 +10,17 @@ from engrain.patterns.mapping.asserts import API
 from engrain.patterns.mapping.fixtures import Fixture, Fixtures
 from engrain.patterns.mapping.import_lines import mend_imports
 from engrain.patterns.mapping.python_text import (
-    Left, Source, Statement, argument, block, code, dotted, jumps, names, own_brackets, statements,
+    Left,
+    Source,
+    Statement,
+    argument,
+    block,
+    code,
+    dotted,
+    jumps,
+    names,
+    own_brackets,
+    statements,
 )  # fmt: skip
 from engrain.patterns.mapping.to_checks import HandedOn, ToChecks, checks
 
@@ -18,6 +28,7 @@ Notes = list[tuple[int | None, str]]
 METHOD_ROUND = {"setup_method": "setUp", "teardown_method": "tearDown"}
 CLASS_ROUND = {"setup_class": "setUpClass", "teardown_class": "tearDownClass"}
 MODULE_ROUND = {"setup_module": "setUpModule", "teardown_module": "tearDownModule"}
+FUNCTION_ROUND = {"setup_function", "teardown_function", "setup", "teardown"}
 GATHERED = "TestModule"
 
 
@@ -35,7 +46,7 @@ def to_unittest(source: Source) -> tuple[str, Notes]:
     fragment = not source.imported and not any(isinstance(one, cst.ClassDef) for one in module.body)
     mended = mend_imports(source, module, notes, fragment=fragment)
     if "pytest" in names(mended.body).used:
-        raise TranslationRefused("The template uses pytest for more than unittest has: what is left of it has no equal.")
+        raise TranslationRefused("The template uses pytest for more than unittest has.")
     return mended.code, notes
 
 
@@ -49,7 +60,9 @@ class _Module:
         self.functions = [one for one in body if isinstance(one, cst.FunctionDef)]
         self.fixtures = Fixtures(source, [one for one in self.functions if _is_fixture(source, one)])
         self.tests = [one for one in self.functions if one.name.value.startswith("test")]
-        self.classes = {one.name.value: one for one in body if isinstance(one, cst.ClassDef) and self._is_test_class(one)}
+        self.classes = {
+            one.name.value: one for one in body if isinstance(one, cst.ClassDef) and self._is_test_class(one)
+        }
 
     def _is_test_class(self, one: cst.ClassDef) -> bool:
         return one.name.value.startswith("Test") and not any(self.source.known(base.value) for base in one.bases)
@@ -60,20 +73,20 @@ class _Module:
             return self.source.module.with_changes(body=[self._loose(one) for one in body])
         if not self.tests and not self.classes:
             return self.source.module.with_changes(body=[self._loose(one) for one in body])
-        for one in self.tests:
-            if one.name.value in names([other for other in body if other is not one]).used:
-                raise Left(f"{one.name.value} is also called", one)
+        for test in self.tests:
+            if test.name.value in names([other for other in body if other is not test]).used:
+                raise Left(f"{test.name.value} is also called", test)
         if any(fixture.autouse for fixture in self.fixtures.here) and self.classes:
             raise Left("an autouse fixture of the module, for several classes")
         new: list[cst.CSTNode] = []
         last = self.tests[-1] if self.tests else None
         for one in body:
-            if one in self.tests:
+            if isinstance(one, cst.FunctionDef) and one in self.tests:
                 if one is last:
                     new.append(self._gathered())
             elif isinstance(one, cst.ClassDef) and one.name.value in self.classes:
                 new.append(self._class(one))
-            elif isinstance(one, cst.FunctionDef) and self.fixtures.find(one.name.value) and _is_fixture(self.source, one):
+            elif isinstance(one, cst.FunctionDef) and _is_fixture(self.source, one):
                 fixture = self.fixtures.find(one.name.value)
                 if fixture is not None and not fixture.autouse:
                     new.append(fixture.maker(self.source))
@@ -86,7 +99,12 @@ class _Module:
             if one.params.params or one.decorators:
                 raise Left(f"{one.name.value} with the module as its argument", one)
             return one.with_changes(name=cst.Name(MODULE_ROUND[one.name.value]))
-        if isinstance(one, cst.FunctionDef) and one.name.value in {"setup_function", "teardown_function", "setup", "teardown"}:
+        if isinstance(one, cst.FunctionDef) and one.name.value in {
+            "setup_function",
+            "teardown_function",
+            "setup",
+            "teardown",
+        }:
             raise Left(f"{one.name.value} before functions", one)
         if isinstance(one, cst.FunctionDef) and one.name.value.startswith("pytest_"):
             raise Left("a hook of pytest", one)
@@ -144,7 +162,9 @@ class _Module:
         defined = {part.name.value for part in methods} | names(parts).bound
         for name in sorted((defined & API) - {"maxDiff", "longMessage"}):
             raise Left(f"{name} means something to TestCase", one)
-        if defined & {"__init__", "__new__", "__test__", "pytestmark"} or any(isinstance(p, cst.ClassDef) for p in parts):
+        if defined & {"__init__", "__new__", "__test__", "pytestmark"} or any(
+            isinstance(p, cst.ClassDef) for p in parts
+        ):
             raise Left("a class that pytest collects in another way than unittest", one)
         own = [part for part in methods if _is_fixture(self.source, part)]
         fixtures = Fixtures(self.source, own, parent=self.fixtures)
@@ -304,7 +324,10 @@ def _table(source: Source, call: cst.Call, mark: cst.Decorator) -> tuple[list[st
         return words, argument(rows)
     if not rows.elements:
         raise Left("parametrize without cases: pytest skips such a test", mark)
-    return words, code(rows.visit(_Params(source, len(words)))) if own_brackets(rows) else f"({code(rows)})"
+    made = rows.visit(_Params(source, len(words)))
+    if not isinstance(made, cst.BaseExpression):
+        raise Left("parametrize whose values are none", mark)
+    return words, code(made) if own_brackets(rows) else f"({code(made)})"
 
 
 class _Params(cst.CSTTransformer):
@@ -349,7 +372,8 @@ def _mocks(source: Source, one: cst.FunctionDef) -> list[cst.Decorator]:
 
 def _is_fixture(source: Source, one: cst.FunctionDef) -> bool:
     return any(
-        source.known(mark.decorator.func if isinstance(mark.decorator, cst.Call) else mark.decorator) == "pytest.fixture"
+        source.known(mark.decorator.func if isinstance(mark.decorator, cst.Call) else mark.decorator)
+        == "pytest.fixture"
         for mark in one.decorators
     )
 

@@ -19,7 +19,7 @@ DEPTH = 120  # of nested syntax: the parser below is native and would end the pr
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
 
-class Left(Exception):  # noqa: N818 - it says that a piece is left as it is, not that something went wrong
+class Left(Exception):
     """This piece cannot be translated; its text says why."""
 
     def __init__(self, why: str, node: cst.CSTNode | None = None) -> None:

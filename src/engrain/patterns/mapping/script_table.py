@@ -30,7 +30,8 @@ HOOKS = frozenset({"afterAll", "afterEach", "beforeAll", "beforeEach"})
 TESTS = frozenset({"it", "test"})
 
 SHORT = {
-    "xit": "it.skip", "xtest": "test.skip", "xdescribe": "describe.skip", "fit": "it.only", "fdescribe": "describe.only",
+    "xit": "it.skip", "xtest": "test.skip", "xdescribe": "describe.skip", "fit": "it.only",
+    "fdescribe": "describe.only",
 }  # fmt: skip
 """jest's short names: what vitest has for them."""
 

@@ -4,12 +4,24 @@ no equal is refused. Everything else keeps its place to the letter."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from engrain.errors import ConfigError, TranslationRefused
+from engrain.errors import TranslationRefused
 from engrain.patterns.mapping import script_table as table
 from engrain.patterns.mapping.placeholders import Hidden
+from engrain.patterns.mapping.script_tree import (
+    FUNCTIONS,
+    arguments_of,
+    function_of,
+    head_of,
+    imports_default,
+    made_by,
+    outermost,
+    parameters_of,
+    parse,
+    walk,
+    word,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -17,7 +29,7 @@ if TYPE_CHECKING:
 Notes = list[tuple[int | None, str]]
 OBJECT = {"jest": "jest", "vitest": "vi"}
 MODULE = {"jest": "@jest/globals", "vitest": "vitest"}
-FUNCTIONS = {"arrow_function", "function_expression", "function_declaration", "method_definition", "generator_function"}
+DECLARES = {"variable_declarator", "required_parameter", "formal_parameters", "class_declaration"}
 
 
 def translate_script(hidden: Hidden, language: str, source: str, target: str) -> tuple[str, Notes]:
@@ -27,33 +39,6 @@ def translate_script(hidden: Hidden, language: str, source: str, target: str) ->
     if made == hidden.text:
         raise TranslationRefused(f"The template was not translated to {target}: there is nothing of {source} in it.")
     return made, script.notes
-
-
-def parse(text: str, language: str = "") -> Node:
-    """The tree of a script, in JavaScript or TypeScript. Raises TranslationRefused where it is neither."""
-    try:
-        import tree_sitter_javascript
-        import tree_sitter_typescript
-        from tree_sitter import Language, Parser
-    except ImportError as missing:
-        raise ConfigError(
-            "To translate JavaScript patterns tree-sitter is needed: pip install 'engrain[patterns]'."
-        ) from missing
-    grammars = [
-        tree_sitter_typescript.language_tsx, tree_sitter_typescript.language_typescript, tree_sitter_javascript.language,
-    ]  # fmt: skip
-    if language.lower() in {"ts", "typescript"}:
-        grammars[:2] = grammars[1::-1]
-    for grammar in grammars:
-        root = Parser(Language(grammar())).parse(text.encode()).root_node
-        if not root.has_error:
-            return root
-    raise TranslationRefused("The template is neither JavaScript nor TypeScript.")
-
-
-def word(node: Node | None) -> str:
-    """The text of a node."""
-    return node.text.decode() if node is not None and node.text is not None else ""
 
 
 class _Script:
@@ -72,7 +57,7 @@ class _Script:
         self.actual: list[Node] = []
 
     def translate(self) -> str:
-        for node in _walk(self.root):
+        for node in walk(self.root):
             handler = getattr(self, f"_{node.type}", None)
             if handler is not None:
                 handler(node)
@@ -96,7 +81,12 @@ class _Script:
             return
         if parent.type in {"import_specifier", "import_clause", "namespace_import"}:
             return
-        declares = parent.type in {"variable_declarator", "required_parameter", "formal_parameters", "class_declaration"}
+        declares = parent.type in {
+            "variable_declarator",
+            "required_parameter",
+            "formal_parameters",
+            "class_declaration",
+        }
         if name == self.new or (name == self.old and declares and parent.child_by_field_name("value") != node):
             self._refuse(node, f"{name} is a name of its own in it")
         if name == self.old:
@@ -105,7 +95,7 @@ class _Script:
             ):
                 return
             self._refuse(node, f"{self.old} is handed on as a whole")
-        called = parent.type in {"call_expression", "member_expression"} and _head(parent) == node
+        called = parent.type in {"call_expression", "member_expression"} and head_of(parent) == node
         if called and name in table.SHORT and self.target == "vitest":
             self._edit(node, table.SHORT[name])
             self.wanted.add(table.SHORT[name].split(".", maxsplit=1)[0])
@@ -122,7 +112,7 @@ class _Script:
                 if prop in table.VITEST_EXPECT:
                     self._refuse(node, f"expect.{prop}, which jest has not")
             return
-        call, parts = _outermost(parent)
+        call, parts = outermost(parent)
         for part in parts:
             prop = word(part)
             renamed = table.FAILING if self.source == "jest" else {new: old for old, new in table.FAILING.items()}
@@ -132,13 +122,15 @@ class _Script:
                 self._refuse(part, f"{name}.{prop}, which {self.target} has not")
         if call is None:
             return
-        args = _arguments(call)
+        args = arguments_of(call)
         if self.source == "vitest" and len(args) > 1 and args[1].type == "object":
             self._refuse(args[1], "options of a test, which jest has not")
         functions = [arg for arg in args if arg.type in FUNCTIONS]
         each = any(word(part) == "each" for part in parts)
-        if functions and not each and name != "describe" and _parameters(functions[0]):
-            what = "done, which vitest has not" if self.source == "jest" else "the context of the test, which jest has not"
+        if functions and not each and name != "describe" and parameters_of(functions[0]):
+            what = (
+                "done, which vitest has not" if self.source == "jest" else "the context of the test, which jest has not"
+            )
             self._refuse(functions[0], what)
         if functions and name in table.HOOKS:
             self._hook(functions[0])
@@ -149,8 +141,8 @@ class _Script:
         if body is None:
             return
         answers = [body] if body.type != "statement_block" else [
-            one.named_children[0] for one in _walk(body)
-            if one.type == "return_statement" and one.named_children and _function_of(one) == function
+            one.named_children[0] for one in walk(body)
+            if one.type == "return_statement" and one.named_children and function_of(one) == function
         ]  # fmt: skip
         for one in answers:
             text = word(one)
@@ -197,9 +189,11 @@ class _Script:
         """``jest.name`` or ``vi.name``."""
         name = word(prop)
         call = node.parent if node.parent is not None and node.parent.type == "call_expression" else None
-        actual = table.ACTUAL if self.source == "jest" else {new: old for old, new in table.ACTUAL.items()} | {
-            "importMock": "requireMock"
-        }
+        actual = (
+            table.ACTUAL
+            if self.source == "jest"
+            else {new: old for old, new in table.ACTUAL.items()} | {"importMock": "requireMock"}
+        )
         other = table.OTHER_NAME if self.source == "jest" else {new: old for old, new in table.OTHER_NAME.items()}
         if name in actual and call is not None:
             (self._wait if self.source == "jest" else self._at_once)(call, actual[name])
@@ -220,7 +214,7 @@ class _Script:
             self._note(prop, table.NOTES[name])
 
     def _same(self, call: Node, name: str) -> None:
-        args = _arguments(call)
+        args = arguments_of(call)
         kinds = call.child_by_field_name("type_arguments")
         if name in {"mock", "doMock"}:
             self._mock(args)
@@ -244,18 +238,18 @@ class _Script:
         factory = args[1]
         if factory.type not in FUNCTIONS:
             self._refuse(factory, "a module's mock that is no function written there")
-        made = _made_by(factory)
+        made = made_by(factory)
         if made is None or made.type != "object":
             self._refuse(factory, "a module's mock that does not answer with an object written there")
         keys = {word(pair.child_by_field_name("key")).strip("'\"") for pair in made.named_children}
         if self.source == "jest":
-            if "default" not in keys and self._imports_default(word(args[0])):
+            if "default" not in keys and imports_default(self.root, word(args[0])):
                 self._refuse(factory, "a mock without default of a module of which the default is imported")
             return
         if "default" in keys and "__esModule" not in keys:
             self.edits[made.start_byte + 1, made.start_byte + 1] = " __esModule: true,"
-        params = _parameters(factory)
-        waits = [one for one in _walk(factory) if one.type == "await_expression" and _function_of(one) == factory]
+        params = parameters_of(factory)
+        waits = [one for one in walk(factory) if one.type == "await_expression" and function_of(one) == factory]
         for one in waits:
             inner = one.named_children[0]
             callee = word(inner.child_by_field_name("function")) if inner.type == "call_expression" else ""
@@ -280,41 +274,33 @@ class _Script:
             if child.type == "async":
                 self.edits[child.start_byte, child.end_byte + 1] = ""
 
-    def _imports_default(self, path: str) -> bool:
-        for one in self.root.named_children:
-            if one.type == "import_statement" and word(one.child_by_field_name("source")).strip("'\"") == path.strip("'\""):
-                clause = next((child for child in one.named_children if child.type == "import_clause"), None)
-                if clause is not None and any(child.type == "identifier" for child in clause.named_children):
-                    return True
-        return False
-
     def _wait(self, call: Node, name: str) -> None:
         """jest.requireActual(path) becomes a promise that is waited for, where the code around can wait."""
-        around = _function_of(call)
+        around = function_of(call)
         if around is not None and not any(child.type == "async" for child in around.children):
             outer = around.parent.parent if around.parent is not None else None
             inner = outer.child_by_field_name("function") if outer is not None else None
             if inner is None or word(inner) not in {"jest.mock", "jest.doMock"}:
                 self._refuse(call, "the original of a module where the code cannot wait for it")
             self.edits[around.start_byte, around.start_byte] = "async "
-        args = ", ".join(word(arg) for arg in _arguments(call))
+        args = ", ".join(word(arg) for arg in arguments_of(call))
         kinds = word(call.child_by_field_name("type_arguments"))
         self._edit(call, f"(await vi.{name}{kinds}({args}))")
         self.wanted.add("vi")
-        self._note(call, f"vi.{name} answers with the module's namespace; of a CommonJS module that is its default, too")
+        self._note(call, f"vi.{name} answers with the module's namespace; a CommonJS module stands under default")
 
     def _at_once(self, call: Node, name: str) -> None:
         waits = call.parent
         if waits is None or waits.type != "await_expression":
             self._refuse(call, f"vi.import… that is not waited for on the spot: jest.{name} answers at once")
         around = waits.parent if waits.parent is not None and waits.parent.type == "parenthesized_expression" else waits
-        args = ", ".join(word(arg) for arg in _arguments(call))
+        args = ", ".join(word(arg) for arg in arguments_of(call))
         kinds = word(call.child_by_field_name("type_arguments"))
         self._edit(around, f"jest.{name}{kinds}({args})")
         self.wanted.add("jest")
 
     def _timeout(self, call: Node, name: str) -> None:
-        args = _arguments(call)
+        args = arguments_of(call)
         if self.source == "jest" and name == "setTimeout" and len(args) == 1:
             self._edit(call, f"vi.setConfig({{ testTimeout: {word(args[0])} }})")
             self.wanted.add("vi")
@@ -340,7 +326,7 @@ class _Script:
         function = node.child_by_field_name("function")
         if word(function) != "require" or self.target != "vitest":
             return
-        path = ", ".join(word(arg) for arg in _arguments(node)).strip("'\"")
+        path = ", ".join(word(arg) for arg in arguments_of(node)).strip("'\"")
         if path == "@jest/globals":
             self._refuse(node, "require of @jest/globals: vitest is only imported")
         if b"jest.mock(" in self.bytes or b"jest.doMock(" in self.bytes:
@@ -356,7 +342,7 @@ class _Script:
         if self.imported is not None:
             self._refuse(node, f"{path} is imported twice")
         self.imported = node
-        for one in _walk(node):
+        for one in walk(node):
             if one.type == "namespace_import":
                 self._refuse(node, f"{path} is imported as a whole")
             if one.type == "import_specifier":
@@ -406,69 +392,9 @@ class _Script:
             self.edits[start, end] = text
 
     def _note(self, node: Node, text: str) -> None:
-        if (text := text) not in {words for _, words in self.notes}:
+        if text not in {words for _, words in self.notes}:
             self.notes.append((node.start_point.row + 1, text))
 
-    def _refuse(self, node: Node, why: str) -> None:
-        raise TranslationRefused(
-            f"Line {node.start_point.row + 1} of the template has no equal in {self.target}: {why}."
-        )
-
-
-def _walk(node: Node) -> Iterator[Node]:
-    """A node and all below it, in the order of the text, without recursion."""
-    todo = [node]
-    while todo:
-        one = todo.pop()
-        yield one
-        todo += reversed(one.children)
-
-
-def _head(node: Node) -> Node | None:
-    return node.child_by_field_name("function") or node.child_by_field_name("object")
-
-
-def _outermost(node: Node) -> tuple[Node | None, list[Node]]:
-    """From ``test`` in ``test.skip.each(rows)(name, run)`` the last call, and the words between."""
-    parts: list[Node] = []
-    call: Node | None = None
-    one: Node | None = node
-    while one is not None and one.type in {"member_expression", "call_expression"}:
-        if one.type == "member_expression":
-            prop = one.child_by_field_name("property")
-            parts += [prop] if prop is not None and call is None else []
-        else:
-            call = one
-        up = one.parent
-        one = up if up is not None and _head(up) == one else None
-    return call, parts
-
-
-def _arguments(call: Node) -> list[Node]:
-    listed = call.child_by_field_name("arguments")
-    return [one for one in listed.named_children if one.type != "comment"] if listed is not None else []
-
-
-def _parameters(function: Node) -> list[Node]:
-    single = function.child_by_field_name("parameter")
-    listed = function.child_by_field_name("parameters")
-    return [single] if single is not None else list(listed.named_children) if listed is not None else []
-
-
-def _function_of(node: Node) -> Node | None:
-    """The function that a node stands in; None at the top level."""
-    one = node.parent
-    while one is not None and one.type not in FUNCTIONS:
-        one = one.parent
-    return one
-
-
-def _made_by(function: Node) -> Node | None:
-    """What a function answers with, where that is one thing written there."""
-    body = function.child_by_field_name("body")
-    if body is not None and body.type == "statement_block":
-        returns = [one for one in _walk(body) if one.type == "return_statement" and _function_of(one) == function]
-        body = returns[0].named_children[0] if len(returns) == 1 and returns[0].named_children else None
-    while body is not None and body.type == "parenthesized_expression":
-        body = body.named_children[0]
-    return body
+    def _refuse(self, node: Node, why: str) -> NoReturn:
+        line = node.start_point.row + 1
+        raise TranslationRefused(f"Line {line} of the template has no equal in {self.target}: {why}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import libcst as cst
 
@@ -15,6 +15,9 @@ RAISES = {
     "assertWarns": "pytest.warns",
     "assertWarnsRegex": "pytest.warns",
 }
+
+
+SUBTESTS = "subtests is a fixture of pytest 9, or of pytest-subtests"
 
 
 class ToAsserts(cst.CSTTransformer):
@@ -82,11 +85,11 @@ class ToAsserts(cst.CSTTransformer):
             self.notes.append((self.source.line(at), f"{name} stays unittest's own check: pytest has none like it"))
             return f"unittest.TestCase().{name}({', '.join(_plain(one) for one in call.args)})"
         given = dict(bound(name, call))
-        words = given.pop("msg", None)
+        message = given.pop("msg") if "msg" in given else None
         says = self._condition(name, given, at)
         if says is None:
             return None
-        return f"assert {says}" + (f", {argument(words)}" if words is not None and code(words) != "None" else "")
+        return f"assert {says}" + (f", {argument(message)}" if message is not None and code(message) != "None" else "")
 
     def _cleanup(self, call: cst.Call, at: cst.CSTNode) -> str:
         if not self.cleanups:
@@ -164,11 +167,13 @@ class ToAsserts(cst.CSTTransformer):
         call = cst.ensure_type(updated_node.item, cst.Call)
         if name == "subTest":
             self._want("subtests")
-            self.notes.append((self.source.line(original_node), "subtests is a fixture of pytest 9, or pytest-subtests"))
+            self.notes.append((self.source.line(original_node), SUBTESTS))
             return updated_node.with_changes(item=call.with_changes(func=cst.parse_expression("subtests.test")))
         if name in KEPT:
             self.notes.append((self.source.line(original_node), f"{name} stays unittest's own check"))
-            return updated_node.with_changes(item=call.with_changes(func=cst.parse_expression(f"unittest.TestCase().{name}")))
+            return updated_node.with_changes(
+                item=call.with_changes(func=cst.parse_expression(f"unittest.TestCase().{name}"))
+            )
         if name not in RAISES:
             return updated_node
         if name.startswith("assertWarns") and updated_node.asname is not None:
@@ -180,7 +185,7 @@ class ToAsserts(cst.CSTTransformer):
             raise Left(f"{name} with arguments that pytest does not have", original_node)
         return updated_node.with_changes(item=cst.parse_expression(f"{RAISES[name]}({self._expected(name, args)})"))
 
-    def _expected(self, name: str, args: list[cst.Arg] | tuple[cst.Arg, ...]) -> str:
+    def _expected(self, name: str, args: Sequence[cst.Arg]) -> str:
         kind = argument(args[0].value)
         return f"{kind}, match={argument(args[1].value)}" if name.endswith("Regex") else kind
 

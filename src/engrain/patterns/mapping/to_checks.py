@@ -39,7 +39,9 @@ class ToChecks(cst.CSTTransformer):
         return False  # what a class of its own asserts it does not check through this test
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
-        return not any(param.name.value == "self" for param in node.params.params[:1]) or node.name.value.startswith("test")
+        return not any(param.name.value == "self" for param in node.params.params[:1]) or node.name.value.startswith(
+            "test"
+        )
 
     def leave_Assert(self, original_node: cst.Assert, updated_node: cst.Assert) -> cst.BaseSmallStatement:
         text = self._check(updated_node.test, original_node)
@@ -51,7 +53,11 @@ class ToChecks(cst.CSTTransformer):
     def _check(self, test: cst.BaseExpression, at: cst.CSTNode) -> str:
         negated = isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not)
         inner = test.expression if isinstance(test, cst.UnaryOperation) and negated else test
-        if isinstance(inner, cst.Call) and not any(arg.star or arg.keyword for arg in inner.args) and len(inner.args) == 2:
+        if (
+            isinstance(inner, cst.Call)
+            and not any(arg.star or arg.keyword for arg in inner.args)
+            and len(inner.args) == 2
+        ):
             one, two = (argument(arg.value) for arg in inner.args)
             if code(inner.func) == "isinstance":
                 return f"self.{'assertNotIsInstance' if negated else 'assertIsInstance'}({one}, {two})"
@@ -128,12 +134,13 @@ class ToChecks(cst.CSTTransformer):
     def leave_Raise(self, original_node: cst.Raise, updated_node: cst.Raise) -> cst.BaseSmallStatement:
         """``raise AssertionError(words)`` is what ``self.fail(words)`` does."""
         call = updated_node.exc
-        if isinstance(call, cst.Call) and code(call.func) == "AssertionError" and updated_node.cause is None:
-            if len(call.args) <= 1 and not any(arg.star or arg.keyword for arg in call.args):
-                words = argument(call.args[0].value) if call.args else ""
-                line = cst.ensure_type(self.source.parse(f"self.fail({words})"), cst.SimpleStatementLine)
-                return line.body[0].with_changes(semicolon=updated_node.semicolon)
-        return updated_node
+        if not isinstance(call, cst.Call) or code(call.func) != "AssertionError" or updated_node.cause is not None:
+            return updated_node
+        if len(call.args) > 1 or any(arg.star or arg.keyword for arg in call.args):
+            return updated_node
+        words = argument(call.args[0].value) if call.args else ""
+        line = cst.ensure_type(self.source.parse(f"self.fail({words})"), cst.SimpleStatementLine)
+        return line.body[0].with_changes(semicolon=updated_node.semicolon)
 
     def leave_WithItem(self, original_node: cst.WithItem, updated_node: cst.WithItem) -> cst.WithItem:
         call = updated_node.item
@@ -152,7 +159,9 @@ class ToChecks(cst.CSTTransformer):
         if kind is None or len(plain) > 1 or set(named) - {"match"} or any(arg.star for arg in call.args):
             raise Left(f"{name} with arguments that unittest does not have", original_node)
         short, long = RAISES[name]
-        text = f"self.{long}({argument(kind)}, {argument(named['match'])})" if named else f"self.{short}({argument(kind)})"
+        text = (
+            f"self.{long}({argument(kind)}, {argument(named['match'])})" if named else f"self.{short}({argument(kind)})"
+        )
         return updated_node.with_changes(item=cst.parse_expression(text))
 
     def leave_Attribute(self, original_node: cst.Attribute, updated_node: cst.Attribute) -> cst.BaseExpression:
@@ -191,7 +200,9 @@ def checks(source: Source, one: cst.FunctionDef) -> cst.FunctionDef:
     new = cst.ensure_type(one.visit(walk), cst.FunctionDef)
     if walk.caught:
         new.body.visit(HandedOn(walk.caught))
-    left = names([new.body]).used & ({"pytest"} | {param.name.value for param in one.params.params} & {"request", "subtests"})
+    left = names([new.body]).used & (
+        {"pytest"} | {param.name.value for param in one.params.params} & {"request", "subtests"}
+    )
     if left:
         raise Left(f"something of {min(left)} is left in it", one)
     return new

@@ -12,7 +12,16 @@ from engrain.patterns.mapping import marks
 from engrain.patterns.mapping.asserts import API
 from engrain.patterns.mapping.import_lines import mend_imports
 from engrain.patterns.mapping.python_text import (
-    Left, Source, Statement, block, code, dotted, jumps, names, own_brackets, statements,
+    Left,
+    Source,
+    Statement,
+    block,
+    code,
+    dotted,
+    jumps,
+    names,
+    own_brackets,
+    statements,
 )  # fmt: skip
 from engrain.patterns.mapping.to_asserts import Leftovers, ToAsserts
 
@@ -23,7 +32,7 @@ Notes = list[tuple[int | None, str]]
 
 
 def to_pytest(source: Source) -> tuple[str, Notes]:
-    """The module in pytest's words, and what was left and why. Raises TranslationRefused where nothing is left to do."""
+    """The module in pytest's words, and what was left and why. Raises TranslationRefused where nothing is."""
     notes: Notes = []
     classes = {one.name.value: one for one in source.module.body if isinstance(one, cst.ClassDef)}
     cases = _cases(source, classes)
@@ -32,16 +41,15 @@ def to_pytest(source: Source) -> tuple[str, Notes]:
     made: dict[str, cst.ClassDef] = {}
     for family in _families(source, cases):
         try:
-            new = {name: _Case(source, cases[name], len(family) > 1) for name in family}
-            for name, one in new.items():
-                made[name] = one.translate(root=not _parents(source, cases[name], cases))
-            notes += [note for one in new.values() for note in one.notes]
+            parts = {name: _Case(source, cases[name]) for name in family}
+            made |= {name: part.translate(root=not _parents(cases[name], cases)) for name, part in parts.items()}
+            notes += [note for part in parts.values() for note in part.notes]
         except Left as why:
             line = source.line(why.node) or source.line(cases[family[0]])
             notes.append((line, f"{', '.join(family)} left as unittest, which pytest runs: {why}"))
-    for one in classes.values():
-        if any(source.known(base.value).endswith("IsolatedAsyncioTestCase") for base in one.bases):
-            notes.append((source.line(one), f"{one.name.value} left as unittest, which pytest runs: it is asynchronous"))
+    for name, node in classes.items():
+        if any(source.known(base.value).endswith("IsolatedAsyncioTestCase") for base in node.bases):
+            notes.append((source.line(node), f"{name} left as unittest, which pytest runs: it is asynchronous"))
     fragment = not cases
     body: list[cst.BaseStatement | cst.SimpleStatementLine] = []
     for one in source.module.body:
@@ -54,8 +62,8 @@ def to_pytest(source: Source) -> tuple[str, Notes]:
     module = source.module.with_changes(body=body)
     module = _rename(module, {name: _pytest_name(name) for name in made}, set(classes), notes)
     if code(module) == code(source.module):
-        why = "; ".join(text for _, text in notes) or "there is nothing of unittest in it"
-        raise TranslationRefused(f"The template was not translated to pytest: {why}.")
+        reasons = "; ".join(text for _, text in notes) or "there is nothing of unittest in it"
+        raise TranslationRefused(f"The template was not translated to pytest: {reasons}.")
     return mend_imports(source, module, notes, fragment=fragment and not source.imported).code, notes
 
 
@@ -68,7 +76,7 @@ def _cases(source: Source, classes: dict[str, cst.ClassDef]) -> dict[str, cst.Cl
     return found
 
 
-def _parents(source: Source, one: cst.ClassDef, cases: dict[str, cst.ClassDef]) -> list[str]:
+def _parents(one: cst.ClassDef, cases: dict[str, cst.ClassDef]) -> list[str]:
     return [dotted(base.value) for base in one.bases if dotted(base.value) in cases]
 
 
@@ -76,7 +84,7 @@ def _families(source: Source, cases: dict[str, cst.ClassDef]) -> list[list[str]]
     """Classes that inherit from each other are translated together or not at all."""
     families: list[list[str]] = []
     for name, one in cases.items():
-        parents = set(_parents(source, one, cases))
+        parents = set(_parents(one, cases))
         mine = [family for family in families if parents & set(family)]
         families = [family for family in families if family not in mine]
         families.append([*(member for family in mine for member in family), name])
@@ -86,16 +94,17 @@ def _families(source: Source, cases: dict[str, cst.ClassDef]) -> list[list[str]]
 class _Case:
     """One class on its way."""
 
-    def __init__(self, source: Source, node: cst.ClassDef, family: bool) -> None:
+    def __init__(self, source: Source, node: cst.ClassDef) -> None:
         self.source = source
         self.node = node
-        self.family = family
         self.notes: Notes = []
         self.caught: set[str] = set()
 
     def translate(self, *, root: bool) -> cst.ClassDef:
         node = self.node
-        if node.keywords or node.decorators and any(marks.to_pytest(self.source, one) is None for one in node.decorators):
+        if node.keywords or (
+            node.decorators and any(marks.to_pytest(self.source, one) is None for one in node.decorators)
+        ):
             raise Left("a decorator or a keyword of the class that is not unittest's", node)
         if len(node.bases) != 1 or (root and self.source.known(node.bases[0].value) not in CASE):
             raise Left("it has other bases, too", node)
@@ -103,7 +112,15 @@ class _Case:
         defined = set(methods) | names(statements(node.body)).bound
         for name in sorted((defined & API) - {"setUp", "tearDown", *CLASS_ROUND, "maxDiff", "longMessage"}):
             raise Left(f"{name} means something to TestCase", methods.get(name, node))
-        if defined & {"__init__", "__new__", "__test__", "set_up", "setup_method", "teardown_method", *CLASS_ROUND.values()}:
+        if defined & {
+            "__init__",
+            "__new__",
+            "__test__",
+            "set_up",
+            "setup_method",
+            "teardown_method",
+            *CLASS_ROUND.values(),
+        }:
             raise Left("it defines a name that means something to pytest", node)
         if not root and set(methods) & {"setUp", "tearDown", *CLASS_ROUND}:
             raise Left("setUp and tearDown along a line of classes", node)
@@ -284,7 +301,11 @@ def _top(source: Source, one: cst.CSTNode, notes: Notes, fragment: bool) -> cst.
 
 def _is_main(source: Source, part: Statement) -> bool:
     one = part.body[0] if isinstance(part, cst.SimpleStatementLine) else None
-    return isinstance(one, cst.Expr) and isinstance(one.value, cst.Call) and source.known(one.value.func) == "unittest.main"
+    return (
+        isinstance(one, cst.Expr)
+        and isinstance(one.value, cst.Call)
+        and source.known(one.value.func) == "unittest.main"
+    )
 
 
 def _fragment(source: Source, one: Statement, notes: Notes) -> cst.BaseStatement:
