@@ -33,7 +33,7 @@ def _patterns(value: Mapping[str, Any], now: datetime) -> None:
         _head(hit.pattern, f"{rank:2d}  ")
         if hit.pattern.description or hit.pattern.content:
             body(hit.pattern.description or hit.pattern.content, 4, LINES)
-        found = [f"found by {', '.join(f'{name} {part:.2f}' for name, part in hit.why[:3])}"] if hit.why else []
+        found = [f"score {hit.score:.2f}"] if hit.why else []
         found += [f"worth {hit.draw:.2f} by a draw"] if hit.draw is not None else []
         if found:
             body("; ".join(found), 4, 1, "dim")

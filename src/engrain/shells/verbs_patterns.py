@@ -57,7 +57,8 @@ def _act(name: str, help: str) -> Verb:
 
 
 PATTERNS: tuple[Verb, ...] = (
-    Verb("patterns list", "The patterns, the newest first.", _OF, calls.PatternHits, part="patterns", reads=True,
+    Verb("patterns list", "The patterns, the newest first.", _OF, calls.PatternHits, part="patterns",
+        no="patterns", reads=True,
          does="patterns"),
     Verb(
         "patterns search",
@@ -70,6 +71,7 @@ PATTERNS: tuple[Verb, ...] = (
         ),
         calls.PatternHits,
         part="patterns",
+        no="patterns",
         does="patterns",
         repeats=True,
     ),
