@@ -9,6 +9,7 @@ EngrainError
 │   ├── QuotaExceeded             more than the agent or its tenant may remember
 │   ├── QueryRefused              SQL that is not one SELECT, or reaches for what is outside the archive
 │   ├── ActionNotOffered          an action that was not among the options of the decision
+│   ├── TranslationRefused        a template that cannot be said in another framework without changing what it says
 │   └── InvalidPolicy             a policy that cannot be read, or not with this engrain
 │       └── PolicyTooNew
 ├── NotFound                      a named thing does not exist in this scope
@@ -90,6 +91,10 @@ class QueryRefused(InvalidInput):
 
 class ActionNotOffered(InvalidInput):
     """The action was not among the options of the decision."""
+
+
+class TranslationRefused(InvalidInput):
+    """The template cannot be translated."""
 
 
 class InvalidPolicy(InvalidInput):
