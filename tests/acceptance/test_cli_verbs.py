@@ -16,6 +16,8 @@ from engrain import open as open_memory
 from engrain.daemon.registry import Registration
 from engrain.shells.cli import main
 from engrain.shells.verbs import verbs_of
+from tests.acceptance.examples_distill import EXAMPLES as OF_TRAJECTORIES
+from tests.acceptance.examples_distill import trajectory_of
 from tests.acceptance.examples_patterns import EXAMPLES as OF_PATTERNS
 from tests.policies import add, table
 
@@ -227,6 +229,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "alerts": [("--settled", {"alerts": []})],
     **OF_PATTERNS,
+    **OF_TRAJECTORIES,
 }  # fmt: skip
 
 
@@ -248,6 +251,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         agent.observe(other, Outcome(success=True, evidence="executed"), action="fast")
         agent.kv("ports").set("port", 8080)
         patterns = patterns_of(agent)
+        patterns["trajectory"] = trajectory_of(agent)
         agent.export_patterns(home / "patterns.json")
         first, then = {1: {"fast": 0.1, "safe": 0.4}}, {1: {"fast": 0.5, "safe": 0.2}, 2: {"fast": 0.5, "safe": 0.3}}
         for values, whose in ((first, None), (then, None), (first, "builder")):

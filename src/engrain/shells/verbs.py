@@ -11,13 +11,26 @@ from engrain.shells.verbs_admin import ADMIN
 from engrain.shells.verbs_agent import AGENT
 from engrain.shells.verbs_archive import ARCHIVE
 from engrain.shells.verbs_daemon import DAEMON
+from engrain.shells.verbs_distill import DISTILL
 from engrain.shells.verbs_exits import EXITS
 from engrain.shells.verbs_learn import LEARN
 from engrain.shells.verbs_life import LIFE
 from engrain.shells.verbs_patterns import LEARNED, PATTERNS
 from engrain.shells.verbs_service import SERVICE
 
-VERBS: tuple[Verb, ...] = (*AGENT, *LIFE, *ARCHIVE, *EXITS, *LEARN, *PATTERNS, *LEARNED, *ADMIN, *DAEMON, *SERVICE)
+VERBS: tuple[Verb, ...] = (
+    *AGENT,
+    *LIFE,
+    *ARCHIVE,
+    *EXITS,
+    *LEARN,
+    *PATTERNS,
+    *DISTILL,
+    *LEARNED,
+    *ADMIN,
+    *DAEMON,
+    *SERVICE,
+)
 
 # Public methods that are no verb of their own, and why.
 NOT_VERBS = {
