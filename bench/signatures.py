@@ -18,6 +18,7 @@ from bench.learning import main
 
 SECTIONS = {
     "loghub": "bench.signatures_loghub:run",  # lines of eight systems, against the events that people told apart
+    "defects4j": "bench.signatures_defects4j:run",  # traces of failing tests, against the bugs behind them
 }
 """By name: ``module:function``, as in bench/learning.py."""
 

@@ -20,6 +20,7 @@ from engrain.model.item import Hit, MemoryItem
 from engrain.version import __version__
 
 if TYPE_CHECKING:
+    from engrain.agents.learns import learns
     from engrain.shells.client import Client
 
 __all__ = [
@@ -34,15 +35,20 @@ __all__ = [
     "MemoryItem",
     "Outcome",
     "__version__",
+    "learns",
     "open",
     "restore_backup",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """The client is loaded when it is asked for: most processes have their memory at hand."""
+    """What most processes do without is loaded when it is asked for."""
     if name == "Client":
         from engrain.shells.client import Client
 
         return Client
+    if name == "learns":
+        from engrain.agents.learns import learns
+
+        return learns
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

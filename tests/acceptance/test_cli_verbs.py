@@ -78,11 +78,11 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "observe": [
         (
             "{decision} --action safe --success --evidence executed --seconds 3 --budget-seconds 10 --quality 0.5 "
-            "--resources 0.25 --feedback -0.5",
+            "--resources 0.25 --feedback -0.5 --weights '{\"quality\": 2}'",
             {
                 "action": "safe", "outcome.success": True, "outcome.evidence": "executed", "outcome.seconds": 3.0,
                 "outcome.budget_seconds": 10.0, "outcome.quality": 0.5, "outcome.resources": 0.25,
-                "outcome.feedback": -0.5, "decision_id": "{decision}",
+                "outcome.feedback": -0.5, "outcome.weights": {"quality": 2.0}, "decision_id": "{decision}",
             },
         ),
         (
@@ -94,7 +94,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         (
             "deploy blue --state '{\"size\": 2}' --next-state '{\"size\": 3}' --propensity 0.5 --episode e2 "
             "--task-id t-1 --success --evidence verified --seconds 1 --budget-seconds 2 --quality 1 --resources 0 "
-            "--feedback 1",
+            "--feedback 1 --weights '{\"time\": 0}'",
             {"state.size": 2, "next_state.size": 3, "propensity": 0.5, "episode": "e2", "task_id": "t-1"},
         ),
         ("deploy blue --failure --error 'no route' --reward -2", {"outcome.error": "no route", "reward": -2.0}),

@@ -25,7 +25,7 @@ SERVER = ["-m", "engrain", "mcp"]
 # Calls of tools with the ids of what was made before, and what the answer must hold: every argument of every tool.
 OUTCOME = {
     "success": True, "evidence": "executed", "seconds": 1, "budget_seconds": 2.5, "quality": 1, "resources": 0,
-    "feedback": -0.5, "error": "none", "reward": 0.5,
+    "feedback": -0.5, "error": "none", "reward": 0.5, "weights": {"quality": 2},
 }  # fmt: skip
 CALLS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (

@@ -155,7 +155,7 @@ def test_an_id_is_given_at_once_and_resolves_to_what_is_known_later() -> None:
 def test_a_fingerprint_decides_then_a_trace_then_the_message() -> None:
     def crash(problem: Any) -> Any:
         frames = problem.get("frames") if isinstance(problem, Mapping) else "frame" in str(problem)
-        return SimpleNamespace(key="ValueError at shop.cart") if frames else None
+        return SimpleNamespace(scope="", text="ValueError at shop.cart") if frames else None
 
     signer = Signer(crash=crash)
     given = signer.add("boom 1", fingerprint=["shop", "cart"])
