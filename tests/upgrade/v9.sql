@@ -249,10 +249,11 @@ CREATE TABLE fix_tallies (
     timed      bigint not null,
     first_at   bigint not null,
     last_at    bigint not null,
+    last_id    text not null,
     primary key (tenant, level, key, part, agent, visibility)
 );
 CREATE TABLE fixes (
-    id          text not null primary key,
+    id          text not null,
     tenant      text not null,
     agent       text not null,
     visibility  text not null check (visibility in ('private', 'team', 'public')),
@@ -276,7 +277,8 @@ CREATE TABLE fixes (
     task_id     text,
     occurred_at bigint not null,
     created_at  bigint not null,
-    updated_at  bigint not null
+    updated_at  bigint not null,
+    primary key (tenant, id, agent)
 );
 CREATE TABLE home (
     name  text not null primary key,
@@ -634,15 +636,15 @@ CREATE TABLE runs (
 , ends_by bigint);
 CREATE TABLE schema_migrations (
     version integer not null primary key, name text not null, checksum text not null, applied_at text not null);
-INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-22 02:02:51');
-INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-22 02:02:51');
-INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-22 02:02:51');
-INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-22 02:02:51');
-INSERT INTO "schema_migrations" VALUES(5,'0005-life','e6749b416d7edc02f4cb86c594de33c34061c679294688c426131baa75e58629','2026-11-22 02:02:51');
-INSERT INTO "schema_migrations" VALUES(6,'0006-cold','662be33de75ab07815686992cfe79fbca01744e35abfc4b5338b6166a11329f6','2026-11-22 02:02:51');
-INSERT INTO "schema_migrations" VALUES(7,'0007-dream','6f9ed0ded5a20228b0f64ce1331015a0bac2fa4ed49ed69a4f365b3e5d048395','2026-11-22 02:02:51');
-INSERT INTO "schema_migrations" VALUES(8,'0008-fixes','e9f27339825407b4ecf13ae2de78a9ba5f4118db84ee1825115490bfba8d1f07','2026-11-22 02:02:51');
-INSERT INTO "schema_migrations" VALUES(9,'0009-patterns','75ae700e3b2dab5fed26ce446c78343ae435db2f95d9407f9f350a12fb287dca','2026-11-22 02:02:51');
+INSERT INTO "schema_migrations" VALUES(1,'0001-start','64fecb6b63bb49553b7497cb1fa529c04b4895013505f3dee3f9c5db7d76d719','2026-11-22 02:20:45');
+INSERT INTO "schema_migrations" VALUES(2,'0002-engine','7822c1300e26123cc4f0e77aa227d7225056cd05cd3bc6b4ab6654cce1b6a208','2026-11-22 02:20:45');
+INSERT INTO "schema_migrations" VALUES(3,'0003-adapt','7328d5bc87f61368a267b6c7258372795b419caedaa9fa1c3520a77f9bf7ea03','2026-11-22 02:20:45');
+INSERT INTO "schema_migrations" VALUES(4,'0004-lean','4f6194882ced519f7473101834070d22bad1d5452590ee94a4c9a2b8b86c0566','2026-11-22 02:20:45');
+INSERT INTO "schema_migrations" VALUES(5,'0005-life','e6749b416d7edc02f4cb86c594de33c34061c679294688c426131baa75e58629','2026-11-22 02:20:45');
+INSERT INTO "schema_migrations" VALUES(6,'0006-cold','662be33de75ab07815686992cfe79fbca01744e35abfc4b5338b6166a11329f6','2026-11-22 02:20:45');
+INSERT INTO "schema_migrations" VALUES(7,'0007-dream','6f9ed0ded5a20228b0f64ce1331015a0bac2fa4ed49ed69a4f365b3e5d048395','2026-11-22 02:20:45');
+INSERT INTO "schema_migrations" VALUES(8,'0008-fixes','a935eb87bfe8b49ca5b44bc1efbbe4f7745567dc283cab505df5207a275bf9d3','2026-11-22 02:20:45');
+INSERT INTO "schema_migrations" VALUES(9,'0009-patterns','75ae700e3b2dab5fed26ce446c78343ae435db2f95d9407f9f350a12fb287dca','2026-11-22 02:20:45');
 CREATE TABLE scopes (
     tenant text not null,
     name   text not null,
@@ -803,10 +805,11 @@ select d.tenant, d.agent, d.task_type, d.id, null, null, null, d.state, d.action
 from decisions d
 where d.episode is not null and not exists (
     select 1 from experiences e where e.tenant = d.tenant and e.agent = d.agent and e.decision_id = d.id);
-CREATE INDEX fixes_own on fixes (tenant, agent, occurred_at, id);
+CREATE INDEX fixes_kept on fixes (tenant, occurred_at, id) where state = 'kept';
 CREATE INDEX fixes_issue on fixes (tenant, signature, plan, occurred_at);
 CREATE INDEX fixes_plan on fixes (tenant, plan, occurred_at);
-CREATE INDEX fixes_session on fixes (tenant, session, signature) where session is not null;
+CREATE INDEX fixes_session on fixes (tenant, session, signature, agent, visibility) where session is not null;
+CREATE INDEX fixes_met on fixes (tenant, signature, session, agent, visibility) where session is not null;
 CREATE INDEX signatures_own on signatures (tenant, agent, seq);
 CREATE INDEX signatures_shared on signatures (tenant, shared_seq) where shared_seq is not null;
 CREATE INDEX fix_tallies_common on fix_tallies (tenant, key, seen) where level = 'target-issue';
