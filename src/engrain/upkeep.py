@@ -279,7 +279,8 @@ def rebuild(
     counts = reindex(store, index, made_with, progress)
     tenants = [row["tenant"] for row in store.read("tenant_list")]
     used = [learner.rebuild(tenant) for tenant in tenants]
-    counts["patterns"] = sum(bank.rebuild(tenant, made_with) for tenant in tenants)
+    for tenant in tenants:
+        bank.rebuild(tenant, made_with)
     store.write([("home_set", {"name": "embedder", "value": embedder.name})])
     fixes = rebuild_fixes(store, index)
     return {**counts, "tenants": sum(n > 0 for n in used), **({"fixes": fixes} if fixes else {})}
