@@ -34,6 +34,7 @@ CALLS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
             "content": "Ship on Monday", "kind": "fact", "key": "day", "importance": 9, "tags": ["ops"],
             "metadata": {"by": [1]}, "session": "s9", "role": "user", "occurred_at": "2026-01-02T03:04:05Z",
             "expires_in": "3000d", "decay_rate": 0.5, "visibility": "team", "pinned": True, "source": "wiki",
+            "expects": "",
         },
         {"content": "Ship on Monday", "importance": 9.0, "occurred_at": "2026-01-02T03:04:05+00:00", "pinned": True},
     ),
@@ -50,6 +51,7 @@ CALLS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("get", {"id": "{item}"}, {"content": "Ship on Monday"}),
     ("list", {"kind": "fact", "limit": 5}, {}),
     ("list", {"after": "{item}"}, {"items": []}),
+    ("list", {"prefix": "day", "newest": True}, {}),
     (
         "update",
         {
