@@ -20,6 +20,7 @@ EngrainError
 │   ├── UnknownPattern
 │   ├── UnknownPolicy
 │   └── UnknownSignature
+├── Changed                       somebody else was quicker; nothing was written
 ├── PolicyRefused                 the gate does not let it advise; what was live still is
 ├── ConfigError                   a setting that cannot be understood
 ├── EmbedderError                 the embedder that was chosen could not do its work
@@ -136,6 +137,10 @@ class UnknownSignature(NotFound):
 
 class UnknownPattern(NotFound):
     """There is no such pattern in this agent's scope."""
+
+
+class Changed(EngrainError):
+    """Somebody else changed it meanwhile, and nothing was written."""
 
 
 class PolicyRefused(EngrainError):

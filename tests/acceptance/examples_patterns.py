@@ -19,7 +19,8 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         (
             "{pattern}",
             {
-                "pattern.belief.lineages": 1, "history.0.event": "made", "uses.0.source": "ci", "links.0.kind": "refines",
+                "pattern.belief.lineages": 1, "history.0.event": "made", "uses.0.source": "ci",
+                "links.0.kind": "refines",
                 "titles": {"{other}": "Retry"},
             },
         )

@@ -27,7 +27,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         (
             "'Ship on Monday' --kind fact --key day --importance 9 --tag ops --tag plan --metadata '{\"by\": [1]}' "
             "--session s9 --role user --occurred-at 2026-01-02T03:04:05Z --expires-in 30d --decay-rate 0.5 "
-            "--visibility team --pinned --source wiki",
+            "--visibility team --pinned --source wiki --expects ''",
             {
                 "content": "Ship on Monday", "kind": "fact", "key": "day", "importance": 9.0, "tags": ["ops", "plan"],
                 "metadata.by": [1], "session": "s9", "role": "user", "occurred_at": "2026-01-02T03:04:05+00:00",
@@ -49,7 +49,9 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "get": [("{item}", {"content": "The build needs Python 3.12", "kind": "fact"})],
     "lookup": [("fact python", {"id": "{item}"})],
     "history": [("fact python", {"items.0.id": "{item}", "items.1.state": "superseded"})],
-    "list": [("--kind fact --limit 1", {"items.0.id": "{item}"}), ("--after {item}", {"items": []})],
+    "list": [("--kind fact --limit 1", {"items.0.id": "{item}"}), ("--after {item}", {"items": []}),
+             ("--prefix pyth --newest", {"items.0.id": "{item}"})],
+    "sessions": [("--prefix s --kind fact --limit 5", {"sessions.0.session": "s1", "sessions.0.items": 1})],
     "count": [("--kind fact", {"count": 1})],
     "update": [
         (
@@ -79,11 +81,11 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "observe": [
         (
             "{decision} --action safe --success --evidence executed --seconds 3 --budget-seconds 10 --quality 0.5 "
-            "--resources 0.25 --feedback -0.5",
+            "--resources 0.25 --feedback -0.5 --weights '{\"quality\": 2}'",
             {
                 "action": "safe", "outcome.success": True, "outcome.evidence": "executed", "outcome.seconds": 3.0,
                 "outcome.budget_seconds": 10.0, "outcome.quality": 0.5, "outcome.resources": 0.25,
-                "outcome.feedback": -0.5, "decision_id": "{decision}",
+                "outcome.feedback": -0.5, "outcome.weights": {"quality": 2.0}, "decision_id": "{decision}",
             },
         ),
         (
@@ -95,7 +97,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         (
             "deploy blue --state '{\"size\": 2}' --next-state '{\"size\": 3}' --propensity 0.5 --episode e2 "
             "--task-id t-1 --success --evidence verified --seconds 1 --budget-seconds 2 --quality 1 --resources 0 "
-            "--feedback 1",
+            "--feedback 1 --weights '{\"time\": 0}'",
             {"state.size": 2, "next_state.size": 3, "propensity": 0.5, "episode": "e2", "task_id": "t-1"},
         ),
         ("deploy blue --failure --error 'no route' --reward -2", {"outcome.error": "no route", "reward": -2.0}),

@@ -82,6 +82,7 @@ NOT_MCP = {
     "lookup": "recall and list show the id that get takes",
     "history": "an older version is found by its id",
     "count": "stats counts",
+    "sessions": "a person's question",
     "export": "a model has no files to write",
     "import": "a model has no files to read",
     "forget-where": "too much in one call for a model: forget, once for each",

@@ -355,6 +355,10 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "lookup": _item,
     "history": _items,
     "list": _items,
+    "sessions": lambda value, now: table(
+        [(one.session, f"{one.items:,}", age(one.last_at, now)) for one in value["sessions"]],
+        ("session", ">memories", "last written"),
+    ),
     "count": _told("{count}"),
     "update": _item,
     "forget": lambda value, now: line(("forgotten" if value["forgotten"] else "There was nothing to forget.", "")),
