@@ -28,6 +28,7 @@ TOPICS = {
     ),
     "The life of a memory": "archived restore restore-where promote pin transitions prune",
     "Decide and learn": "advise observe observe-step observe-many experiences q-values drifts",
+    "What worked before": "patterns learn",
     "Learn offline": "learning dream policy export-experiences",
     "Keys and values": "kv",
     "Ask the archive": "archive sql report",

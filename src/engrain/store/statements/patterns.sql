@@ -99,10 +99,6 @@ values (:id, :tenant, :agent, :pattern_id, :stage, :success, :evidence, :weight,
     :state, :state_key, :task_id, :at)
 on conflict (id) do nothing;
 
--- name: pattern_use_known
--- scope: tenant
-select id, pattern_id from pattern_uses where tenant = :tenant and id in (:ids);
-
 -- The uses of a pattern and of what is merged into it, whoever used it.
 -- name: pattern_use_list
 -- scope: tenant
