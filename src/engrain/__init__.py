@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engrain.agent import Agent
+    from engrain.agents.learns import learns
     from engrain.errors import EngrainError
     from engrain.memory import Memory, open, restore_backup
     from engrain.model.decision import Advice, Evidence, Experience, Outcome
@@ -33,11 +34,12 @@ _WHERE = {
     "MemoryItem": "model.item",
     "Outcome": "model.decision",
     "__version__": "version",
+    "learns": "agents.learns",
     "open": "memory",
     "restore_backup": "memory",
 }
 """Where each public name is defined. It is loaded when it is asked for: a hook, which lives for a blink, needs none."""
-_ROOMS = ("agent", "errors", "memory", "model", "world")  # modules that are there without an import of their own
+_ROOMS = ("agent", "agents", "errors", "memory", "model", "world")  # modules that are there without an import of their own
 
 __all__ = [
     "Advice",
@@ -51,6 +53,7 @@ __all__ = [
     "MemoryItem",
     "Outcome",
     "__version__",
+    "learns",
     "open",
     "restore_backup",
 ]

@@ -12,13 +12,15 @@ from engrain.world import World
 if TYPE_CHECKING:
     from engrain.fixes.book import Books
     from engrain.fixes.edits import Edits
+    from engrain.fixes.exchange import FixExchange
     from engrain.fixes.knowledge import Knowledge
     from engrain.fixes.listing import Listing
     from engrain.fixes.lookup import Lookup
+    from engrain.fixes.retention import Retention
     from engrain.fixes.writer import FixWriter
     from engrain.intake.writer import Indexer
     from engrain.recall.embed import Embedder
-    from engrain.recall.texts import Texts
+    from engrain.recall.loose import Loose
 
 
 class FixParts:
@@ -42,10 +44,10 @@ class FixParts:
 
         return Books(self.store, self._texts)
 
-    def _texts(self) -> Texts:
-        from engrain.recall.texts import Texts
+    def _texts(self) -> Loose:
+        from engrain.recall.loose import Loose
 
-        return Texts(self.embedder)
+        return Loose(self.embedder)
 
     @cached_property
     def fix_writer(self) -> FixWriter:
@@ -71,6 +73,18 @@ class FixParts:
         from engrain.fixes.listing import Listing
 
         return Listing(self.store, self.world, self.issue_books, self.fix_lookup)
+
+    @cached_property
+    def fix_exchange(self) -> FixExchange:
+        from engrain.fixes.exchange import FixExchange
+
+        return FixExchange(self.store, self.world, self.issue_books, self.fix_writer)
+
+    @cached_property
+    def fix_retention(self) -> Retention:
+        from engrain.fixes.retention import Retention
+
+        return Retention(self.store, self.world, self.config.fix_days, self.config.verified_fix_days)
 
     @cached_property
     def issue_edits(self) -> Edits:

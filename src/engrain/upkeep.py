@@ -43,6 +43,11 @@ _PURGES = (
     "dream_findings",
     "transitions",
     "daily_metrics",
+    "issue_edits",
+    "fix_tallies",
+    "fix_plans",
+    "signatures",
+    "fixes",
     "trajectories",
     "patterns",
     "agents",
@@ -145,6 +150,7 @@ def _plain(row: Any) -> dict[str, Any]:
 
 def examine(store: Store, embedder: Embedder) -> Report:
     """Everything that can be checked without changing anything."""
+    from engrain.fixes.rebuild import check as fixes_in_step
     from engrain.recall.traces import unreadable
 
     checks = []
@@ -162,6 +168,7 @@ def examine(store: Store, embedder: Embedder) -> Report:
         found = int(store.read(statement)[0]["n"])
         checks.append(Check(name, found == 0, f"{found}: {advice}" if found else "none"))
     checks.extend(_indexed(store, embedder))
+    checks.append(fixes_in_step(store, wanted(embedder.name, embedder.dim)))
     checks.append(_sound(store))
     left = int(store.read("pattern_unindexed", wanted(embedder.name, embedder.dim))[0]["n"])
     told = f"{counted(left, 'pattern is', 'patterns are')} found by words alone, if at all: run engrain rebuild"
@@ -264,15 +271,18 @@ def rebuild(
     embedder: Embedder,
     progress: Callable[[int], Any] | None,
 ) -> dict[str, int]:
-    """Make words and vectors anew (see ``reindex``), then Q-values and what is believed of patterns; note the embedder
-    as the home's own. ``tenants``: those for which something was learned."""
+    """Make words and vectors anew (see ``reindex``), then Q-values, what is believed of patterns and what is known of
+    fixes; note the embedder as the home's own. ``tenants``: those for which something was learned."""
+    from engrain.fixes.rebuild import rebuild as rebuild_fixes
+
     made_with = wanted(embedder.name, embedder.dim)
     counts = reindex(store, index, made_with, progress)
     tenants = [row["tenant"] for row in store.read("tenant_list")]
     used = [learner.rebuild(tenant) for tenant in tenants]
     counts["patterns"] = sum(bank.rebuild(tenant, made_with) for tenant in tenants)
     store.write([("home_set", {"name": "embedder", "value": embedder.name})])
-    return {**counts, "tenants": sum(n > 0 for n in used)}
+    fixes = rebuild_fixes(store, index)
+    return {**counts, "tenants": sum(n > 0 for n in used), **({"fixes": fixes} if fixes else {})}
 
 
 def report_dict(report: Report) -> dict[str, Any]:

@@ -28,12 +28,18 @@ class Named(NamedTuple):
 def signed_of(problem: Problem) -> dict[str, Any]:
     """The part of a problem that its signature is made of, as JSON values."""
     found: dict[str, Any] = {name: problem.metadata[name] for name in FRAMES if name in problem.metadata}
-    found |= {"message": problem.message, "type": problem.type}
+    found |= {"type": problem.type} if _named_by(problem) else {"message": problem.message, "type": problem.type}
     for name in ("trace", "test", "log", "prompt", "response", "fingerprint"):
         value = getattr(problem, name)
         if value is not None:
             found[name] = value
     return found
+
+
+def _named_by(problem: Problem) -> bool:
+    """Whether the message was made of the prompt, for want of one: then the response tells more."""
+    rest = problem.message.removeprefix(f"{problem.type}: ")
+    return problem.prompt is not None and rest != problem.message and problem.prompt.strip().startswith(rest)
 
 
 class Names:
@@ -46,9 +52,13 @@ class Names:
     def name(self, problem: Problem) -> Named:
         """The signature of a problem; nothing is remembered of it."""
         found = self._signer.peek(signed_of(problem))
-        told = found.template if found.kind == "template" else problem.message
+        told = problem.message if found.kind == "fingerprint" else found.template
         lines = told.strip().splitlines() or [problem.message]
         return Named(found.raw, found.id, lines[0][:TITLE], found.kind, found.scope, found.text)
+
+    def alike(self, problem: Problem, limit: int) -> list[tuple[str, float]]:
+        """(raw id, likeness) of the known problems whose stack traces are most like one's; empty without a trace."""
+        return self._signer.alike(signed_of(problem), limit)
 
     def know(self, raw: str, kind: str, scope: str, text: str) -> None:
         """Take a signature in, by what it was made of."""

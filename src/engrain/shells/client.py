@@ -71,6 +71,11 @@ class RemoteAgent(_Agent):
     def __repr__(self) -> str:
         return f"RemoteAgent({self.scope.agent!r}, tenant={self.scope.tenant!r})"
 
+    @property
+    def world(self) -> World:
+        """The clock and the ids of the client."""
+        return self._client.world
+
     def kv(self, namespace: str = "default") -> KeyValue:
         """A key-value namespace of this agent: set, get, has, search, delete, with time to live."""
         return RemoteKeyValue(self, namespace)

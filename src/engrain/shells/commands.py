@@ -23,6 +23,8 @@ GROUPS = {
     "archive": "The cold archive: SQL over it, search, and what is in it.",
     "dream": "Learning offline: what has come in is trained on, judged, and promoted if it is better.",
     "policy": "What was learned offline: versions, how they were judged, and why something is advised.",
+    "patterns": "Strategies that can be used again: kept, found, used, shared, said for another framework.",
+    "learn": "What the agent has learned by task type, and how it begins anew.",
     "daemon": "A process that does what is due in the background.",
 }
 
