@@ -39,7 +39,14 @@ _WHERE = {
     "restore_backup": "memory",
 }
 """Where each public name is defined. It is loaded when it is asked for: a hook, which lives for a blink, needs none."""
-_ROOMS = ("agent", "agents", "errors", "memory", "model", "world")  # modules that are there without an import of their own
+_ROOMS = (
+    "agent",
+    "agents",
+    "errors",
+    "memory",
+    "model",
+    "world",
+)  # modules that are there without an import of their own
 
 __all__ = [
     "Advice",
