@@ -33,7 +33,7 @@ TOPICS = {
     "Keys and values": "kv",
     "Ask the archive": "archive sql report",
     "Leave and come back": "export import",
-    "Look after a home": "init doctor stats agents rebuild backup restore-backup",
+    "Look after a home": "init hook doctor stats agents rebuild backup restore-backup",
     "Background work": "daemon tick roles runs pause resume lifecycle metrics alerts",
     "Other shells": "mcp serve keys demo version",
 }

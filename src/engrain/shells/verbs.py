@@ -21,6 +21,7 @@ VERBS: tuple[Verb, ...] = (*AGENT, *LIFE, *ARCHIVE, *EXITS, *LEARN, *PATTERNS, *
 
 # Public methods that are no verb of their own, and why.
 NOT_VERBS = {
+    "Memory.take_in": "opening the memory does it, and tick",
     "Agent.export_data": "export, as a stream",
     "Agent.import_data": "import, from a stream",
     "Agent.pattern_history": "part of patterns show",
