@@ -71,7 +71,8 @@ def strategies(ann: Agent, bob: Agent) -> None:
     told: dict[str, Any] = {"type": "timeout", "target": "db", "session": "s1"}
     for n in range(4):
         ann.record_fix(f"db-{n} did not answer in {n} s", ["restart db", "echo done"], success=n > 0, verified=n > 1,
-                       seconds=n, fixer="claude", visibility=("private", "team", "public", "team")[n], **told)  # fmt: skip
+                       seconds=n, fixer="claude", visibility=("private", "team", "public", "team")[n],
+                       **told)  # fmt: skip
     full = ann.record_fix("no room left on disk", analysis="rotate the logs", system={"os": "Linux"}, notes="later")
     bob.merge_issues(bob.record_fix("the disk is full").issue, bob.record_fix("no inodes left").issue, "the same")
     ann.verify_fix(full.id)
