@@ -45,6 +45,11 @@ class Bank:
             self._search = self._make()
         return self._search
 
+    @property
+    def room(self) -> Room:
+        """What the bank works with."""
+        return self._room
+
     def state(self, told: object) -> State:
         """A checked state. Raises InvalidField."""
         return self._room.state(told)

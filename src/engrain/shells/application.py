@@ -23,7 +23,7 @@ EPILOG = (
 )
 TOPICS = {
     "Remember and recall": (
-        "remember remember-many recall context get lookup history list count update forget forget-where "
+        "remember remember-many recall context get lookup history list sessions count update forget forget-where "
         "helpful applied adaptation reset-adaptation"
     ),
     "The life of a memory": "archived restore restore-where promote pin transitions prune",

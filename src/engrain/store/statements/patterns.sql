@@ -91,6 +91,18 @@ insert into pattern_uses (id, tenant, agent, pattern_id, stage, success, evidenc
 values (:id, :tenant, :agent, :pattern_id, :stage, :success, :evidence, :weight, :lineage, :source, :task_type,
     :state, :state_key, :task_id, :now);
 
+-- One that came from a file: kept unless it is there.
+-- name: pattern_use_take
+insert into pattern_uses (id, tenant, agent, pattern_id, stage, success, evidence, weight, lineage, source, task_type,
+    state, state_key, task_id, at)
+values (:id, :tenant, :agent, :pattern_id, :stage, :success, :evidence, :weight, :lineage, :source, :task_type,
+    :state, :state_key, :task_id, :at)
+on conflict (id) do nothing;
+
+-- name: pattern_use_known
+-- scope: tenant
+select id, pattern_id from pattern_uses where tenant = :tenant and id in (:ids);
+
 -- The uses of a pattern and of what is merged into it, whoever used it.
 -- name: pattern_use_list
 -- scope: tenant
