@@ -40,13 +40,6 @@ _WHERE = {
 }
 """Where each public name is defined. It is loaded when it is asked for: a hook, which lives for a blink, needs none."""
 _ROOMS = ("agent", "agents", "errors", "memory", "model", "world")  # modules that need no import of their own
-    "agent",
-    "agents",
-    "errors",
-    "memory",
-    "model",
-    "world",
-)  # modules that are there without an import of their own
 
 __all__ = [
     "Advice",
