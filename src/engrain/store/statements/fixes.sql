@@ -146,9 +146,8 @@ where f.tenant = :tenant and f.signature in (:signatures) and f.session is not n
 order by f.session desc limit :limit;
 
 -- name: fix_together
-select f.signature, count(distinct f.session) as n from fixes f
-where f.tenant = :tenant and f.session in (:sessions) and f.session is not null and {fix_visible}
-group by f.signature order by count(distinct f.session) desc, f.signature limit :limit;
+select f.signature, f.session from fixes f
+where f.tenant = :tenant and f.session in (:sessions) and {fix_visible} limit :limit;
 
 -- name: edit_insert
 insert into issue_edits (id, tenant, agent, kind, signature, other, reason, at, undone_at)
