@@ -119,7 +119,7 @@ where tenant = :tenant and agent = :agent and task_type = :task_type and success
 order by at desc, id desc limit :limit;
 
 -- name: pattern_case_experiences
-select id, success, state, task_id from experiences
+select id, success, state, coalesce(task_id, episode) as task_id from experiences
 where tenant = :tenant and agent = :agent and task_type = :task_type and success is not null and evidence <> 'claimed'
 order by created_at desc, id desc limit :limit;
 
