@@ -80,6 +80,8 @@ class Config:
     superseded_days: float = field(default=90.0, metadata={"help": "after which an older version is archived"})
     restore_days: float = field(default=30.0, metadata={"help": "for which what was restored is spared"})
     prune_days: float = field(default=90.0, metadata={"help": "archived, before it is deleted"})
+    fix_days: float = field(default=180.0, metadata={"help": "the texts of attempts to fix something are kept"})
+    verified_fix_days: float = field(default=1095.0, metadata={"help": "those of verified solutions"})
     keep_importance: float = field(default=8.0, metadata={"help": "what is so important is not deleted"})
     keep_cap: int = field(default=1000, metadata={"help": "but for what an agent has beyond so many of them"})
     requests_per_minute: int = field(
@@ -140,6 +142,7 @@ _RANGES = {
     "discount": (0.0, MOST_DISCOUNT),
     "alert_items": (1, 10**9),
     **dict.fromkeys(("floor_days", "pending_days", "superseded_days", "restore_days", "prune_days"), (0.0, 36_500.0)),
+    **dict.fromkeys(("fix_days", "verified_fix_days"), (0.0, 36_500.0)),
     "keep_importance": (1.0, 10.0),
     "keep_backups": (0, 10_000),
     "silent_days": (0.01, 3650.0),

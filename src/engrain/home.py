@@ -80,6 +80,8 @@ _PARTS = (
     "fix_knowledge",
     "fix_lookup",
     "fix_listing",
+    "fix_exchange",
+    "fix_retention",
     "issue_edits",
 )
 
@@ -284,6 +286,7 @@ class Home(LearningParts, FixParts, PatternParts):
             folder,
             lambda: self.journal,
             lambda: self.dreamer,
+            lambda: self.fix_retention,
             self._silence,
         )
         return Supervisor(self.store, self.world, found, self.config.role_minutes, self._plugins)

@@ -12,9 +12,11 @@ from engrain.world import World
 if TYPE_CHECKING:
     from engrain.fixes.book import Books
     from engrain.fixes.edits import Edits
+    from engrain.fixes.exchange import FixExchange
     from engrain.fixes.knowledge import Knowledge
     from engrain.fixes.listing import Listing
     from engrain.fixes.lookup import Lookup
+    from engrain.fixes.retention import Retention
     from engrain.fixes.writer import FixWriter
     from engrain.intake.writer import Indexer
     from engrain.recall.embed import Embedder
@@ -71,6 +73,18 @@ class FixParts:
         from engrain.fixes.listing import Listing
 
         return Listing(self.store, self.world, self.issue_books, self.fix_lookup)
+
+    @cached_property
+    def fix_exchange(self) -> FixExchange:
+        from engrain.fixes.exchange import FixExchange
+
+        return FixExchange(self.store, self.world, self.issue_books, self.fix_writer)
+
+    @cached_property
+    def fix_retention(self) -> Retention:
+        from engrain.fixes.retention import Retention
+
+        return Retention(self.store, self.world, self.config.fix_days, self.config.verified_fix_days)
 
     @cached_property
     def issue_edits(self) -> Edits:

@@ -42,6 +42,11 @@ _PURGES = (
     "dream_findings",
     "transitions",
     "daily_metrics",
+    "issue_edits",
+    "fix_tallies",
+    "fix_plans",
+    "signatures",
+    "fixes",
     "agents",
     "scopes",
 )
@@ -142,6 +147,7 @@ def _plain(row: Any) -> dict[str, Any]:
 
 def examine(store: Store, embedder: Embedder) -> Report:
     """Everything that can be checked without changing anything."""
+    from engrain.fixes.rebuild import check as fixes_in_step
     from engrain.recall.traces import unreadable
 
     checks = []
@@ -159,6 +165,7 @@ def examine(store: Store, embedder: Embedder) -> Report:
         found = int(store.read(statement)[0]["n"])
         checks.append(Check(name, found == 0, f"{found}: {advice}" if found else "none"))
     checks.extend(_indexed(store, embedder))
+    checks.append(fixes_in_step(store, wanted(embedder.name, embedder.dim)))
     checks.append(_sound(store))
     adapters = store.read("adapter_list")
     on = sum(row["in_force"] for row in adapters)
@@ -253,12 +260,15 @@ def purge_tenant(store: Store, tenant: str) -> None:
 def rebuild(
     store: Store, index: Indexer, learner: Learner, embedder: Embedder, progress: Callable[[int], Any] | None
 ) -> dict[str, int]:
-    """Make words and vectors anew (see ``reindex``), then Q-values; note the embedder as the home's own.
-    ``tenants``: those for which something was learned."""
+    """Make words and vectors anew (see ``reindex``), then Q-values and what is known of fixes; note the embedder as the
+    home's own. ``tenants``: those for which something was learned."""
+    from engrain.fixes.rebuild import rebuild as rebuild_fixes
+
     counts = reindex(store, index, wanted(embedder.name, embedder.dim), progress)
     used = [learner.rebuild(row["tenant"]) for row in store.read("tenant_list")]
     store.write([("home_set", {"name": "embedder", "value": embedder.name})])
-    return {**counts, "tenants": sum(n > 0 for n in used)}
+    fixes = rebuild_fixes(store, index)
+    return {**counts, "tenants": sum(n > 0 for n in used), **({"fixes": fixes} if fixes else {})}
 
 
 def report_dict(report: Report) -> dict[str, Any]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from engrain.agent.base import Scoped
@@ -14,6 +17,7 @@ from engrain.model.fix import (
     Attempt,
     Diagnosis,
     Fix,
+    FixImport,
     FixReport,
     FixStats,
     IssueEdit,
@@ -21,6 +25,7 @@ from engrain.model.fix import (
     Problem,
     TargetInfo,
 )
+from engrain.upkeep import outside
 
 Told = str | BaseException | Mapping[str, Any] | Problem
 MOST = 10_000
@@ -192,6 +197,41 @@ class Fixes(Scoped):
         self._memory._check_open()
         return self._memory.fix_listing.report(self.scope, validate.whole("days", days, 1, MOST))
 
+    # -- leaving and coming, letting go --------------------------------------------------------------------------------
+
+    def export_fixes(self, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+        """This agent's fixes as a document of JSON values with a version, also written to ``path`` when that is given
+        (one row a line). What it holds: every attempt and sighting, signatures, and what was done."""
+        self._memory._check_open()
+        document = self._memory.fix_exchange.document(self.scope)
+        if path is not None:
+            target = outside(self._memory.store, self._memory.home, self._memory.config, path)
+            target.write_text(lines_of(document), encoding="utf-8")
+        return document
+
+    def import_fixes(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> FixImport:
+        """Take in a document that ``export_fixes`` made, of this home or another: its path, or itself. What is known
+        already by its id is not counted again, unless its outcome is newer. All or nothing: the error names each bad
+        row. Secrets are cut out."""
+        self._memory._check_open()
+        document: Any = source
+        if not isinstance(source, Mapping):
+            try:
+                document = json.loads(Path(source).read_text(encoding="utf-8"))
+            except (OSError, UnicodeDecodeError, RecursionError) as error:
+                raise InvalidField(f"{source} cannot be read: {error}.") from error
+            except ValueError as error:
+                raise InvalidField(f"{source} is not JSON: {error}.") from error
+        return self._wrote(self._memory.fix_exchange.take(self.scope, document, self._attempt))
+
+    def clean_fixes(self, days: float | None = None, dry_run: bool = False) -> dict[str, int]:
+        """Let go of the texts of one's own attempts and sightings that are older than ``days`` (the setting
+        ``fix_days`` when not given); verified solutions are kept for ``verified_fix_days`` at least. No count is lost,
+        and what solved an issue is still known. Counts: cleared, and of these solved. A dry run only counts."""
+        self._memory._check_open()
+        told = None if days is None else validate.number("days", days, 0.0, 36_500.0)
+        return self._memory.fix_retention.clean(self.scope, told, validate.flag("dry_run", dry_run))
+
     # -- checks --------------------------------------------------------------------------------------------------------
 
     def _problem(self, given: Any, type: str | None, target: str | None) -> Problem:
@@ -208,3 +248,15 @@ class Fixes(Scoped):
     def _reason(self, reason: str) -> str:
         told = validate.text("reason", reason, problems.TEXT)
         return problems.without_secret(told) or told if self._memory.config.redact else told
+
+
+def lines_of(document: Mapping[str, Any]) -> str:
+    """A document as JSON, one row of its lists a line."""
+    parts = []
+    for name, value in document.items():
+        told = json.dumps(value, ensure_ascii=False, sort_keys=True)
+        if isinstance(value, builtins.list) and value:
+            rows = (json.dumps(row, ensure_ascii=False, sort_keys=True) for row in value)
+            told = "[\n" + ",\n".join(rows) + "\n]"
+        parts.append(f"{json.dumps(name)}: {told}")
+    return "{" + ",\n".join(parts) + "}\n"

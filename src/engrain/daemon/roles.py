@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from engrain.config import Config
     from engrain.dream.cycle import Dreamer
     from engrain.dream.journal import Journal
+    from engrain.fixes.retention import Retention
     from engrain.lifecycle.sweep import Sweeps
 
 FAILED = "role-failed"  # the alert of a role that fails again and again
 GONE = 2 * DAY  # µs after it was due, by which a role that nobody runs is one that there is no more
 MANY = 20_000  # rows that wait for their role
+_FIXES = "fixes"  # where the prune role goes on when the sweep is done
 _MOVE = "move"  # where the archive role goes on when the sweep is done
 _MOVED = {"memories": "moved", "experiences": "moved_experiences", "adopted": "adopted"}
 _ANY = 2**31
@@ -121,6 +123,20 @@ def archiving(
     return run
 
 
+def pruning(sweeps: Sweeps, fixes: Callable[[], Retention]) -> Callable[[Work], Done]:
+    """The sweep, then the texts of old attempts to fix something are let go: ``fixes``, where there are any."""
+    sweep = sweeping(sweeps, "prune")
+
+    def run(work: Work) -> Done:
+        found, checkpoint = ({}, None) if work.checkpoint == _FIXES else sweep(work)
+        if checkpoint is not None or not work.store.read("fix_any"):
+            return found, checkpoint
+        cleared, whole = fixes().sweep(work.store, work.dry, work.stop)
+        return {**found, **({"fixes": cleared} if cleared else {})}, None if whole else _FIXES
+
+    return run
+
+
 def compacting(compactor: Callable[[], Compactor | None]) -> Callable[[Work], Done]:
     """Puts the archive's files in order; a home that has none needs no libraries."""
 
@@ -172,6 +188,7 @@ def roles(
     backups: Path | None,
     journal: Callable[[], Journal],
     dreamer: Callable[[], Dreamer],
+    fixes: Callable[[], Retention],
     silence: Silence = lambda: None,
 ) -> list[Role]:
     """The roles of a home, in the order in which those that are due are run. ``backups`` is the folder of its copies;
@@ -188,7 +205,10 @@ def roles(
     def eager(_store: Store, _now: int) -> bool:
         return journal().urgent(config.dream_outcomes)
 
-    runs = {"archive": archiving(sweeps, archiver, compactor, config.experience_days)}
+    runs = {
+        "archive": archiving(sweeps, archiver, compactor, config.experience_days),
+        "prune": pruning(sweeps, fixes),
+    }
     early = {"archive": full} if ready else {}
     sweep = {
         name: Role(name, every(name), runs.get(name) or sweeping(sweeps, name), backlog=early.get(name))

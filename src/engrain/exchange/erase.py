@@ -8,6 +8,8 @@ run again.
 from __future__ import annotations
 
 from engrain.archive.port import Archive
+from engrain.fixes.book import SHARED as FIXES_SHARED
+from engrain.fixes.book import own_scope
 from engrain.intake.revise import ADAPT, FEEDBACK, Reviser
 from engrain.learn.credit import TENANT, scope_name
 from engrain.learn.learner import Learner
@@ -18,6 +20,7 @@ from engrain.world import World
 
 CHUNK = 500
 _TABLES = ("questions", "echoes", "kv", "decisions", "experiences", "transitions", "metrics")
+_FIXES = ("fixes", "signatures", "fix_plans", "fix_tallies", "issue_edits")
 
 
 def forget_everything(
@@ -37,6 +40,10 @@ def forget_everything(
         if tx.run("erase_adapter", {**base, "nothing": b""}):
             bump(tx, scope.tenant, ADAPT)
         gone += sum(tx.run(f"erase_{table}", base) for table in _TABLES)
+        if fixes := sum(tx.run(f"erase_{table}", base) for table in _FIXES):
+            bump(tx, scope.tenant, own_scope(scope.agent), purges=1)
+            bump(tx, scope.tenant, FIXES_SHARED, purges=1)
+            gone += fixes
         tx.run("erase_replies", {"tenant": scope.tenant})
     cold, left = archive.forget_all(scope, world.now())  # the store has nothing any more that could go there
     learner.rebuild(scope.tenant)

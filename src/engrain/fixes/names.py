@@ -28,12 +28,18 @@ class Named(NamedTuple):
 def signed_of(problem: Problem) -> dict[str, Any]:
     """The part of a problem that its signature is made of, as JSON values."""
     found: dict[str, Any] = {name: problem.metadata[name] for name in FRAMES if name in problem.metadata}
-    found |= {"message": problem.message, "type": problem.type}
+    found |= {"type": problem.type} if _named_by(problem) else {"message": problem.message, "type": problem.type}
     for name in ("trace", "test", "log", "prompt", "response", "fingerprint"):
         value = getattr(problem, name)
         if value is not None:
             found[name] = value
     return found
+
+
+def _named_by(problem: Problem) -> bool:
+    """Whether the message was made of the prompt, for want of one: then the response tells more."""
+    rest = problem.message.removeprefix(f"{problem.type}: ")
+    return problem.prompt is not None and rest != problem.message and problem.prompt.strip().startswith(rest)
 
 
 class Names:

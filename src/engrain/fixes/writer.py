@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from engrain.errors import InvalidField, UnknownFix
 from engrain.fixes.book import SHARED, Books, own_scope
 from engrain.fixes.names import Named
-from engrain.fixes.rows import fix_of, new_row, plain
+from engrain.fixes.rows import KEPT, fix_of, new_row, plain
 from engrain.fixes.tallies import Ledger
 from engrain.model.fix import Attempt, Fix, Problem
 from engrain.model.scope import Scope
@@ -20,6 +20,13 @@ from engrain.world import World
 CHUNK = 400
 INDEXED = 8_000  # characters of each text of a problem by which it is found
 Index = Callable[[Sequence[str]], Sequence[Sequence[tuple[Any, ...]]]]
+
+
+class Signed(NamedTuple):
+    """A signature, and the words by which it is found."""
+
+    named: Named
+    words: str
 
 
 class FixWriter:
@@ -36,7 +43,8 @@ class FixWriter:
             named = [book.name(one.problem) for one in attempts]
         now = self._world.now()
         rows = [new_row(scope, one, name, self._world.new_id(), now) for one, name in zip(attempts, named, strict=True)]
-        self._write(scope, rows, {name.raw: (name, one.problem) for one, name in zip(attempts, named, strict=True)})
+        signed = {name.raw: Signed(name, words_of(one.problem)) for one, name in zip(attempts, named, strict=True)}
+        self.take(scope, rows, signed)
         with self._books.of(scope) as book:
             return [fix_of(row, book.resolve) for row in rows]
 
@@ -47,43 +55,60 @@ class FixWriter:
         with self._store.transaction(scope.tenant) as tx:
             bump(tx, scope.tenant, own_scope(scope.agent))
             found = tx.read("fix_own", {"tenant": scope.tenant, "agent": scope.agent, "id": fix_id})
-            if not found or found[0]["state"] != "kept":
+            if not found or found[0]["state"] != KEPT:
                 raise UnknownFix(f"{fix_id!r} is not a fix that agent {scope.agent!r} recorded.")
             before = plain(found[0])
             if not before["effective"]:
                 raise InvalidField(f"{fix_id!r} did nothing that could be verified: record the attempt that did.")
             told = {"success": int(success), "verified": int(success)}
             row = {**before, **told, "notes": before["notes"] if notes is None else notes}
-            self._revise(tx, scope, before, row, now)
+            self._revise(tx, before, row, now)
         with self._books.of(scope) as book:
             return fix_of(row, book.resolve)
 
     @staticmethod
-    def _revise(tx: Transaction, scope: Scope, before: Mapping[str, Any], row: Mapping[str, Any], now: int) -> None:
+    def _revise(tx: Transaction, before: Mapping[str, Any], row: Mapping[str, Any], now: int) -> None:
         names = ("tenant", "agent", "id", "success", "verified", "notes")
         tx.run("fix_outcome", {**{name: row[name] for name in names}, "now": now})
         ledger = Ledger()
         ledger.revise(row, before)
-        tx.run_many("tally_add", ledger.params(scope.tenant))
+        tx.run_many("tally_add", ledger.params(row["tenant"]))
 
-    def _write(
-        self, scope: Scope, rows: Sequence[dict[str, Any]], problems: Mapping[str, tuple[Named, Problem]]
-    ) -> None:
-        """Rows of fixes with their signatures, plans and sums."""
+    def take(
+        self,
+        scope: Scope,
+        rows: Sequence[Mapping[str, Any]],
+        signed: Mapping[str, Signed],
+        newer: Sequence[Mapping[str, Any]] = (),
+        plans: Sequence[Mapping[str, Any]] = (),
+    ) -> int:
+        """Rows of fixes with their signatures and all sums, and ``newer`` outcomes of such as are there, in one
+        transaction; how many were revised. ``plans`` that are not there yet are added."""
         base = {"tenant": scope.tenant, "agent": scope.agent}
-        texts = self._signatures(scope, rows, problems)
-        shares = any(row["visibility"] != "private" for row in rows)
+        texts = self._signatures(scope, rows, signed)
+        shares, revised = any(row["visibility"] != "private" for row in rows), 0
         with self._store.transaction(scope.tenant) as tx:
             seq = bump(tx, scope.tenant, own_scope(scope.agent))
             shared_seq = bump(tx, scope.tenant, SHARED) if shares else None
-            tx.run_many("fix_insert", rows)
+            if rows:
+                tx.run_many("fix_insert", rows)
             for one in texts:
                 own = None if one["visibility"] == "private" else shared_seq
                 tx.run("signature_put", {**base, **one, "seq": seq, "shared_seq": own})
             add_up(tx, scope.tenant, rows)
+            for plan in plans:
+                tx.run("plan_put", plan)
+            for row in newer:
+                found = tx.read("fix_own", {**base, "id": row["id"]})
+                if found and found[0]["updated_at"] < row["updated_at"]:
+                    before = plain(found[0])
+                    told = {name: row[name] for name in ("success", "verified", "notes")}
+                    self._revise(tx, before, {**before, **told}, row["updated_at"])
+                    revised += 1
+        return revised
 
     def _signatures(
-        self, scope: Scope, rows: Iterable[Mapping[str, Any]], problems: Mapping[str, tuple[Named, Problem]]
+        self, scope: Scope, rows: Iterable[Mapping[str, Any]], signed: Mapping[str, Signed]
     ) -> list[dict[str, Any]]:
         """The rows of signatures that are not there yet, but for their change numbers."""
         wanted = list(dict.fromkeys((row["visibility"], row["signature"]) for row in rows))
@@ -95,13 +120,14 @@ class FixWriter:
             known |= {(row["visibility"], row["id"]) for row in found}
         fresh = [one for one in wanted if one not in known]
         raws = list(dict.fromkeys(raw for _, raw in fresh))
-        passages = self._index([words_of(problems[raw][1]) for raw in raws]) if raws else []
+        passages = self._index([signed[raw].words for raw in raws]) if raws else []
         made = {raw: dict(zip(INDEX, inline(some[:1]), strict=True)) for raw, some in zip(raws, passages, strict=True)}
-        return [
-            {"visibility": visibility, "id": raw, "kind": problems[raw][0].kind, "title": problems[raw][0].title,
-             "scope": problems[raw][0].scope, "text": problems[raw][0].text, **made[raw]}
-            for visibility, raw in fresh
-        ]  # fmt: skip
+        told = {
+            raw: {"id": raw, "kind": one.kind, "title": one.title, "scope": one.scope, "text": one.text, **made[raw]}
+            for raw in raws
+            for one in [signed[raw].named]
+        }
+        return [{"visibility": visibility, **told[raw]} for visibility, raw in fresh]
 
 
 def words_of(problem: Problem) -> str:
@@ -116,10 +142,12 @@ def add_up(tx: Transaction, tenant: str, rows: Iterable[Mapping[str, Any]]) -> N
     plans: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:
         ledger.add(row)
-        if row["plan"] is not None and row["effective"]:
+        if row["plan"] is not None and row["effective"] and row["state"] == KEPT:
             named = {name: row[name] for name in ("tenant", "agent", "visibility", "plan", "commands", "analysis")}
             key = row["plan"], row["agent"], row["visibility"]
             if key not in plans or plans[key]["at"] <= row["occurred_at"]:
                 plans[key] = {**named, "at": row["occurred_at"]}
-    tx.run_many("tally_add", ledger.params(tenant))
-    tx.run_many("plan_put", [one for _, one in sorted(plans.items())])
+    if adds := ledger.params(tenant):
+        tx.run_many("tally_add", adds)
+    if plans:
+        tx.run_many("plan_put", [one for _, one in sorted(plans.items())])

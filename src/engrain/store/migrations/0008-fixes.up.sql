@@ -3,7 +3,7 @@
 -- commands without what differs from case to case; `effective` is 0 when they do nothing. Of one that is `gone` only
 -- what counts is left: its texts are empty.
 create table fixes (
-    id          text not null primary key,
+    id          text not null,
     tenant      text not null,
     agent       text not null,
     visibility  text not null check (visibility in ('private', 'team', 'public')),
@@ -27,7 +27,8 @@ create table fixes (
     task_id     text,
     occurred_at bigint not null,
     created_at  bigint not null,
-    updated_at  bigint not null
+    updated_at  bigint not null,
+    primary key (tenant, agent, id)
 );
 create index fixes_own on fixes (tenant, agent, occurred_at, id);
 create index fixes_issue on fixes (tenant, signature, plan, occurred_at);
