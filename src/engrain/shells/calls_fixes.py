@@ -161,4 +161,3 @@ def _problem(given: dict[str, Any]) -> dict[str, Any]:
     for name in _PROBLEM:
         given.pop(name, None)
     return {"message": given.pop("problem"), **found}
-

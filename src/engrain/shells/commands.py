@@ -21,6 +21,7 @@ GROUPS = {
     "kv": "Values under keys, beside the memories.",
     "keys": "Who may call the REST service.",
     "archive": "The cold archive: SQL over it, search, and what is in it.",
+    "fixes": "What went wrong before, what was tried, what helped, and how surely.",
     "dream": "Learning offline: what has come in is trained on, judged, and promoted if it is better.",
     "policy": "What was learned offline: versions, how they were judged, and why something is advised.",
     "daemon": "A process that does what is due in the background.",

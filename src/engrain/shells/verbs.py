@@ -12,11 +12,12 @@ from engrain.shells.verbs_agent import AGENT
 from engrain.shells.verbs_archive import ARCHIVE
 from engrain.shells.verbs_daemon import DAEMON
 from engrain.shells.verbs_exits import EXITS
+from engrain.shells.verbs_fixes import FIXES
 from engrain.shells.verbs_learn import LEARN
 from engrain.shells.verbs_life import LIFE
 from engrain.shells.verbs_service import SERVICE
 
-VERBS: tuple[Verb, ...] = (*AGENT, *LIFE, *ARCHIVE, *EXITS, *LEARN, *ADMIN, *DAEMON, *SERVICE)
+VERBS: tuple[Verb, ...] = (*AGENT, *LIFE, *ARCHIVE, *EXITS, *FIXES, *LEARN, *ADMIN, *DAEMON, *SERVICE)
 
 # Public methods that are no verb of their own, and why.
 NOT_VERBS = {

@@ -114,7 +114,6 @@ AGENT: tuple[Verb, ...] = (
         ),
         calls.Items,
         part="items",
-        shells=BOTH,
         reads=True,
     ),
     Verb("count", "How many memories the agent has.", (inputs.OF_KIND,), calls.Count, part="count", reads=True),
@@ -235,7 +234,6 @@ AGENT: tuple[Verb, ...] = (
         inputs.STEP,
         Experience,
         call=lambda m, a, given: a.observe_step(**calls.with_outcome(given)),
-        shells=BOTH,
     ),
     Verb(
         "observe-many",

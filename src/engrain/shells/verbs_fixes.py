@@ -31,7 +31,9 @@ ATTEMPT = (
     Field("commands", "words", "What was done, a command each; none: it was only seen.", (), option="--command"),
     Field("analysis", "text", "What the cause was taken to be.", None),
     Field("fixer", "text", "Who tried: a model, a tool, a person.", None),
-    Field("success", "flag", "Did it work, as who tried says? Left out: not known.", None, option="--success/--failure"),
+    Field(
+        "success", "flag", "Did it work, as who tried says? Left out: not known.", None, option="--success/--failure"
+    ),
     Field("verified", "flag", "Whether something independent saw it work.", False),
     Field("seconds", "number", "How long it took.", None),
     Field("system", "object", "Facts of the system: versions, memory, whatever matters.", None),
@@ -86,7 +88,9 @@ FIXES: tuple[Verb, ...] = (
         does="verify_fix",
         repeats=True,
     ),
-    Verb("fixes stats", "How many attempts there are, and what came of them.", (), FixStats, does="fix_stats", reads=True),
+    Verb(
+        "fixes stats", "How many attempts there are, and what came of them.", (), FixStats, does="fix_stats", reads=True
+    ),
     Verb(
         "fixes target",
         "What is known of a target: how often it has issues, which, and what works for it.",
