@@ -1,4 +1,4 @@
-"""What a section of bench/learning.py gives: tables in which every line stands beside its anchors."""
+"""What a section of bench/learning.py or signatures.py gives: tables in which every line stands beside its anchors."""
 
 from __future__ import annotations
 

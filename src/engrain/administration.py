@@ -88,7 +88,7 @@ class Administration(Learning):
         left (written meanwhile with another embedder), tenants that have experiences. Raises EmbedderError when the
         embedder fails: what was done until then stays, and the rest is as it was."""
         self._check_open()
-        return upkeep.rebuild(self.store, self.index, self.learner, self.embedder, progress)
+        return upkeep.rebuild(self.store, self.index, self.learner, self.bank, self.embedder, progress)
 
     def prune(self, dry_run: bool = False) -> dict[str, int]:
         """Delete for good what was archived 90 days ago (``prune_days``), but for what is important

@@ -64,11 +64,11 @@ class PatternParts:
 
         return Bank(room, search, words, shown)
 
-    def strategies(self, scope: Scope, query: str, max_tokens: int) -> tuple[str, tuple[str, ...]]:
-        """(block of text, ids in it): strategies that proved themselves for a question, and warnings, in at most
-        ``max_tokens``; ("", ()) when the bank has none. Costs one small read while it is empty."""
+    def strategies(self, scope: Scope, query: str, max_tokens: int) -> tuple[str, int]:
+        """(block of text, its tokens): strategies that proved themselves for a question, and warnings, in at most
+        ``max_tokens``; ("", 0) when the bank has none. Costs one small read while it is empty."""
         if self.bank.empty(scope):
-            return "", ()
+            return "", 0
         from engrain.patterns.brief import MOST, brief
         from engrain.patterns.search import Wanted
         from engrain.recall.context import count_tokens
@@ -76,4 +76,4 @@ class PatternParts:
         hits, confidence = self.bank.search.find(scope, query, Wanted(), MOST * 3)
         block, ids = brief(hits, confidence, max_tokens, count_tokens)
         self.bank.note_shown(scope, ids)
-        return block, ids
+        return block, count_tokens(block) if block else 0

@@ -21,6 +21,7 @@ from engrain.world import World
 
 if TYPE_CHECKING:
     from engrain.learn.learner import Learner
+    from engrain.patterns.bank import Bank
     from engrain.recall.embed import Embedder
 
 _PURGES = (
@@ -47,6 +48,8 @@ _PURGES = (
     "fix_plans",
     "signatures",
     "fixes",
+    "trajectories",
+    "patterns",
     "agents",
     "scopes",
 )
@@ -167,6 +170,9 @@ def examine(store: Store, embedder: Embedder) -> Report:
     checks.extend(_indexed(store, embedder))
     checks.append(fixes_in_step(store, wanted(embedder.name, embedder.dim)))
     checks.append(_sound(store))
+    left = int(store.read("pattern_unindexed", wanted(embedder.name, embedder.dim))[0]["n"])
+    told = f"{counted(left, 'pattern is', 'patterns are')} found by words alone, if at all: run engrain rebuild"
+    checks.append(Check("patterns", not left, told if left else "every pattern is found"))
     adapters = store.read("adapter_list")
     on = sum(row["in_force"] for row in adapters)
     told = f"on for {on} of {counted(len(adapters), 'tenant')} that gave feedback" if adapters else "no feedback yet"
@@ -258,14 +264,22 @@ def purge_tenant(store: Store, tenant: str) -> None:
 
 
 def rebuild(
-    store: Store, index: Indexer, learner: Learner, embedder: Embedder, progress: Callable[[int], Any] | None
+    store: Store,
+    index: Indexer,
+    learner: Learner,
+    bank: Bank,
+    embedder: Embedder,
+    progress: Callable[[int], Any] | None,
 ) -> dict[str, int]:
-    """Make words and vectors anew (see ``reindex``), then Q-values and what is known of fixes; note the embedder as the
-    home's own. ``tenants``: those for which something was learned."""
+    """Make words and vectors anew (see ``reindex``), then Q-values, what is known of fixes and what is believed of
+    patterns; note the embedder as the home's own. ``tenants``: those for which something was learned."""
     from engrain.fixes.rebuild import rebuild as rebuild_fixes
 
-    counts = reindex(store, index, wanted(embedder.name, embedder.dim), progress)
-    used = [learner.rebuild(row["tenant"]) for row in store.read("tenant_list")]
+    made_with = wanted(embedder.name, embedder.dim)
+    counts = reindex(store, index, made_with, progress)
+    tenants = [row["tenant"] for row in store.read("tenant_list")]
+    used = [learner.rebuild(tenant) for tenant in tenants]
+    counts["patterns"] = sum(bank.rebuild(tenant, made_with) for tenant in tenants)
     store.write([("home_set", {"name": "embedder", "value": embedder.name})])
     fixes = rebuild_fixes(store, index)
     return {**counts, "tenants": sum(n > 0 for n in used), **({"fixes": fixes} if fixes else {})}

@@ -17,6 +17,7 @@ TABLES = [
     "recall_questions", "recall_answers", "adapters", "transitions", "daily_metrics", "api_keys", "replies",
     "archive_gone", "archive_links", "policies", "policy_events", "dream_marks", "dream_findings",
     "drifts", "drift_tracks",
+    "patterns", "pattern_passages", "pattern_uses", "pattern_voices", "pattern_events", "pattern_links", "trajectories",
 ]  # fmt: skip
 # Rows of tables whose statements belong to a stage: {0} is the tenant.
 ROWS = {
@@ -33,6 +34,16 @@ ROWS = {
     "dream_marks": "'{0}', 't', 1, 0, 1, 1, 'd'",
     "drifts": "'{0}', 'a', 't', '{{}}', 1, 1, 1, 'y', 1, 1",
     "drift_tracks": "'{0}', 'a', 't', 'y', 1, 1, 1, 1, ''",
+    "patterns": (
+        "'p-{0}', '{0}', 'a', 'f', 't', '', '', null, 'strategy', 'do', null, null, null, '[]', null, 'short', "
+        "'active', 0, 'private', '{{}}', null, 0, 1, 1, 1"
+    ),
+    "pattern_passages": "'p-{0}', '{0}', 0, 1, '', null, null, null, 'x'",
+    "pattern_uses": "'u-{0}', '{0}', 'a', 'p-{0}', 'applied', 1, 'executed', 1, 'l', null, null, null, null, null, 1",
+    "pattern_voices": "'{0}', 'p-{0}', 'l', '', 0, 1, 0",
+    "pattern_events": "'v-{0}', '{0}', 'a', 'p-{0}', null, 1, 'made', 'r', 'x', 0, '{{}}', '{{}}', null",
+    "pattern_links": "'{0}', 'a', 'p-{0}', 'p-{0}', 'similar', 1, 1",
+    "trajectories": "'j-{0}', '{0}', 'a', 'f', 't', null, null, '[]', 1, 'executed', 'w', 'private', '[]', 1, 0",
     "dream_findings": "'d', length('{0}'), '{0}', 'a', 't', '{{}}'",
 }
 

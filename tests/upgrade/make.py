@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import engrain
-from engrain import Outcome
+from engrain import Agent, Outcome
 from engrain.memory import Memory
 from engrain.testing import SimulatedWorld
 from engrain.testing.model import facts
@@ -52,6 +52,22 @@ def populate(memory: Memory, world: SimulatedWorld) -> None:
         ann.observe(advice, Outcome(success=success, evidence="executed", seconds=1.5, quality=0.5))
     ann.advise("unknown task")
     bob.observe_step("task", {"size": 1}, "b", Outcome(success=True, evidence="verified", reward=1.25), task_id="t7")
+    strategies(ann, bob)
+
+
+def strategies(ann: Agent, bob: Agent) -> None:
+    """Patterns in every state, used, merged, contradicted."""
+    words = "freeze time with a fake clock instead of sleeping in tests that wait until the deadline has passed"
+    do = ann.add_pattern("Fake clock", words, framework="pytest", tags=["time"], task_type="task", visibility="team")
+    ann.add_pattern("No fake clock", words, framework="pytest", polarity="avoid")
+    same = ann.add_pattern("A fake clock", words, template="{{clock}}.tick()")
+    for n in range(6):
+        bob.use_pattern(do.id, n != 2, evidence="verified", task_id=f"t{n}", state={"size": n % 2})
+    ann.helpful(same.id, True)
+    ann.merge_patterns(same.id, do.id, "the same")
+    bob.add_pattern("Sleep", "sleep until it is over")
+    ann.quarantine_pattern(do.id, "doubts")
+    ann.release_pattern(do.id, "none")
 
 
 def answers(memory: Memory) -> dict[str, Any]:
@@ -72,6 +88,11 @@ def answers(memory: Memory) -> dict[str, Any]:
             "learned": [[v.task_type, v.state and dict(v.state), v.action, v.visits, round(v.mean, 9)]
                         for v in agent.q_values()],
         }  # fmt: skip
+        if patterns := [hit.pattern for hit in agent.patterns(state=None)]:
+            said[f"{tenant}/{name}"]["patterns"] = [
+                [one.id, one.title, one.tier, one.state, one.applied, one.helpful, round(one.belief.confidence, 6),
+                 [link.kind for link in agent.pattern_links(one.id)]] for one in patterns
+            ]  # fmt: skip
     found = json.loads(json.dumps(said, default=str))
     assert isinstance(found, dict)
     return found

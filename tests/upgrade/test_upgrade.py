@@ -45,7 +45,7 @@ def copy(source: sqlite3.Connection, url: str) -> None:
     ]
     order = [
         "memories",
-        *(["recall_questions"] if "recall_questions" in tables else []),
+        *(table for table in ("recall_questions", "patterns") if table in tables),
         *(table for table in tables if table not in ("memories", "schema_migrations")),
     ]
     with psycopg.connect(url) as connection:

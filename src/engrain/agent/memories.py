@@ -138,15 +138,16 @@ class Memories(Scoped):
         return hits
 
     def context(self, query: str, max_tokens: int = 800) -> str:
-        """What is known about a question as one block for a prompt, never above ``max_tokens``; "" if nothing."""
+        """What is known about a question as one block for a prompt, never above ``max_tokens``; "" if nothing. First
+        come the strategies that proved themselves for it, and warnings, where there are such patterns: in a third of
+        the room at most."""
         self._memory._check_open()
-        block, ids = self._memory.recaller.context(
-            self.scope,
-            validate.text("query", query, validate.CONTENT_BYTES),
-            max_tokens=validate.whole("max_tokens", max_tokens, 1, 1_000_000),
-        )
+        query = validate.text("query", query, validate.CONTENT_BYTES)
+        max_tokens = validate.whole("max_tokens", max_tokens, 1, 1_000_000)
+        first, used = self._memory.strategies(self.scope, query, max_tokens // 3)
+        block, ids = self._memory.recaller.context(self.scope, query, max_tokens=max_tokens - used)
         self._memory.signals.shown(self.scope.tenant, list(ids))
-        return block
+        return "\n".join(part for part in (first, block) if part)
 
     def get(self, id: str) -> MemoryItem | None:
         """An item by id: one's own, or one that a team mate or the tenant shares. Counts as use."""
@@ -205,7 +206,8 @@ class Memories(Scoped):
 
             self._memory.signals.flush()
             parts = self._memory
-            count = forget_everything(parts.store, parts.world, parts.reviser, parts.learner, parts.tiers, self.scope)
+            made_of = (parts.reviser, parts.learner, parts.tiers, parts.bank)
+            count = forget_everything(parts.store, parts.world, *made_of, self.scope)
         else:
             count = self._memory.reviser.forget(self.scope, [validate.text("id", id, validate.FIELD_CHARACTERS)])
         return self._forgotten(count) > 0
@@ -224,15 +226,19 @@ class Memories(Scoped):
         return self._forgotten(count)
 
     def helpful(self, id: str, helpful: bool = True) -> None:
-        """Say whether a recalled item helped. This, not showing, is evidence. Raises UnknownItem."""
+        """Say whether a recalled item or a pattern helped. This, not showing, is evidence. Raises UnknownItem."""
         self._memory._check_open()
         validate.flag("helpful", helpful)
+        if self._used_pattern(id, "helpful", helpful):
+            return
         self._memory.signals.used(self.scope.tenant, seen := self._seen(id), helpful=helpful)
         self._memory.feedback.say(self.scope, seen, helpful)
 
     def applied(self, id: str) -> None:
-        """Say that a recalled item was acted upon. Raises UnknownItem."""
+        """Say that a recalled item or a pattern was acted upon. Raises UnknownItem."""
         self._memory._check_open()
+        if self._used_pattern(id, "applied", None):
+            return
         self._memory.signals.used(self.scope.tenant, seen := self._seen(id), applied=1)
         self._memory.feedback.say(self.scope, seen, True)
 
@@ -255,6 +261,16 @@ class Memories(Scoped):
         return KeyValue(
             self._memory.store, self._memory.world, self.scope, namespace, redacts=self._memory.config.redact
         )
+
+    def _used_pattern(self, id: str, stage: str, success: bool | None) -> bool:
+        """Note a claim about a pattern; False when the id is that of an item, or of nothing."""
+        bank = self._memory.bank
+        if bank.empty(self.scope) or not bank.knows(self.scope, validate.text("id", id, validate.FIELD_CHARACTERS)):
+            return False
+        from engrain.patterns.uses import Use
+
+        bank.use(self.scope, id, Use(stage, success, "claimed"))
+        return True
 
     def _forgotten(self, count: int) -> int:
         if count:

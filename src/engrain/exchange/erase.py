@@ -14,6 +14,7 @@ from engrain.intake.revise import ADAPT, FEEDBACK, Reviser
 from engrain.learn.credit import TENANT, scope_name
 from engrain.learn.learner import Learner
 from engrain.model.scope import Scope
+from engrain.patterns.bank import Bank
 from engrain.store.changes import agent_scope, bump
 from engrain.store.port import Store, Transaction
 from engrain.world import World
@@ -24,7 +25,7 @@ _FIXES = ("fixes", "signatures", "fix_plans", "fix_tallies", "issue_edits")
 
 
 def forget_everything(
-    store: Store, world: World, reviser: Reviser, learner: Learner, archive: Archive, scope: Scope
+    store: Store, world: World, reviser: Reviser, learner: Learner, archive: Archive, bank: Bank, scope: Scope
 ) -> int:
     """How many rows went. What the tenant has learned is made anew from what its other agents have observed. Raises an
     ArchiveError, when all that is done, if files cannot be reached."""
@@ -32,6 +33,7 @@ def forget_everything(
     gone = 0
     while ids := [row["id"] for row in store.read("erase_ids", {**base, "limit": CHUNK})]:
         gone += reviser.forget(scope, ids, erase=False)
+    gone += bank.forget(scope)
     scopes = store.read("q_scopes", {"tenant": scope.tenant})
     learned = {row["task_type"] for row in scopes if row["agent"] == scope.agent}
     with store.transaction(scope.tenant) as tx:

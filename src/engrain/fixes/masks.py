@@ -42,12 +42,13 @@ _UNIT = (
 
 _VALUE = re.compile(
     rf"""
-      (?P<url>[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>()\[\],;|]*)
-    | (?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)
+      (?P<url>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>()\[\],;|]*)
+    | (?P<mail>(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+)
     | (?P<windows>(?:\b[A-Za-z]:)?\\+[\w$%.~{{}}@+-]+(?:[\\/]+[\w$%.~{{}}@+-]*)*
-        | \b[A-Za-z]:[\\/][\w$%.~{{}}@\\/+-]* | \b[\w$%.~-]+(?:\\+[\w$%.~{{}}@+-]+)+)
+        | \b[A-Za-z]:[\\/][\w$%.~{{}}@\\/+-]* | (?<![\w$%.~-])[\w$%.~-]+(?:\\+[\w$%.~{{}}@+-]+)+)
     | (?P<path>(?<![\w.>*/)-])~?/[\w.$%~@+-][\w.$%~@+:=-]*(?:/[\w.$%~@+:=*-]*)*(?<![.:=]))
     | (?P<inner_path>(?<![\w/])[\w.@%~+-]+(?:/[\w.@%~+-]+){{2,}}/?)
+    | (?P<stamp>(?<![0-9A-Za-z])\d{{4}}-\d\d-\d\dT\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?(?![0-9A-Za-z]))
     | (?P<uuid>(?<![0-9A-Za-z])[0-9A-Fa-f]{{8}}-(?:[0-9A-Fa-f]{{4}}-){{3}}[0-9A-Fa-f]{{12}}(?![0-9A-Za-z]))
     | (?P<host>(?<![\w.$@-])(?!{_REVERSED})(?:[A-Za-z0-9_](?:[\w-]*[A-Za-z0-9_])?\.)+(?:{_DOMAINS})
         (?![\w.-]*\w)\.?(?::\d+)?)
@@ -63,6 +64,7 @@ _VALUE = re.compile(
 """A value inside a word. ``colons`` are addresses (IPv6, MAC) and times; a number takes date and time separators, a
 sign that does not join words, and a unit."""
 
+_MAYBE = re.compile(r"[\d/\\@.]|:[^:]*:|[a-f]{8}|[A-F]{8}|<\*>.*<\*>|_<\*>")  # without any of it nothing is masked
 _GLUE = re.compile(r"<\*>(?:[-.:/_+#@~]{0,2}<\*>)+")  # parts of one value: 10.0.0.1/24, 12##7##9
 _MANY = re.compile(  # an id made of letters and numbers: R02-M1-N0-C:J12-U11, a1b2c3
     r"[\w.:@#~+-]*<\*>(?:[\w.:@#~+-]*<\*>){2,}[\w.:@#~+-]*|<\*>(?:[-.:_]?[A-Za-z]{1,2}[-.:_]?<\*>)+"
@@ -89,12 +91,19 @@ _REPEAT = re.compile(r"(\S.{3,80}?<\*>\S{0,80})(?: \1)+")  # a group of values, 
 @lru_cache(1 << 15)
 def mask_token(token: str) -> str:
     """One word without what differs; at most `LONG_TOKEN` of its characters are kept."""
-    if token.isalpha() and len(token) <= LONG_TOKEN:
+    if token.isdecimal():
+        return MASK
+    token = token[:LONG_TOKEN]
+    if not _MAYBE.search(token):
         return token
-    text = _VALUE.sub(MASK, token[:LONG_TOKEN])
-    if MASK in text:
-        text = _NUMBERED.sub(MASK, _MANY.sub(MASK, _GLUE.sub(MASK, text)))
-        text = _DOTTED.sub(lambda found: MASK if MASK in found[0] else found[0], text)
+    text = _VALUE.sub(MASK, token)
+    if text != MASK and MASK in text:
+        if text.count(MASK) > 1:
+            text = _MANY.sub(MASK, _GLUE.sub(MASK, text))
+        if "_<*>" in text:
+            text = _NUMBERED.sub(MASK, text)
+        if text.count(".") > 1:
+            text = _DOTTED.sub(lambda found: MASK if MASK in found[0] else found[0], text)
     return text
 
 

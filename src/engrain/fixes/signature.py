@@ -39,8 +39,14 @@ class Shape:
     text: str
 
 
+DETAILS = "\x1e"
+"""Before it stands what a crash is hashed by, behind it what it is compared with others by."""
+
+
 def raw_id(shape: Shape) -> str:
     """The raw id: of the version, the kind and what was compared, and of nothing else."""
+    if shape.kind == "crash":
+        shape = Shape(shape.kind, shape.scope, shape.text.partition(DETAILS)[0])
     told = "\x00".join((VERSION, shape.kind, shape.scope, shape.text)).encode("utf-8", "surrogatepass")
     return f"{shape.kind}-{VERSION}-{hashlib.blake2b(told, digest_size=10).hexdigest()}"
 

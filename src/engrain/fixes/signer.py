@@ -8,12 +8,12 @@ person may merge and split them, and that can be undone.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from engrain.errors import InvalidField, UnknownSignature
+from engrain.fixes.crash import Crashes, signature
 from engrain.fixes.masks import settle, words
 from engrain.fixes.problems import as_mapping, evidence
 from engrain.fixes.signature import KINDS, VERSION, Shape, Signature, coarse, fingerprint_text, raw_id
@@ -28,7 +28,7 @@ FORMAT = "engrain-signatures"
 class Signer:
     """Signs problems, in memory; not for two threads at once.
 
-    ``crash`` gives for a problem with a stack trace an object whose ``key`` is hashed, or None; by default
+    ``crash`` gives for a problem with a stack trace an object with a ``scope`` and a ``text``, or None; by default
     `engrain.fixes.crash.signature`. ``groupers`` are by kind. `add` keeps at most
     ``room`` raw ids and a few hundred that stand for all others; explicit fingerprints are always kept.
     """
@@ -42,8 +42,8 @@ class Signer:
         groupers: Mapping[str, Grouper] | None = None,
         room: int = ROOM,
     ) -> None:
-        self._crash = crash or _crash_hook()
-        self._groupers: dict[str, Grouper] = {"template": Miner(), **(groupers or {})}
+        self._crash = crash or signature
+        self._groupers: dict[str, Grouper] = {"template": Miner(), "crash": Crashes(), **(groupers or {})}
         self._alone = Alone()
         self._room = room
         self._shapes: dict[str, Shape] = {}
@@ -108,11 +108,19 @@ class Signer:
 
     def members(self, id: str) -> tuple[str, ...]:
         """All raw ids of the issue that an id belongs to, in the order in which they came. Raises UnknownSignature."""
-        return self._members[self.resolve(id)]
+        head = self.resolve(id)
+        return self._members[head]
 
     def template(self, id: str) -> str:
         """What is common to the issue that an id belongs to, values as ``<*>``. Raises UnknownSignature."""
         return self._show(self.resolve(id))
+
+    def alike(self, problem: object, limit: int = 10) -> list[tuple[str, float]]:
+        """The most alike of the problems with a stack trace that are known, the best first: (raw id, likeness from 0 to
+        1). Empty for a problem without one."""
+        shape = self._shape(problem, None)
+        grouper = self._grouper(shape.kind)
+        return grouper.near(shape.scope, shape.text, limit) if isinstance(grouper, Crashes) else []
 
     def merge(self, a: str, b: str) -> str:
         """A person says that two issues are one; its id. Raises UnknownSignature."""
@@ -174,10 +182,10 @@ class Signer:
         given = fingerprint if fingerprint is not None or told is None else told.get("fingerprint")
         if given is not None:
             return Shape("fingerprint", "", fingerprint_text(given))
-        if self._crash is not None and not (isinstance(problem, str) and "\n" not in problem):
+        if not (isinstance(problem, str) and "\n" not in problem):
             found = self._crash(problem if told is None else told)
             if found is not None:
-                return Shape("crash", "", found.key)
+                return Shape("crash", found.scope, found.text)
         scope, text = evidence(problem)
         return Shape("template", settle(words(scope)), settle(words(text)))
 
@@ -270,12 +278,3 @@ def _rows(data: Mapping[str, Any], name: str) -> list[Any]:
     if not isinstance(rows, list):
         raise InvalidField(f"exported signatures have a list of {name}.")
     return rows
-
-
-def _crash_hook() -> Callable[[Any], Any] | None:
-    """How stack traces are signed, where that part is there."""
-    try:
-        found: Callable[[Any], Any] = importlib.import_module("engrain.fixes.crash").signature
-    except ModuleNotFoundError:
-        return None
-    return found

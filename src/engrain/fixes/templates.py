@@ -17,6 +17,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from engrain.fixes.masks import MASK
@@ -113,11 +114,11 @@ class Miner:
         self._buckets: dict[tuple[str, str], _Bucket] = {}
         self._stale: set[tuple[str, str]] = set()
         self._lengths: dict[tuple[str, Pieces], Counter[Pieces]] = defaultdict(Counter)
+        self._parts: dict[tuple[str, str], tuple[tuple[str, str], Pieces]] = {}  # of the lines that were added
 
     def add(self, scope: str, line: str) -> None:
         """Take a masked line in."""
-        parts = pieces(line)
-        key = (scope, _skeleton(parts))
+        key, parts = self._parts[scope, line] = self._place(scope, line)
         bucket = self._buckets.setdefault(key, _Bucket())
         if parts not in bucket.lines:
             bucket.lines.add(parts)
@@ -138,14 +139,14 @@ class Miner:
 
     def label(self, scope: str, line: str) -> str:
         """The group of a line that was added, as of the last `settle`; a new line is a group of its own."""
-        parts = pieces(line)
-        bucket = self._buckets.get((scope, _skeleton(parts)))
+        key, parts = self._place(scope, line)
+        bucket = self._buckets.get(key)
         return self._label(scope, bucket.mined.get(parts, parts) if bucket else parts)
 
     def fit(self, scope: str, line: str) -> str | None:
         """The label of a known template that a line fits, be it added or not; None when there is none."""
-        parts = pieces(line)
-        bucket = self._buckets.get((scope, _skeleton(parts)))
+        key, parts = self._place(scope, line)
+        bucket = self._buckets.get(key)
         if bucket is None:
             return None
         found = parts if parts in bucket.templates else _fitting(parts, bucket.templates, bucket.patterns)
@@ -153,8 +154,8 @@ class Miner:
 
     def show(self, scope: str, line: str) -> str:
         """The template of a line that was added, spaced as the line is."""
-        parts = pieces(line)
-        bucket = self._buckets.get((scope, _skeleton(parts)))
+        key, parts = self._place(scope, line)
+        bucket = self._buckets.get(key)
         mined = bucket.mined.get(parts, parts) if bucket else parts
         if mined == parts:
             return line
@@ -168,16 +169,22 @@ class Miner:
             end = match.end()
         return re.sub(r"<\*>(?: <\*>)+", MASK, "".join(shown) + line[end:])
 
+    def _place(self, scope: str, line: str) -> tuple[tuple[str, str], Pieces]:
+        """The bucket of a line, and its pieces."""
+        if known := self._parts.get((scope, line)):
+            return known
+        parts = pieces(line)
+        return (scope, _skeleton(parts)), parts
+
     def _label(self, scope: str, template: Pieces) -> str:
-        short = _collapsed(template)
-        listed = _listed(short)
+        short, listed = _names(template)
         known = self._lengths.get((scope, listed))
         return scope + "\x1f" + " ".join(listed if known and len(known) >= LENGTHS else short)
 
     def _count(self, scope: str, bucket: _Bucket, sign: int) -> None:
         """Keep count of the lengths of lists of values, over all buckets: a list's length changes the delimiters."""
-        for short in {_collapsed(found) for found in bucket.mined.values()}:
-            counts = self._lengths[(scope, _listed(short))]
+        for short, listed in {_names(found) for found in bucket.mined.values()}:
+            counts = self._lengths[scope, listed]
             counts[short] += sign
             if counts[short] <= 0:
                 del counts[short]
@@ -306,6 +313,13 @@ def _places(line: Pieces) -> tuple[int, ...]:
 
 def _skeleton(line: Pieces) -> str:
     return "".join([piece if piece in _DELIMITERS else "_" for piece in line])
+
+
+@lru_cache(1 << 15)
+def _names(template: Pieces) -> tuple[Pieces, Pieces]:
+    """A template with values that follow one another as one, and so those with commas between."""
+    short = _collapsed(template)
+    return short, _listed(short)
 
 
 def _collapsed(line: Iterable[str]) -> Pieces:

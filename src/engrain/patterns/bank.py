@@ -9,7 +9,7 @@ from typing import Any
 from engrain.errors import InvalidField
 from engrain.model.pattern import Pattern, PatternEvent, PatternHit, PatternLink, PatternUse
 from engrain.model.scope import Scope
-from engrain.patterns import events, links
+from engrain.patterns import anew, events, links
 from engrain.patterns.life import AFRESH
 from engrain.patterns.room import SHARED, Room, State, own_scope
 from engrain.patterns.rows import canonical, event_of, fingerprint, pattern_of
@@ -254,6 +254,16 @@ class Bank:
         return self.get(scope, events.undo(self._room, scope, id_)[0])
 
     # -- derived ------------------------------------------------------------------------------------------------------
+
+    def rebuild(self, tenant: str, made_with: Mapping[str, Any]) -> int:
+        """Make what is derived anew; see ``anew``. How many patterns there are."""
+        self.flush()
+        return anew.rebuild(self._room, tenant, made_with)
+
+    def forget(self, scope: Scope) -> int:
+        """Everything of an agent; see ``anew``. How many rows went."""
+        self.flush()
+        return anew.forget(self._room, scope)
 
     def flush(self) -> None:
         """Write what was shown."""

@@ -26,6 +26,8 @@ VOICE = 1.0  # verified outcomes that a voice counts for, at most
 CASES = 1_000  # of an agent's cases, the latest, that are compared
 FEW = 5  # comparable cases without the pattern below which there is nothing to compare; with it, FEWER
 FEWER = 3
+DRAWS = 3  # of one choice: tasks are few, and a single draw would try what is hardly any good for too long
+BLUNT = 0.5  # power of relevance: what looks half as right is tried nonetheless
 ELSEWHERE = 2.0  # verified outcomes that what happened in other task types counts for, at most
 _Z = NormalDist().inv_cdf(1.0 - TAIL)
 
@@ -62,9 +64,11 @@ def here(all_of_it: tuple[float, float], in_task: tuple[float, float]) -> tuple[
     return in_task[0] + share * good, in_task[1] + share * bad
 
 
-def draw(good: float, bad: float, dice: Dice) -> float:
-    """A share of good outcomes as it may well be (Thompson 1933)."""
-    return dice.betavariate(1.0 + good, 1.0 + bad)
+def worth(good: float, bad: float, relevance: float, dice: Dice) -> tuple[float, float]:
+    """(how much a pattern is worth trying, the share of good outcomes that was drawn for that): a share as it may well
+    be (Thompson 1933; the mean of ``DRAWS``), times its relevance beside the best one's, 0..1, blunted."""
+    drawn = sum(dice.betavariate(1.0 + good, 1.0 + bad) for _ in range(DRAWS)) / DRAWS
+    return drawn * max(0.0, relevance) ** BLUNT, drawn
 
 
 def like(state: Mapping[str, Any]) -> Hashable:

@@ -3,9 +3,9 @@
 Promotion needs the lower bound of the posterior at ``PROVEN`` or above, of ``VOICES`` sources that executed or verified
 it, and nothing that speaks against it in comparison. A proven one whose lower bound falls below ``DOUBTED`` is demoted:
 the gap keeps one outcome from moving it to and fro. One that does harm is quarantined: tasks surely end worse with it
-than comparable ones without it (a bound three times as wide as that of the 90 % interval, as it is looked at after
-every use), or, where nothing can be compared, it hardly ever works (upper bound below ``HARMFUL``). Deprecation is left
-to people, and to consolidation. Being young or unused is no reason for anything.
+than comparable ones without it (a bound three times as wide as the 90 % interval's, as it is looked at after every
+use), or, where nothing can be compared, it hardly ever works (upper bound below ``HARMFUL``). Deprecation is left to
+people, and to consolidation. Being young or unused is no reason for anything.
 """
 
 from __future__ import annotations

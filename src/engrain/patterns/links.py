@@ -14,7 +14,7 @@ from engrain.patterns.rows import text_of
 from engrain.store.port import Row, Transaction
 
 LOOKED = 10  # neighbours that are compared
-SIMILAR, SAME = 0.7, 0.93  # cosine from which two are similar; from which they may be the same
+SIMILAR, SAME = 0.7, 0.9  # cosine from which two are similar; from which they may be the same
 WORDS_SIMILAR, WORDS_SAME = 0.35, 0.8  # share of terms in common (Jaccard): the same
 OPPOSED = 0.5  # share of terms in common from which opposite advice is about the same thing
 

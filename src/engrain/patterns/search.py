@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from engrain.model.pattern import Pattern, PatternHit
 from engrain.model.scope import Scope
-from engrain.patterns.belief import VOICE, Dice, draw, here
+from engrain.patterns.belief import VOICE, Dice, here, worth
 from engrain.patterns.links import linked
 from engrain.patterns.room import SHARED, Room, own_scope
 from engrain.patterns.rows import pattern_of
@@ -23,7 +23,6 @@ from engrain.store.port import Row
 
 CANDIDATES = 200  # among which is chosen
 LIFT = 0.5  # of relevance, between what never works and what always does
-BLUNT = 0.5  # power of relevance where it is weighed against outcomes: what looks half as right is tried nonetheless
 SCOPES = 64  # whose patterns are kept in memory
 
 
@@ -147,8 +146,7 @@ class Search:
         hits = []
         for id_, relevance, why in zip(ids, scores, parts, strict=True):
             if id_ in rows:
-                drawn = draw(*sums[id_], dice)
-                score = drawn * max(0.0, relevance / most) ** BLUNT
+                score, drawn = worth(*sums[id_], relevance / most, dice)
                 hits.append(_hit(rows[id_], score, (*why, ("draw", round(drawn, 6))), drawn))
         hits.sort(key=lambda hit: (-hit.score, hit.pattern.id))
         return self._with_contradictions(scope, hits[:limit])

@@ -45,11 +45,11 @@ def use(room: Room, scope: Scope, id_: str, told: Use) -> None:
         "id": use_id, "tenant": scope.tenant, "agent": scope.agent, "pattern_id": row["id"], "stage": told.stage,
         "success": None if told.success is None else int(told.success), "evidence": told.evidence, "weight": weight,
         "lineage": lineage, "source": told.source, "task_type": task_type, "state": state.text if state else None,
-        "state_key": state.key if state else None, "task_id": told.task_id, "now": room.world.now(),
+        "state_key": state.key if state else None, "task_id": told.task_id,
     }  # fmt: skip
     with room.store.transaction(scope.tenant) as tx:
         row = room.own(tx, owner, row["id"])
-        tx.run("pattern_use_insert", kept)
+        tx.run("pattern_use_insert", {**kept, "now": room.world.now()})
         if told.success is not None:
             voice = {"lineage": lineage, "task_type": task_type or "", "claimed": int(claimed)}
             good, bad = (weight, 0.0) if told.success else (0.0, weight)

@@ -207,6 +207,19 @@ select count(*) as n from patterns p where not exists (
 select id, pattern_id, lineage, success, evidence, weight, task_type from pattern_uses
 where tenant = :tenant and id > :after order by id limit :limit;
 
+-- Whose patterns there are, and whose this agent used; whose one is.
+-- name: pattern_owners
+-- scope: tenant
+select distinct agent from patterns where tenant = :tenant order by agent;
+
+-- name: pattern_used_of
+select distinct p.agent from patterns p join pattern_uses u on u.tenant = p.tenant and u.pattern_id = p.id
+where p.tenant = :tenant and u.agent = :agent order by p.agent;
+
+-- name: pattern_owner
+-- scope: tenant
+select agent from patterns where tenant = :tenant and id = :id;
+
 -- name: pattern_used_by
 select distinct pattern_id from pattern_uses where tenant = :tenant and agent = :agent;
 
