@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from engrain.fixes.names import Named, Names
 from engrain.model.fix import Problem
@@ -17,6 +17,8 @@ from engrain.store.port import Row, Store
 from engrain.store.rows import INDEX
 
 SHARED = "fixes"  # the scope that changes when something is told that others may see
+T = TypeVar("T")
+KEPT = 10_000  # things that a book keeps while nothing changes
 MOST = 64  # scopes that a process keeps
 SPLIT, MERGE = "split", "merge"
 
@@ -44,11 +46,21 @@ class Book:
     purges: tuple[int, int] = (0, 0)
     mates: tuple[str, ...] = ()
     edits: set[str] = field(default_factory=set)
+    _kept: dict[Hashable, Any] = field(default_factory=dict)
     _groups: dict[str, tuple[str, ...]] | None = None
 
     def name(self, problem: Problem) -> Named:
         """The signature of a problem that may be new."""
         return self.names.name(problem)
+
+    def kept(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What was made under a key, if nothing that this scope sees has changed since; else it is made now."""
+        if key not in self._kept:
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            self._kept[key] = make()
+        found: T = self._kept[key]
+        return found
 
     def resolve(self, raw: str) -> str:
         """The id of a signature's issue by now; what is not known is its own."""
@@ -62,6 +74,10 @@ class Book:
                 found.setdefault(self.names.resolve(raw), []).append(raw)
             self._groups = {one: tuple(sorted(raws)) for one, raws in found.items()}
         return self._groups.get(self.resolve(id_), ())
+
+    def forget(self) -> None:
+        """Something has changed: nothing that was kept holds."""
+        self._kept.clear()
 
     @property
     def issues(self) -> int:
@@ -145,4 +161,5 @@ class Books:
                 book.take(self._store.read("signature_shared", {**base, "seq": book.seqs[1]}))
             book.edit(self._store.read("edit_list", base))
             book.seqs = seq, shared
+            book.forget()
         return book

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 from engrain.fixes.book import Book
 from engrain.fixes.habits import habits
 from engrain.fixes.odds import odds
+from engrain.fixes.plans import filled
 from engrain.fixes.tallies import Sums, day_of, of_tally, place, total
 from engrain.model.fading import DAY
 from engrain.model.fix import IssueInfo, KnownFix, Odds, TargetInfo
@@ -20,24 +21,25 @@ from engrain.world import World, from_micros
 
 MONTH = 30  # days
 EVIDENCE = 5  # latest attempts that are named
-TIMED = 9  # ... whose durations make the median
-LOOKED = 60  # rows of what solved most of which the best are chosen
+FEW = 20  # signatures of an issue up to which its attempts are looked for
+SESSIONS = 10  # latest sessions in which an issue was met
+LOOKED = 24  # rows of what solved most of which the best are chosen
 COMMON = 5
-_SOME = 40  # rows of a target's most frequent issues
+_UNTOLD: Mapping[str, Any] = {"commands": "[]", "analysis": None}
+_SOME = 20  # rows of a target's most frequent issues
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to solve something as one level knows it: the plan, its sums, and where its attempts are found."""
+    """A way to solve something as one level knows it: the plan, its sums, its latest attempt."""
 
     plan: str
     sums: Sums
     odds: Odds
     last_at: int
+    last_id: str
     level: str
     signatures: tuple[str, ...] = ()
-    type: str | None = None
-    target: str | None = None
     similarity: float = 1.0
 
     @property
@@ -59,23 +61,35 @@ class Knowledge:
 
     # -- ways to solve something ---------------------------------------------------------------------------------------
 
-    def of_issue(
-        self, scope: Scope, signatures: Sequence[str], level: str = "issue", similarity: float = 1.0
-    ) -> list[Way]:
+    def of_issue(self, scope: Scope, signatures: Sequence[str]) -> list[Way]:
         """What was tried at an issue, given by all its raw ids."""
-        rows = self.parts(scope, "plan-issue", signatures)
-        found = _ways(rows, level=level, signatures=tuple(signatures), similarity=similarity)
-        return sorted(found, key=surest)
+        rows = self._over(scope, ("plan-issue",), signatures) if signatures else []
+        return sorted(_ways(rows, level="issue", signatures=tuple(signatures)), key=surest)
+
+    def of_similar(self, scope: Scope, issues: Sequence[tuple[Sequence[str], float]]) -> list[Way]:
+        """What was tried at similar issues, given by their raw ids and likeness: each way once, as is surest."""
+        where = {raw: (tuple(raws), like) for raws, like in issues for raw in raws}
+        rows: dict[tuple[tuple[str, ...], float], list[Any]] = {}
+        for row in self.parts(scope, "plan-issue", list(where)) if where else ():
+            rows.setdefault(where[row["key"]], []).append(row)
+        ways = [
+            way
+            for (raws, like), some in rows.items()
+            for way in _ways(some, level="similar", signatures=raws, similarity=like)
+        ]
+        found: dict[str, Way] = {}
+        for one in sorted(ways, key=lambda one: (not one.works, -one.odds.low * one.similarity, one.plan)):
+            found.setdefault(one.plan, one)
+        return list(found.values())
 
     def of_target(self, scope: Scope, kind: str, target: str) -> list[Way]:
         """What was tried at a target with issues of a type."""
         rows = self._best(scope, "tally_best_target", "plan-target", place(kind, target))
-        return sorted(_ways(rows, level="target", type=kind, target=target), key=surest)
+        return sorted(_ways(rows, level="target"), key=surest)
 
     def of_type(self, scope: Scope, kind: str) -> list[Way]:
         """What solved issues of a type."""
-        rows = self._best(scope, "tally_best_type", "plan-type", kind)
-        return sorted(_ways(rows, level="type", type=kind), key=surest)
+        return sorted(_ways(self._best(scope, "tally_best_type", "plan-type", kind), level="type"), key=surest)
 
     def _best(self, scope: Scope, statement: str, level: str, key: str) -> list[Any]:
         base = {"tenant": scope.tenant, "agent": scope.agent}
@@ -85,35 +99,33 @@ class Knowledge:
             return []
         return self._store.read("tally_some", {**base, "level": level, "key": key, "parts": plans})
 
-    def told(self, scope: Scope, ways: Iterable[Way]) -> list[KnownFix]:
-        """The same with their commands and the attempts behind them."""
+    def told(self, scope: Scope, book: Book, ways: Iterable[Way], target: str | None) -> list[KnownFix]:
+        """The same with their commands, as for a target, and the attempts behind them."""
         wanted = list(ways)
         if not wanted:
             return []
         base = {"tenant": scope.tenant, "agent": scope.agent}
-        plans = sorted({one.plan for one in wanted})
-        texts = {row["plan"]: row for row in self._store.read("plan_get", {**base, "plans": plans})}
-        return [self._told(base, one, texts[one.plan]) for one in wanted if one.plan in texts]
+        texts: dict[str, Any] = book.kept("plans", dict)
+        if plans := sorted({one.plan for one in wanted} - texts.keys()):
+            texts |= dict.fromkeys(plans, _UNTOLD)
+            texts |= {row["plan"]: row for row in self._store.read("plan_get", {**base, "plans": plans})}
+        return [self._told(base, one, texts[one.plan], target) for one in wanted]
 
-    def _told(self, base: Mapping[str, str], one: Way, text: Any) -> KnownFix:
-        query = {**base, "plan": one.plan, "limit": TIMED}
-        if one.signatures:
-            rows = self._store.read("fix_evidence", {**query, "signatures": one.signatures})
-        else:
-            rows = self._store.read("fix_evidence_wide", {**query, "type": one.type, "target": one.target})
-        took = [row["micros"] for row in rows if row["micros"] is not None]
-        mean = one.sums.micros / one.sums.timed if one.sums.timed else None
-        seconds = median(took) if took else mean
+    def _told(self, base: Mapping[str, str], one: Way, text: Any, target: str | None) -> KnownFix:
+        evidence: tuple[str, ...] = (one.last_id,)
+        if one.level == "issue" and one.works and len(one.signatures) <= FEW:
+            query = {**base, "plan": one.plan, "limit": EVIDENCE, "signatures": one.signatures}
+            evidence = tuple(row["id"] for row in self._store.read("fix_evidence", query))
         return KnownFix(
             key=one.plan,
-            commands=tuple(json.loads(text["commands"])),
+            commands=tuple(filled(command, target) for command in json.loads(text["commands"])),
             analysis=text["analysis"],
             level=one.level,
             odds=one.odds,
-            seconds=None if seconds is None else seconds / 1e6,
+            seconds=one.sums.micros / one.sums.timed / 1e6 if one.sums.timed else None,
             last_at=from_micros(one.last_at),
-            fix_id=rows[0]["id"] if rows else "",
-            evidence=tuple(row["id"] for row in rows[:EVIDENCE]),
+            fix_id=one.last_id,
+            evidence=evidence,
             similarity=one.similarity,
         )
 
@@ -124,8 +136,8 @@ class Knowledge:
         raws = book.group(id_)
         rows = self.parts(scope, "issue", raws)
         sums = total(rows)
-        kinds = _counted(self.parts(scope, "issue-type", raws))
-        hours = self.parts(scope, "issue-hour", raws)
+        more = _by_level(self._over(scope, ("issue-type", "issue-hour", "issue-target"), raws))
+        kinds, hours = _counted(more["issue-type"]), more["issue-hour"]
         seen = {row["key"]: int(row["seen"]) for row in rows}
         first = max(raws, key=lambda raw: (seen.get(raw, 0), raw))
         kind, title = book.titles[first]
@@ -136,7 +148,7 @@ class Knowledge:
             kind=kind,
             raw=raws,
             seen=sums.seen,
-            targets=_counted(self.parts(scope, "issue-target", raws)),
+            targets=_counted(more["issue-target"]),
             odds=odds(sums),
             best=best,
             first_at=from_micros(min((row["first_at"] for row in rows), default=self._world.now())),
@@ -146,14 +158,17 @@ class Knowledge:
             related=tuple(related),
         )
 
-    def best_of(self, scope: Scope, raws: Sequence[str]) -> KnownFix | None:
+    def best_of(self, scope: Scope, book: Book, raws: Sequence[str]) -> KnownFix | None:
         """The surest way that was verified to solve an issue."""
         ways = [one for one in self.of_issue(scope, raws) if one.works]
-        return next(iter(self.told(scope, ways[:1])), None)
+        targets = _counted(self._over(scope, ("issue-target",), raws))
+        only = next(iter(targets)) if len(targets) == 1 else None
+        return next(iter(self.told(scope, book, ways[:1], only)), None)
 
     def target(self, scope: Scope, book: Book, target: str, limit: int = 5) -> TargetInfo | None:
         """What is known of a target; None when nothing is."""
-        rows = self.parts(scope, "target", [target])
+        found = _by_level(self._over(scope, ("target", "target-type", "target-day"), [target]))
+        rows, kinds = found["target"], _counted(found["target-type"])
         if not rows:
             return None
         base = {"tenant": scope.tenant, "agent": scope.agent}
@@ -161,31 +176,44 @@ class Knowledge:
         for row in self._store.read("tally_common", {**base, "key": target, "limit": _SOME}):
             id_ = book.resolve(row["part"])
             common[id_] = common.get(id_, 0) + int(row["seen"])
-        ways = _ways(self._best(scope, "tally_best_any", "target-plan", target), level="target", target=target)
+        ways = _ways(self._best(scope, "tally_best_any", "target-plan", target), level="target")
         good = sorted((one for one in ways if one.works), key=surest)[:limit]
-        days = self.parts(scope, "target-day", [target], self._day(2 * MONTH))
-        kinds = _counted(self.parts(scope, "target-type", [target]))
         return TargetInfo(
             target=target,
             seen=total(rows).seen,
             odds=odds(total(rows)),
-            issues=dict(sorted(kinds.items(), key=lambda one: (-one[1], one[0]))),
+            issues=kinds,
             common=tuple(sorted(common, key=lambda id_: (-common[id_], id_))[:COMMON]),
-            fixes=tuple(self.told(scope, good)),
+            fixes=tuple(self.told(scope, book, good, target)),
             first_at=from_micros(min(row["first_at"] for row in rows)),
             last_at=from_micros(max(row["last_at"] for row in rows)),
-            trend=self._trend(days),
+            trend=self._trend(found["target-day"]),
         )
 
     def together(self, scope: Scope, book: Book, raws: Sequence[str], limit: int = 3) -> list[str]:
         """Ids of the issues that were met in the same sessions, most often first."""
-        query = {"tenant": scope.tenant, "agent": scope.agent, "signatures": raws, "limit": limit}
-        return [book.resolve(row["signature"]) for row in self._store.read("signature_session", query)]
+        base = {"tenant": scope.tenant, "agent": scope.agent}
+        query = {**base, "signatures": raws[:FEW], "limit": SESSIONS}
+        sessions = [row["session"] for row in self._store.read("fix_sessions", query)]
+        if not sessions:
+            return []
+        rows = self._store.read("fix_together", {**base, "sessions": sessions, "limit": limit + len(raws[:FEW])})
+        return [book.resolve(row["signature"]) for row in rows if row["signature"] not in raws][:limit]
 
-    def parts(self, scope: Scope, level: str, keys: Sequence[str], since: str = "") -> list[Any]:
-        """Sums by key and part, from a part on."""
-        query = {"tenant": scope.tenant, "agent": scope.agent, "level": level, "keys": list(keys), "from_part": since}
+    def parts(self, scope: Scope, level: str, keys: Sequence[str]) -> list[Any]:
+        """Sums by key and part."""
+        query = {"tenant": scope.tenant, "agent": scope.agent, "level": level, "keys": list(keys), "from_part": ""}
         return list(self._store.read("tally_parts", query))
+
+    def _over(self, scope: Scope, levels: Sequence[str], keys: Sequence[str]) -> list[Any]:
+        """Sums by level and part, over keys."""
+        query = {"tenant": scope.tenant, "agent": scope.agent, "levels": levels, "keys": list(keys)}
+        return list(self._store.read("tally_over", query))
+
+    @property
+    def today(self) -> str:
+        """The day (UTC) that trends end with."""
+        return self._day(0)
 
     def _day(self, ago: int) -> str:
         return day_of(self._world.now() - ago * DAY)
@@ -206,11 +234,21 @@ def surest(one: Way) -> tuple[bool, float, float, str]:
 
 def _ways(rows: Iterable[Any], **where: Any) -> list[Way]:
     """Ways from sums by plan, put together over keys."""
-    found: dict[str, tuple[Sums, int]] = {}
+    found: dict[str, tuple[Sums, int, str]] = {}
     for row in rows:
-        sums, last = found.get(row["part"], (Sums(), 0))
-        found[row["part"]] = sums.plus(of_tally(row)), max(last, int(row["last_at"]))
-    return [Way(plan, sums, odds(sums), last, **where) for plan, (sums, last) in found.items()]
+        sums, last, id_ = of_tally(row), int(row["last_at"]), row["last_id"]
+        known = found.get(row["part"])
+        if known is not None:
+            sums, (last, id_) = known[0].plus(sums), max((last, id_), known[1:])
+        found[row["part"]] = sums, last, id_
+    return [Way(plan, sums, odds(sums), last, id_, **where) for plan, (sums, last, id_) in found.items()]
+
+
+def _by_level(rows: Iterable[Any]) -> defaultdict[str, list[Any]]:
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row["level"]].append(row)
+    return found
 
 
 def _counted(rows: Iterable[Any]) -> dict[str, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 from engrain.errors import UnknownIssue
 from engrain.fixes.book import Book, Books
@@ -35,12 +36,12 @@ class Lookup:
             near = _near(book, words_of(problem), issue)
             known = self._knowledge
             ways = {"issue": known.of_issue(scope, raws) if raws else []}
-            ways["target"] = [] if target is None else known.of_target(scope, kind, target)
-            ways["type"] = known.of_type(scope, kind)
-            ways["similar"] = _best(
-                one for id_, like in near for one in known.of_issue(scope, book.group(id_), "similar", like)
-            )
-            levels = tuple(self._level(scope, name, ways[name], limit) for name in LEVELS)
+            ways["target"] = []
+            if target is not None:
+                ways["target"] = book.kept(("target", kind, target), lambda: known.of_target(scope, kind, target))
+            ways["type"] = book.kept(("type", kind), lambda: known.of_type(scope, kind))
+            ways["similar"] = known.of_similar(scope, [(book.group(id_), like) for id_, like in near])
+            levels = self._levels(scope, book, ways, limit, target)
             avoid = _once((one for level in levels for one in level.avoid), ())
             fixes = _once(
                 sorted((one for level in levels for one in level.fixes), key=_sure), {one.key for one in avoid}
@@ -50,7 +51,7 @@ class Lookup:
                 related = _related(known.together(scope, book, raws), [id_ for id_, _ in near], issue)
                 first = next((one for one in levels[0].fixes if one.odds.solved), None)
                 info = known.issue(scope, book, issue, first, related)
-            told = None if target is None else known.target(scope, book, target)
+            told = None if target is None else self._of_target(scope, book, target)
         return Diagnosis(
             issue=issue,
             signature=named.raw,
@@ -72,19 +73,31 @@ class Lookup:
             issue, known = book.resolve(raws[0]), self._knowledge
             near = [other for other, _ in _near(book, book.titles[raws[0]][1], issue)]
             related = _related(known.together(scope, book, raws), near, issue)
-            return known.issue(scope, book, issue, known.best_of(scope, raws), related)
+            return known.issue(scope, book, issue, known.best_of(scope, book, raws), related)
 
     def target(self, scope: Scope, name: str) -> TargetInfo | None:
         """What is known of a target; None when nothing is."""
         with self._books.of(scope) as book:
-            return self._knowledge.target(scope, book, name)
+            return self._of_target(scope, book, name)
 
-    def _level(self, scope: Scope, name: str, ways: Sequence[Way], limit: int) -> Level:
-        told = self._knowledge.told
-        good = [one for one in ways if one.works] + [one for one in ways if _promising(one)]
-        bad = [one for one in ways if one.failed] if name in ("issue", "target") else []
-        bad.sort(key=lambda one: (-one.odds.attempts, one.plan))
-        return Level(name, tuple(told(scope, good[:limit])), tuple(told(scope, bad[:limit])))
+    def _of_target(self, scope: Scope, book: Book, name: str) -> TargetInfo | None:
+        key = "target", name, self._knowledge.today
+        return book.kept(key, lambda: self._knowledge.target(scope, book, name))
+
+    def _levels(
+        self, scope: Scope, book: Book, ways: Mapping[str, Sequence[Way]], limit: int, target: str | None
+    ) -> tuple[Level, ...]:
+        chosen: list[tuple[str, list[Way], list[Way]]] = []
+        for name in LEVELS:
+            good = [one for one in ways[name] if one.works] + [one for one in ways[name] if _promising(one)]
+            bad = [one for one in ways[name] if one.failed] if name in ("issue", "target") else []
+            bad.sort(key=lambda one: (-one.odds.attempts, one.plan))
+            chosen.append((name, good[:limit], bad[:limit]))
+        every = (one for _, *both in chosen for some in both for one in some)
+        told = iter(self._knowledge.told(scope, book, every, target))
+        return tuple(
+            Level(name, tuple(islice(told, len(good))), tuple(islice(told, len(bad)))) for name, good, bad in chosen
+        )
 
 
 def _promising(one: Way) -> bool:
@@ -100,14 +113,6 @@ def _near(book: Book, text: str, issue: str) -> list[tuple[str, float]]:
         if id_ != issue and like >= ALIKE and len(found) < NEAR:
             found.setdefault(id_, min(1.0, like))
     return list(found.items())
-
-
-def _best(ways: Iterable[Way]) -> list[Way]:
-    """Ways of several issues: each once, from where it is surest."""
-    found: dict[str, Way] = {}
-    for one in sorted(ways, key=lambda one: (not one.works, -one.odds.low * one.similarity, one.plan)):
-        found.setdefault(one.plan, one)
-    return list(found.values())
 
 
 def _sure(one: KnownFix) -> tuple[bool, float]:

@@ -6,6 +6,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 IDLE = frozenset(("echo", "print", "printf", "puts", "say", "write-host", "write-output", "true", ":", "rem", "exit"))
@@ -18,6 +19,8 @@ _COMMENT = re.compile(r"\s*(?:#|//|--\s|::|;|/\*.*\*/\s*$|<!--.*-->\s*$|rem\s)",
 _RUNS_MORE = re.compile(r"\$\(|`|<\(")
 _BREAKS = frozenset(";&|()")
 _NOWHERE = ("/dev/null", "/dev/stdout", "/dev/stderr", "&1", "&2", "1", "2", "nul")
+OPEN = "<target>"
+_FEW = 2  # characters of a name that stands anywhere by chance
 _SHELL = 10_000  # characters of one command that are looked into
 _VARYING = (
     (re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"), "<id>"),
@@ -38,21 +41,42 @@ def does_something(commands: Sequence[str], analysis: str | None) -> bool:
 def plan_of(commands: Sequence[str], analysis: str | None, target: str | None) -> str | None:
     """The key of a way to solve something: of its commands but for remarks, or else of its analysis, without the ids,
     times and temporary places that differ from case to case, and with the target's name left open. None for neither."""
-    done = [one for one in commands if _acts(one)] or list(commands)
-    if not done and analysis is None:
+    chosen = [one for one in commands if _acts(one)] or list(commands)
+    if not chosen and analysis is None:
         return None
-    text = "\n".join(_plain(one, target) for one in done) if done else "said: " + _plain(analysis or "", target).lower()
+    text = (
+        "\n".join(_plain(one, target) for one in chosen)
+        if chosen
+        else "said: " + _plain(analysis or "", target).lower()
+    )
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
+def done(commands: Sequence[str], target: str | None) -> list[str]:
+    """The commands that do something, with the target's name left open: the same is done for another."""
+    return [opened(one, target) for one in commands if _acts(one)]
+
+
+def opened(text: str, target: str | None) -> str:
+    """The text with OPEN in the place of the target's name."""
+    if target is None or len(target) <= _FEW:
+        return text
+    return re.sub(rf"(?<!\w){re.escape(target)}(?!\w)", OPEN, text)
+
+
+def filled(text: str, target: str | None) -> str:
+    """The text with a target's name in its place; as it is without one."""
+    return text if target is None else text.replace(OPEN, target)
+
+
 def _plain(text: str, target: str | None) -> str:
-    if target is not None and len(target) > 2:
-        text = re.sub(rf"(?<![\w]){re.escape(target)}(?![\w])", "<target>", text)
+    text = opened(text, target)
     for pattern, name in _VARYING:
         text = pattern.sub(name, text)
     return text.strip().rstrip(";")
 
 
+@lru_cache(maxsize=8192)  # the same is done again and again
 def _acts(command: str) -> bool:
     return any(_line_acts(line) for line in command[:_SHELL].splitlines())
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from engrain.errors import InvalidField, UnknownFix
 from engrain.fixes.book import SHARED, Books, own_scope
 from engrain.fixes.names import Named
+from engrain.fixes.plans import done
 from engrain.fixes.rows import KEPT, fix_of, new_row, plain
 from engrain.fixes.tallies import Ledger
 from engrain.model.fix import Attempt, Fix, Problem
 from engrain.model.scope import Scope
 from engrain.store.changes import bump, inline
 from engrain.store.port import Store, Transaction
-from engrain.store.rows import INDEX
+from engrain.store.rows import INDEX, to_json
 from engrain.world import World
 
 CHUNK = 400
@@ -58,11 +60,13 @@ class FixWriter:
             if not found or found[0]["state"] != KEPT:
                 raise UnknownFix(f"{fix_id!r} is not a fix that agent {scope.agent!r} recorded.")
             before = plain(found[0])
+            if before["visibility"] != "private":
+                bump(tx, scope.tenant, SHARED)
             if not before["effective"]:
                 raise InvalidField(f"{fix_id!r} did nothing that could be verified: record the attempt that did.")
             told = {"success": int(success), "verified": int(success)}
             row = {**before, **told, "notes": before["notes"] if notes is None else notes}
-            self._revise(tx, before, row, now)
+            self._revise(tx, before, row, max(now, before["updated_at"] + 1))
         with self._books.of(scope) as book:
             return fix_of(row, book.resolve)
 
@@ -143,7 +147,8 @@ def add_up(tx: Transaction, tenant: str, rows: Iterable[Mapping[str, Any]]) -> N
     for row in rows:
         ledger.add(row)
         if row["plan"] is not None and row["effective"] and row["state"] == KEPT:
-            named = {name: row[name] for name in ("tenant", "agent", "visibility", "plan", "commands", "analysis")}
+            named = {name: row[name] for name in ("tenant", "agent", "visibility", "plan", "analysis")}
+            named["commands"] = to_json(done(json.loads(row["commands"]), row["target"]))
             key = row["plan"], row["agent"], row["visibility"]
             if key not in plans or plans[key]["at"] <= row["occurred_at"]:
                 plans[key] = {**named, "at": row["occurred_at"]}

@@ -60,13 +60,15 @@ def problem(given: object, type: object = None, target: object = None) -> Proble
         if value is not None:
             found[name] = value
     values = {name: value for name, value in found.items() if value is not None}
+    if isinstance(values.get("type"), str):
+        values["type"] = _type(values["type"])
     if not isinstance(values.get("message", ""), str) or not values.get("message", "").strip():
         values["message"] = _told(values, extra)
     for name, value in values.items():
         limit = TEXT if name in _TEXTS else validate.FIELD_CHARACTERS
         blank = name in ("response", "prompt", "log", "trace")
         values[name] = validate.text(f"the problem's {name}" if name != "message" else "problem", value, limit, blank)
-    values["type"] = _type(values.get("type")) or _kind(given, values, extra)
+    values["type"] = values.get("type") or _kind(given, values, extra)
     return Problem(**values, metadata=validate.metadata(dict(extra) or None))
 
 

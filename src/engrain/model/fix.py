@@ -110,14 +110,14 @@ class Odds:
 @dataclass(frozen=True, slots=True)
 class KnownFix:
     """A way to solve an issue, with its odds at the level from which it is known. ``fix_id`` is its latest attempt;
-    ``evidence`` are the latest attempts behind the odds."""
+    ``evidence`` are the latest attempts behind the odds, of an issue's own several."""
 
     key: str  # of its commands, without what differs from case to case
     commands: tuple[str, ...]
     analysis: str | None
     level: str
     odds: Odds
-    seconds: float | None  # median of what it took, None when not told
+    seconds: float | None  # what it took on the average, None when not told
     last_at: datetime
     fix_id: str
     evidence: tuple[str, ...]

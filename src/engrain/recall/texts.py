@@ -55,5 +55,6 @@ class Texts:
         covered = words.covered / np.float32(words.total) if words.total > 0 else np.zeros(view.n, np.float32)
         meant = np.maximum(view.per_item(cosines(view, self._embedder.embed([asked])[0])), 0)
         alike = (covered + meant) / 2
-        best = np.argsort(-alike, kind="stable")[:limit]
+        few = np.argpartition(-alike, limit - 1)[:limit] if limit < view.n else np.arange(view.n)
+        best = few[np.lexsort((few, -alike[few]))]
         return list(zip(view.ids(best), alike[best].tolist(), strict=True))

@@ -28,12 +28,13 @@ create table fixes (
     occurred_at bigint not null,
     created_at  bigint not null,
     updated_at  bigint not null,
-    primary key (tenant, agent, id)
+    primary key (tenant, id, agent)
 );
-create index fixes_own on fixes (tenant, agent, occurred_at, id);
+create index fixes_kept on fixes (tenant, occurred_at, id) where state = 'kept';
 create index fixes_issue on fixes (tenant, signature, plan, occurred_at);
 create index fixes_plan on fixes (tenant, plan, occurred_at);
-create index fixes_session on fixes (tenant, session, signature) where session is not null;
+create index fixes_session on fixes (tenant, session, signature, agent, visibility) where session is not null;
+create index fixes_met on fixes (tenant, signature, session, agent, visibility) where session is not null;
 
 -- Derived from fixes: their signatures, each with what it was made of (`kind`, `scope`, `text`), and with words and a
 -- vector of the first problem that had it.
@@ -72,7 +73,7 @@ create table fix_plans (
 );
 
 -- Derived: sums over fixes by what `level` says `key` and `part` are (see fixes/tallies.py). `known` is how many ended
--- in a way that counts, `solved` how many of them were verified; `claimed` count neither way.
+-- in a way that counts, `solved` how many of them were verified; `claimed` count neither way. `last_id` is the latest.
 create table fix_tallies (
     tenant     text not null,
     level      text not null,
@@ -89,6 +90,7 @@ create table fix_tallies (
     timed      bigint not null,
     first_at   bigint not null,
     last_at    bigint not null,
+    last_id    text not null,
     primary key (tenant, level, key, part, agent, visibility)
 );
 create index fix_tallies_common on fix_tallies (tenant, key, seen) where level = 'target-issue';

@@ -7,7 +7,7 @@
 
 -- part: fix_sums
 sum(f.seen) as seen, sum(f.tried) as tried, sum(f.known) as known, sum(f.solved) as solved, sum(f.claimed) as claimed,
-    sum(f.micros) as micros, sum(f.timed) as timed, min(f.first_at) as first_at, max(f.last_at) as last_at
+    sum(f.micros) as micros, sum(f.timed) as timed, min(f.first_at) as first_at, max(f.last_at) as last_at, max(f.last_id) as last_id
 
 -- name: fix_insert
 insert into fixes (id, tenant, agent, visibility, state, signature, type, target, message, problem, commands, plan,
@@ -42,29 +42,23 @@ where f.tenant = :tenant and f.state = 'kept' and f.signature in (:signatures) a
   and (cast(:since as bigint) is null or f.occurred_at >= :since)
 order by f.occurred_at desc, f.id desc limit :limit;
 
--- The latest attempts behind a way to solve something: at these issues, or at any of a type.
+-- The latest attempts behind a way to solve an issue.
 -- name: fix_evidence
-select f.id, f.micros, f.occurred_at from fixes f
-where f.tenant = :tenant and f.signature in (:signatures) and f.plan = :plan and {fix_visible}
-order by f.occurred_at desc, f.id desc limit :limit;
-
--- name: fix_evidence_wide
-select f.id, f.micros, f.occurred_at from fixes f
-where f.tenant = :tenant and f.plan = :plan and {fix_visible}
-  and (cast(:type as text) is null or f.type = :type)
-  and (cast(:target as text) is null or f.target = :target)
+select f.id from fixes f
+where f.tenant = :tenant and f.signature in (:signatures) and f.plan = :plan and f.state = 'kept' and {fix_visible}
 order by f.occurred_at desc, f.id desc limit :limit;
 
 -- name: tally_add
 insert into fix_tallies (tenant, level, key, part, agent, visibility, seen, tried, known, solved, claimed, micros, timed,
-    first_at, last_at)
+    first_at, last_at, last_id)
 values (:tenant, :level, :key, :part, :agent, :visibility, :seen, :tried, :known, :solved, :claimed, :micros, :timed,
-    :first_at, :last_at)
+    :first_at, :last_at, :last_id)
 on conflict (tenant, level, key, part, agent, visibility) do update set seen = fix_tallies.seen + excluded.seen,
     tried = fix_tallies.tried + excluded.tried, known = fix_tallies.known + excluded.known,
     solved = fix_tallies.solved + excluded.solved, claimed = fix_tallies.claimed + excluded.claimed,
     micros = fix_tallies.micros + excluded.micros, timed = fix_tallies.timed + excluded.timed,
     first_at = case when excluded.first_at < fix_tallies.first_at then excluded.first_at else fix_tallies.first_at end,
+    last_id = case when excluded.last_at >= fix_tallies.last_at then excluded.last_id else fix_tallies.last_id end,
     last_at = case when excluded.last_at > fix_tallies.last_at then excluded.last_at else fix_tallies.last_at end;
 
 -- Sums that a viewer sees of some keys of a level, by part, from one part on.
@@ -72,6 +66,12 @@ on conflict (tenant, level, key, part, agent, visibility) do update set seen = f
 select f.key, f.part, {fix_sums} from fix_tallies f
 where f.tenant = :tenant and f.level = :level and f.key in (:keys) and f.part >= :from_part and {fix_visible}
 group by f.key, f.part order by f.key, f.part;
+
+-- The same of several levels, over all these keys together.
+-- name: tally_over
+select f.level, f.part, {fix_sums} from fix_tallies f
+where f.tenant = :tenant and f.level in (:levels) and f.key in (:keys) and {fix_visible}
+group by f.level, f.part order by f.level, f.part;
 
 -- The same of all keys of a level, with their parts from one on.
 -- name: tally_level
@@ -135,11 +135,15 @@ select f.id, f.kind, f.title, f.scope, f.text, f.length, f.terms, f.vector, f.sc
 from signatures f
 where f.tenant = :tenant and f.shared_seq > :seq and f.agent <> :agent and {fix_visible} order by f.shared_seq, f.id;
 
--- name: signature_session
+-- The latest sessions in which an issue was met, and what else was met in such.
+-- name: fix_sessions
+select distinct f.session from fixes f
+where f.tenant = :tenant and f.signature in (:signatures) and f.session is not null and {fix_visible}
+order by f.session desc limit :limit;
+
+-- name: fix_together
 select f.signature, count(distinct f.session) as n from fixes f
-where f.tenant = :tenant and {fix_visible} and f.signature not in (:signatures) and f.session in (
-    select o.session from fixes o
-    where o.tenant = :tenant and o.signature in (:signatures) and o.session is not null and (o.agent = :agent or o.visibility <> 'private'))
+where f.tenant = :tenant and f.session in (:sessions) and f.session is not null and {fix_visible}
 group by f.signature order by count(distinct f.session) desc, f.signature limit :limit;
 
 -- name: edit_insert

@@ -75,7 +75,7 @@ select count(*) as n from (
         from fixes
         union all
         select tenant, agent, -seen, -tried, -known, -solved from fix_tallies where level = 'type') one
-    group by tenant, agent) both
+    group by tenant, agent) every
 where seen <> 0 or tried <> 0 or known <> 0 or solved <> 0;
 
 -- name: fix_unsigned
