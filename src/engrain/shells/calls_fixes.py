@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engrain.agent import Agent
     from engrain.memory import Memory
 
-_PROBLEM = frozenset(one.name for one in fields(Problem)) - {"message", "metadata"}
+_PROBLEM = frozenset(one.name for one in fields(Problem)) - {"message"}
 COLUMNS = tuple(one.name for one in fields(Fix))
 
 

@@ -15,6 +15,7 @@ from engrain.errors import ConfigError
 from engrain.shells.fields import Field
 from engrain.shells.plain import printable
 from engrain.shells.verbs_archive import PARAMETERS, REPORT, STATEMENT
+from engrain.shells.verbs_fixes import DAYS, REPORTS
 
 # Verbs of two words, by their first.
 GROUPS = {
@@ -124,6 +125,12 @@ def _report(place: Place, given: dict[str, Any]) -> int:
     return report(place, given)
 
 
+def _fix_report(place: Place, given: dict[str, Any]) -> int:
+    from engrain.shells.fix_report import report
+
+    return report(place, given)
+
+
 def _restore_backup(place: Place, given: dict[str, Any]) -> int:
     from engrain.memory import restore_backup
 
@@ -226,6 +233,19 @@ COMMANDS: tuple[Command, ...] = (
             Field("html", "flag", "Of health: the page of HTML; send it to a file.", False, option="--html"),
         ),
         _report,
+    ),
+    Command(
+        "fixes report",
+        "How the fixers do, which issues there are, and the trend of each target; with a name one of these as a table "
+        "or a chart.",
+        (
+            Field("name", "choice", "Which one alone.", None, REPORTS, positional=True),
+            DAYS,
+            Field("format", "choice", "How to write the rows.", None, ("json", "csv")),
+            _SAVED[1],
+            Field("chart", "choice", "Draw it: here, or to a file.", None, ("terminal", "svg", "png")),
+        ),
+        _fix_report,
     ),
     Command("version", "The version of engrain.", (), _version),
 )

@@ -114,11 +114,12 @@ def _habit(one: Habit) -> str:
 
 def _fix(one: Fix, now: datetime) -> None:
     word, colour = verdict(one)
-    hanging(2, ("noted ", "green"), (one.id, "bold"), ("  ", ""), (word, colour), (f"  issue {one.issue}", "dim"))
+    hanging(2, ("noted ", "green"), (one.id, "bold"), ("  ", ""), (word, colour))
+    line((f"  issue {one.issue}", "dim"))
     if one.commands and not one.effective:
         hanging(2, ("  its commands only say something: that is no fix", "yellow"))
     if word == "claimed":
-        hanging(2, (f"  it counts once it is verified: engrain fixes verify {one.id}", "dim"))
+        line((f"  it counts once verified: engrain fixes verify {one.id}", "dim"))
 
 
 def _fixes(value: Mapping[str, Any], now: datetime) -> None:
@@ -205,12 +206,21 @@ def _issues(value: Mapping[str, Any], now: datetime) -> None:
     found: Sequence[IssueInfo] = value["issues"]
     if not found:
         line((NOTHING, "dim"))
-        return
-    rows = [
-        (one.id, f"{one.seen:,}", one.type, share(one.odds), trend(one.trend), " ".join(one.title.split())[:70])
-        for one in found
-    ]
-    table(rows, ("id", ">seen", "type", "solved", "trend", "what"))
+    for one in found:
+        told = f"seen {counted(one.seen, 'time')}, last {age(one.last_at, now)}"
+        more = f", {trend(one.trend)} as in the month before" if one.trend is not None else ""
+        _brief(one, (one.type, "cyan"), (f"  {told}{more}, solved: {share(one.odds)}", ""))
+        for habit in one.habits:
+            hanging(4, ("  " + _habit(habit), "yellow"))
+        if one.best:
+            body("$ " + "; ".join(one.best.commands) if one.best.commands else str(one.best.analysis), 4, 1, "green")
+
+
+def _brief(one: IssueInfo, *told: tuple[str, str]) -> None:
+    """An issue among others: its title, what is told of it, its id to copy."""
+    body(one.title, 0, 1, "bold")
+    hanging(4, ("  ", ""), *told)
+    line(("  " + one.id, "dim"))
 
 
 def _ways(value: Mapping[str, Any], now: datetime) -> None:
@@ -230,16 +240,9 @@ def _similar(value: Mapping[str, Any], now: datetime) -> None:
     if not value["similar"]:
         line(("No other issue is like it.", "dim"))
         return
-    rows = [
-        (
-            f"{100 * one['likeness']:.0f} %",
-            one["issue"],
-            share(one["info"].odds),
-            " ".join(one["info"].title.split())[:70],
-        )
-        for one in value["similar"]
-    ]
-    table(rows, (">alike", "id", "solved", "what"))
+    for one in value["similar"]:
+        solved = (f"  solved: {share(one['info'].odds)}", "")
+        _brief(one["info"], (f"{100 * one['likeness']:.0f} % alike", "cyan"), solved)
 
 
 def _context(value: Mapping[str, Any], now: datetime) -> None:
@@ -251,28 +254,23 @@ def _report(one: FixReport, now: datetime) -> None:
     if not one.daily:
         line(("Nothing was noted in that time.", "dim"))
         return
-    for title, sums in (("fixers", one.fixers), ("issues by type", one.types), ("targets", one.targets)):
-        line((title, "bold"))
-        _sums(sums)
+    for title, sums in (("fixer", one.fixers), ("type", one.types), ("target", one.targets)):
+        _sums(title, sums)
     line(("by day: noted, of which verified", "bold"))
     top = max(each.seen for each in one.daily)
     for each in one.daily[-31:]:
         hanging(2, (f"{each.day}  ", ""), (bar(each.seen / top), "cyan"), (f" {each.seen:,}, {each.odds.solved:,}", ""))
 
 
-def _sums(sums: Sequence[FixSum]) -> None:
+def _sums(title: str, sums: Sequence[FixSum]) -> None:
+    head = (title, ">noted", ">tried", ">verified", "solved", ">took")
     rows = [
-        (
-            one.name or "not named",
-            f"{one.seen:,}",
-            f"{one.tried:,}",
-            f"{one.odds.solved:,}",
-            share(one.odds),
-            took(one.seconds),
-        )
+        (one.name, f"{one.seen:,}", f"{one.tried:,}", f"{one.odds.solved:,}", share(one.odds), took(one.seconds))
         for one in sums
     ]
-    table(rows, ("name", ">noted", ">tried", ">verified", "solved", ">took"))
+    if rows:
+        table(rows, head)
+        line(("", ""))
 
 
 def _edit(one: IssueEdit) -> str:
@@ -305,7 +303,8 @@ def _taken(one: FixImport, now: datetime) -> None:
 
 
 def _cleaned(value: Mapping[str, int], now: datetime) -> None:
-    hanging(2, (", ".join(f"{name.replace('_', ' ')}: {n:,}" for name, n in value.items()), ""))
+    hanging(2, (f"old enough to let their texts go: {value['cleared']:,}", "bold"),
+            (f", of these verified solutions {value['solved']:,}; no count is lost", "dim"))  # fmt: skip
 
 
 SCREENS: dict[str, Callable[[Any, datetime], None]] = {
@@ -316,6 +315,7 @@ SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "fixes stats": _stats,
     "fixes target": _target,
     "fixes targets": _targets,
+    "fixes list": _fixes,
     "fixes recent": _fixes,
     "fixes successful": _ways,
     "fixes patterns": _issues,

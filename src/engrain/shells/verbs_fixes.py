@@ -25,7 +25,9 @@ PROBLEM = (
     Field("prompt", "text", "What a model was asked that answered badly.", None),
     Field("response", "text", "What it answered.", None),
     Field("fingerprint", "text", "A name that alone decides to which issue it belongs.", None),
+    Field("metadata", "object", "Anything else that is known of it.", None),
 )
+FROM_FILE = (Field("file", "text", "Read the problem from this file.", None),)
 ATTEMPT = (
     *PROBLEM,
     Field("commands", "words", "What was done, a command each; none: it was only seen.", (), option="--command"),
@@ -46,8 +48,15 @@ ATTEMPT = (
 _ISSUE = Field("id", "text", "The id of an issue, or any signature of it.", positional=True)
 _TYPE = Field("type", "text", "Only issues of this type.", None)
 _TARGET = Field("target", "text", "Only of this target.", None)
+_WHICH = (
+    _TYPE,
+    _TARGET,
+    Field("issue", "text", "Only of this issue.", None),
+    Field("successful", "flag", "Only those that were verified to work, or only all others.", None),
+)
 _REASON = Field("reason", "text", "Why.")
-_DAYS = Field("days", "integer", "Of so many days, with today.", 30)
+REPORTS = ("fixers", "types", "targets", "trend", "daily")
+DAYS = Field("days", "integer", "Of so many days, with today.", 30)
 
 FIXES: tuple[Verb, ...] = (
     Verb(
@@ -59,6 +68,7 @@ FIXES: tuple[Verb, ...] = (
         call=calls.diagnose,
         shells=BOTH,
         reads=True,
+        views=FROM_FILE,
     ),
     Verb(
         "record-fix",
@@ -68,6 +78,7 @@ FIXES: tuple[Verb, ...] = (
         Fix,
         call=calls.record_fix,
         shells=BOTH,
+        views=FROM_FILE,
     ),
     Verb(
         "record-fixes",
@@ -75,6 +86,7 @@ FIXES: tuple[Verb, ...] = (
         (Field("rows", "rows", "Lines of JSON, each an attempt.", positional=True, stdin=True, row=ATTEMPT),),
         calls.FixList,
         call=calls.record_fixes,
+        part="fixes",
     ),
     Verb(
         "fixes verify",
@@ -110,19 +122,22 @@ FIXES: tuple[Verb, ...] = (
         reads=True,
     ),
     Verb(
+        "fixes list",
+        "Attempts and sightings, newest first.",
+        (*_WHICH, Field("since", "time", "Only what happened then or later.", None), inputs.LIMIT),
+        calls.FixList,
+        part="fixes",
+        does="fixes",
+        reads=True,
+    ),
+    Verb(
         "fixes recent",
         "The attempts and sightings of the last days, newest first.",
-        (
-            Field("days", "integer", "Of so many days, with today.", 7, positional=True),
-            _TYPE,
-            _TARGET,
-            Field("issue", "text", "Only of this issue.", None),
-            Field("successful", "flag", "Only those that were verified, or only others.", None),
-            inputs.LIMIT,
-        ),
+        (Field("days", "number", "Of so many days until now.", 7, positional=True), *_WHICH, inputs.LIMIT),
         calls.FixList,
         call=calls.recent,
         does="fixes",
+        shells=LOCAL,
         reads=True,
     ),
     Verb(
@@ -132,6 +147,7 @@ FIXES: tuple[Verb, ...] = (
         calls.Ways,
         call=calls.successful,
         does="issues",
+        shells=LOCAL,
         reads=True,
     ),
     Verb(
@@ -151,7 +167,9 @@ FIXES: tuple[Verb, ...] = (
         calls.Similar,
         call=calls.similar,
         does="diagnose",
+        shells=LOCAL,
         reads=True,
+        views=FROM_FILE,
     ),
     Verb(
         "fixes context",
@@ -159,16 +177,19 @@ FIXES: tuple[Verb, ...] = (
         (*PROBLEM, Field("max_tokens", "integer", "At most so many tokens.", 800)),
         calls.Text,
         call=calls.context,
+        part="context",
         does="context_for",
         reads=True,
         no="context",
+        views=FROM_FILE,
     ),
     Verb(
         "fixes report",
         "How the fixers do, which issues there are, and the trend of each target.",
-        (_DAYS,),
+        (DAYS,),
         FixReport,
         does="fix_report",
+        shells=frozenset({"rest"}),
         reads=True,
     ),
     Verb(
