@@ -16,6 +16,7 @@ from engrain import open as open_memory
 from engrain.daemon.registry import Registration
 from engrain.shells.cli import main
 from engrain.shells.verbs import verbs_of
+from tests import fixing
 from tests.policies import add, table
 
 ROWS = '{"content": "first", "tags": ["bulk"]}\n{"content": "second", "importance": 9}\n'
@@ -223,6 +224,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("--tenant lab --agent nobody", {"agents": [], "totals.memories": 0}),
     ],
     "alerts": [("--settled", {"alerts": []})],
+    **fixing.EXAMPLES,
 }  # fmt: skip
 
 
@@ -255,10 +257,11 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
             "The build is frozen", "event", tags=["cold"], session="s2", expires_in=timedelta(microseconds=1)
         )
         memory.tick(["expire", "report"])
+        fixes = fixing.fill(agent, home)
         Registration(memory.store, memory.world, os.getpid()).say_alive()  # a daemon that will not hear
     monkeypatch.setattr("engrain.administration.STOPPING", 0.0)
     (home / "rows.txt").write_text(ROWS[: ROWS.index("\n")] + "\n{}\n")
-    ids = {"item": item.id, "decision": decision.decision_id, "key": key.id, "gone": gone.id, "dream": dream.id}
+    ids = fixes | {"item": item.id, "decision": decision.decision_id, "key": key.id, "gone": gone.id, "dream": dream.id}
     return {**ids, "home": str(home)}
 
 
@@ -306,6 +309,7 @@ def test_a_verb_has_a_screen_that_fits_eighty_columns(
     assert "\x1b" not in said.out, "colours where nobody sees them"
     free = verb in (
         "context",
+        "fixes context",
         "backup",
         "export",
         "stats",

@@ -141,9 +141,7 @@ def _ordered(words: list[str], known: Collection[str]) -> tuple[list[str], str]:
 
 def commands() -> dict[str, Command]:
     """Every command by its name."""
-    verbs = [
-        Command(verb.name, verb.help, verb.typed, partial(_run, verb)) for verb in verbs_of("cli")
-    ]
+    verbs = [Command(verb.name, verb.help, verb.typed, partial(_run, verb)) for verb in verbs_of("cli")]
     return {command.name: command for command in (*verbs, *COMMANDS)}
 
 

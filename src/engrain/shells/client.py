@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Self, get_args, get_origin, get_type_hint
 from urllib.parse import quote
 
 from engrain.agent import Agent, KeyValue
+from engrain.agent.fixes import facts_of
 from engrain.cold import ColdArchive
 from engrain.errors import NotFound, ServiceError, UnknownPolicy
-from engrain.intake.problems import problem
 from engrain.memory import Memory
 from engrain.model.decision import Advice, Outcome
 from engrain.model.event import Event
@@ -229,7 +229,7 @@ def _body(given: Mapping[str, Any]) -> dict[str, Any]:
         elif name == "outcome" and isinstance(value, Mapping):
             body |= _body(value)
         elif name == "problem":
-            flat = _problem(value)
+            flat = facts_of(value)
             body |= {"problem": flat.pop("message"), **_body(flat)}
         elif name == "commands" and isinstance(value, str):
             body[name] = [value]
@@ -240,15 +240,6 @@ def _body(given: Mapping[str, Any]) -> dict[str, Any]:
         elif value is not None or name == "value":  # of a key
             body["decision_id" if name == "advice" else name] = _sent(value)
     return body
-
-
-def _problem(given: Any) -> dict[str, Any]:
-    """A problem as the fields of the verbs; its type only when it was told."""
-    if isinstance(given, str):
-        return {"message": given}
-    found = asdict(problem(given))
-    told = given.get("type") or given.get("issue_type") if isinstance(given, Mapping) else getattr(given, "type", None)
-    return found | {"type": found["type"] if told else None, "metadata": found["metadata"] or None}
 
 
 def _sent(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from engrain.model.fix import FixReport, FixSum
     from engrain.shells.commands import Place
 
-PARTS = ("verified", "claimed", "failed", "open")
+PARTS = ("verified", "failed", "claimed", "open")
 _ALL = ("noted", "tried", *PARTS, "verified_share", "odds", "odds_low", "odds_high", "mean_seconds")
+_ODDS = ("odds", "odds_low", "odds_high")  # not in tables on the screen
+_LONG = (*_ODDS, "claimed", "open", "mean_seconds")
 LINES = 5  # targets of a chart over time: more are not told apart
 DAY = "day (UTC)"
 REPORTS = {
@@ -64,7 +67,7 @@ def made(found: FixReport, info: ReportInfo, drawn: bool = False) -> ReportRows:
     """One report as rows; ``drawn`` lays the trend out for a chart, a column for each of the most frequent targets."""
     of = f"the last {counted(found.days, 'day')}"
     if info.name == "trend" and drawn:
-        names = tuple(one.name for one in found.targets[:LINES])
+        names = tuple([one.name for one in found.targets if one.odds.attempts][:LINES])
         by_day: dict[str, dict[str, Any]] = {}
         for one in found.trend:
             if one.name in names:
@@ -117,7 +120,8 @@ def _one(place: Place, given: Mapping[str, Any], rows: ReportRows) -> int:
     if how is None and output:
         raise InvalidField("A file is json or csv: --format says which; --chart draws one.")
     if how is None:
-        listed(rows)
+        shown = tuple(name for name in rows.columns if name not in (_LONG if "day" in rows.columns else _ODDS))
+        listed(replace(rows, columns=shown))
         return 0
     text = dumped(plain(rows), indent=2) + "\n" if how == "json" else _csv(rows)
     if output:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from engrain.model.report import counted
+from engrain.shells.plain import printable
 from engrain.shells.screen import age, bar, body, date, hanging, line, table
 
 if TYPE_CHECKING:
@@ -246,7 +247,7 @@ def _similar(value: Mapping[str, Any], now: datetime) -> None:
 
 
 def _context(value: Mapping[str, Any], now: datetime) -> None:
-    line((value["context"] or "Nothing is known of it.", "" if value["context"] else "dim"))
+    print(printable(value["context"]))
 
 
 def _report(one: FixReport, now: datetime) -> None:
