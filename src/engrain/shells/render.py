@@ -11,7 +11,15 @@ from rich.text import Text
 
 from engrain.model.explain import PARTS, explain, shares
 from engrain.model.report import counted
-from engrain.shells import render_archive, render_exits, render_health, render_learn, render_loop, render_patterns
+from engrain.shells import (
+    render_archive,
+    render_exits,
+    render_fixes,
+    render_health,
+    render_learn,
+    render_loop,
+    render_patterns,
+)
 from engrain.shells.plain import dumped, printable
 from engrain.shells.render_service import SERVICE
 from engrain.shells.screen import (
@@ -391,6 +399,7 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     **render_health.SCREENS,
     **render_exits.SCREENS,
     **render_archive.SCREENS,
+    **render_fixes.SCREENS,
     **render_learn.SCREENS,
     **render_loop.SCREENS,
     **render_patterns.SCREENS,
