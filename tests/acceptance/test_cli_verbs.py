@@ -270,7 +270,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 def patterns_of(agent: Agent) -> dict[str, str]:
     """Three patterns, one of which was used; their ids."""
-    said = {"framework": "unittest", "language": "python", "domain": "web", "tags": ["ci"], "task_type": "build"}
+    said: dict[str, Any] = {"framework": "unittest", "language": "python", "domain": "web", "tags": ["ci"]}
+    said["task_type"] = "build"
     one = agent.add_pattern(
         "Check with assertEqual", "Compare whole things.", template="self.assertEqual(total, 2)", **said
     )

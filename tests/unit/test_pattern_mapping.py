@@ -31,7 +31,7 @@ Verdicts = Mapping[str, str]
 def by_unittest(source: str) -> Verdicts:
     """What unittest says of each test of a module, by its name."""
     module = types.ModuleType("sample")
-    exec(compile(source, "sample", "exec"), module.__dict__)  # noqa: S102
+    exec(compile(source, "sample", "exec"), module.__dict__)
     result = unittest.TestResult()
     suite = unittest.defaultTestLoader.loadTestsFromModule(module)
     told = {test.id().split(".")[-1]: "passed" for group in suite for test in group}  # type: ignore[union-attr]
@@ -120,14 +120,14 @@ def test_placeholders_survive_and_stay_whole() -> None:
 REFUSED = {
     ("pytest", "unittest"): {
         "def test_a(capsys):\n    assert capsys\n": "capsys is not in the template",
-        "import pytest\n@pytest.fixture(scope='module')\ndef a():\n    return []\ndef test_a(a):\n    assert a\n": "scope",
+        "import pytest\n@pytest.fixture(scope='module')\ndef a():\n    return []\ndef test_a(a):\n    a\n": "scope",
         "import pytest\n@pytest.mark.xfail\ndef test_a():\n    assert 0\n": "not strict",
         "import pytest\n@pytest.mark.skipif('1 > 0', reason='x')\ndef test_a():\n    assert 0\n": "run as code",
         "async def test_a():\n    assert 1\n": "asynchronous",
         "import pytest\n@pytest.mark.slow\ndef test_a():\n    assert 1\n": "pytest.mark.slow",
         "import pytest\n@pytest.mark.parametrize('n', [1])\ndef test_a(n):\n    return\n": "returns early",
-        "import pytest\ndef test_a():\n    try:\n        pytest.skip('x')\n    except Exception:\n        pass\n": "inside try",
-        "import pytest\ndef test_a():\n    with pytest.raises(KeyError) as e:\n        {}[1]\n    print(e)\n": "handed on",
+        "import pytest\ndef test_a():\n    try:\n        pytest.skip('x')\n    except E:\n        0\n": "inside try",
+        "import pytest\ndef test_a():\n    with pytest.raises(E) as e:\n        f()\n    print(e)\n": "handed on",
         "import pytest\ndef test_a():\n    assert [1.0] == pytest.approx([1.0])\n": "several numbers",
         "x = 1\n": "nothing of pytest",
     },
@@ -227,7 +227,7 @@ TOKENS = {
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_no_text_breaks_out_of_the_errors(data: st.DataObject) -> None:
-    """Any text, and pieces of real ones with words taken out, doubled and exchanged: a translation or an error of ours."""
+    """Any text, and pieces of real ones with words exchanged: a translation or an error of ours."""
     row = data.draw(st.sampled_from(MAPPINGS))
     words = list(TOKENS[row.source])
     start = data.draw(st.integers(0, len(words) - 1))
