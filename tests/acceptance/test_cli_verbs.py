@@ -16,6 +16,7 @@ from engrain import open as open_memory
 from engrain.daemon.registry import Registration
 from engrain.shells.cli import main
 from engrain.shells.verbs import verbs_of
+from tests import fixing
 from tests.acceptance.examples_patterns import EXAMPLES as OF_PATTERNS
 from tests.policies import add, table
 
@@ -227,6 +228,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "alerts": [("--settled", {"alerts": []})],
     **OF_PATTERNS,
+    **fixing.EXAMPLES,
 }  # fmt: skip
 
 
@@ -261,10 +263,11 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
             "The build is frozen", "event", tags=["cold"], session="s2", expires_in=timedelta(microseconds=1)
         )
         memory.tick(["expire", "report"])
+        fixes = fixing.fill(agent, home)
         Registration(memory.store, memory.world, os.getpid()).say_alive()  # a daemon that will not hear
     monkeypatch.setattr("engrain.administration.STOPPING", 0.0)
     (home / "rows.txt").write_text(ROWS[: ROWS.index("\n")] + "\n{}\n")
-    ids = {"item": item.id, "decision": decision.decision_id, "key": key.id, "gone": gone.id, "dream": dream.id}
+    ids = fixes | {"item": item.id, "decision": decision.decision_id, "key": key.id, "gone": gone.id, "dream": dream.id}
     return {**ids, **patterns, "home": str(home)}
 
 
@@ -327,6 +330,7 @@ def test_a_verb_has_a_screen_that_fits_eighty_columns(
     assert "\x1b" not in said.out, "colours where nobody sees them"
     free = verb in (
         "context",
+        "fixes context",
         "backup",
         "export",
         "stats",

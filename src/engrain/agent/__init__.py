@@ -9,10 +9,11 @@ from engrain.agent.fixes import Fixes
 from engrain.agent.learned import Learnt
 from engrain.agent.life import Life
 from engrain.agent.pattern_files import PatternFiles
+from engrain.agent.trajectories import Trajectories
 from engrain.intake.kv import KeyValue
 
 __all__ = ["Agent", "KeyValue"]
 
 
-class Agent(Decisions, Learnt, Life, Archived, Exits, Fixes, PatternFiles):
+class Agent(Decisions, Learnt, Life, Archived, Exits, Fixes, PatternFiles, Trajectories):
     """What one agent remembers, recalls, decides, observes, fixes. Made by ``memory.agent(name, tenant=, team=)``."""

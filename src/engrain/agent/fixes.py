@@ -6,6 +6,7 @@ import builtins
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -248,6 +249,16 @@ class Fixes(Scoped):
     def _reason(self, reason: str) -> str:
         told = validate.text("reason", reason, problems.TEXT)
         return problems.without_secret(told) or told if self._memory.config.redact else told
+
+
+def facts_of(problem: Told) -> dict[str, Any]:
+    """A problem as the fields of Problem, None where nothing was told; its type only when it was."""
+    if isinstance(problem, str):
+        return {"message": problem}
+    found = asdict(problems.problem(problem))
+    named = problem if isinstance(problem, Mapping) else {"type": getattr(problem, "type", None)}
+    told = named.get("type") or named.get("issue_type")
+    return found | {"type": found["type"] if told else None, "metadata": found["metadata"] or None}
 
 
 def lines_of(document: Mapping[str, Any]) -> str:
