@@ -17,9 +17,10 @@ from engrain.shells.verbs_learn import LEARN
 from engrain.shells.verbs_life import LIFE
 from engrain.shells.verbs_patterns import LEARNED, PATTERNS
 from engrain.shells.verbs_service import SERVICE
+from engrain.shells.verbs_trajectories import TRAJECTORIES
 
 VERBS: tuple[Verb, ...] = (
-    *AGENT, *LIFE, *ARCHIVE, *EXITS, *FIXES, *PATTERNS, *LEARN, *LEARNED, *ADMIN, *DAEMON, *SERVICE,
+    *AGENT, *LIFE, *ARCHIVE, *EXITS, *FIXES, *PATTERNS, *LEARN, *LEARNED, *TRAJECTORIES, *ADMIN, *DAEMON, *SERVICE,
 )  # fmt: skip
 
 # Public methods that are no verb of their own, and why.
