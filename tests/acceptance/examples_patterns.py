@@ -89,7 +89,8 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("Again '{\"action\": \"make\", \"tests\": [1, 2]}' --failure", {"success": False, "steps.0.tests": [1, 2]}),
     ],
     "trajectories list": [
-        ("--task-type build --success --limit 1", {"trajectories.0.id": "{trajectory}"}), ("--failure", {"trajectories": []}),
+        ("--task-type build --success --limit 1", {"trajectories.0.id": "{trajectory}"}),
+        ("--failure", {"trajectories": []}),
     ],
     "trajectories show": [("{trajectory}", {"task": "Build it"})],
     "trajectories distill": [("--task-type build --dry-run", {"dry_run": True})],

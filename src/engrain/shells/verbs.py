@@ -36,6 +36,7 @@ NOT_VERBS = {
     "Memory.agent": "the scope is fixed when a shell starts",
     "Memory.close": "a shell closes what it opened",
     "Memory.note_agent": "part of what a writing verb does",
+    "Memory.strategies": "part of context",
     "Memory.start_roles": "a shell that lives long starts them",
 }
 
