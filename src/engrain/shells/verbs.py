@@ -36,7 +36,9 @@ NOT_VERBS = {
     "Memory.agent": "the scope is fixed when a shell starts",
     "Memory.close": "a shell closes what it opened",
     "Memory.note_agent": "part of what a writing verb does",
+    "Agent.trouble": "engrain.agents tells it; alerts and doctor show it",
     "Memory.strategies": "part of context",
+    "Memory.trouble": "as Agent.trouble",
     "Memory.start_roles": "a shell that lives long starts them",
 }
 
