@@ -2,11 +2,12 @@
 
     python bench/patterns.py                    # 200 seeds of each world, Markdown on stdout
     python bench/patterns.py --seeds 20 --blind # fewer, and without telling the task type
+    python bench/patterns.py --seeds 3 --verbs  # every choice and outcome through an agent of a home
 
 A world has three kinds of tasks and six patterns that are written for each; every task is solved with a probability
 that depends on the pattern that was chosen. Relevance is that of ``agent.patterns``; beliefs and draws are computed by
-the functions that it uses, in memory. Regret: by how much more often the best pattern would have solved the tasks,
-summed over them.
+the functions that it uses, in memory; ``--verbs`` plays some seeds through the verbs themselves. Regret: by how much
+more often the best pattern would have solved the tasks, summed over them.
 """
 
 from __future__ import annotations
@@ -264,6 +265,28 @@ def _capped(voices: Sequence[tuple[float, float]]) -> tuple[float, float]:
     )
 
 
+class Verbs(Chooser):
+    """The same through ``patterns`` and ``use_pattern`` of agents of a home, where the patterns are public."""
+
+    def __init__(self, memory: Any, world: World, name: str) -> None:
+        super().__init__(world, random.Random(0))
+        self.memory, self.name = memory, name
+        agent = self.agent("worker")
+        told = [(f"{title} {n}", text) for n, (title, text) in enumerate(world.texts)]
+        made = [agent.add_pattern(*one, visibility="public") for one in told]
+        self.ids = [one.id for one in made]
+
+    def agent(self, teller: str) -> Any:
+        return self.memory.agent(teller, tenant=self.name)
+
+    def ask(self, topic: str, question: str) -> int:
+        (hit, *_) = self.agent("worker").patterns(question, task_type=topic, explore=True, limit=1)
+        return self.ids.index(hit.pattern.id)
+
+    def hear(self, pattern: int, topic: str, success: bool, evidence: str, teller: str, source: str | None) -> None:
+        self.agent(teller).use_pattern(self.ids[pattern], success, evidence=evidence, task_type=topic, source=source)
+
+
 CHOOSERS: dict[str, type[Chooser]] = {
     "engrain": Engrain,
     "similarity": Similarity,
@@ -288,7 +311,8 @@ def play(world: World, chooser: Chooser, rng: random.Random) -> float:
         chooser.hear(*said)
     regret = 0.0
     for n, (topic, question) in enumerate(world.tasks):
-        pattern = chooser.choose(topic, world.relevance[question])
+        verbs = isinstance(chooser, Verbs)
+        pattern = chooser.ask(topic, question) if verbs else chooser.choose(topic, world.relevance[question])
         chance = world.chance[pattern, topic]
         regret += max(world.chance[one, topic] for one in range(len(world.texts))) - chance
         success, known = rng.random() < chance, rng.random() < KNOWN
@@ -313,6 +337,19 @@ def run(seeds: int, blind: bool) -> dict[str, dict[str, list[float]]]:
     return found
 
 
+def by_verbs(seeds: int) -> str:
+    """Mean regret of some seeds, through the verbs and in memory."""
+    told: dict[str, list[float]] = {"verbs": [], "in memory": []}
+    for name, make in WORLDS.items():
+        with tempfile.TemporaryDirectory() as home, engrain.open(home) as memory:
+            for seed in range(seeds):
+                world, luck = make(random.Random(f"{name}/{seed}")), f"luck/{seed}"
+                weigh(world, memory.agent(f"seed {seed}"))
+                told["verbs"].append(play(world, Verbs(memory, world, f"t{seed}"), random.Random(luck)))
+                told["in memory"].append(play(world, Engrain(world, random.Random(seed)), random.Random(luck)))
+    return ", ".join(f"{name} {statistics.fmean(values):.1f}" for name, values in told.items())
+
+
 def table(found: dict[str, dict[str, list[float]]]) -> str:
     """Mean regret and worst seed, by world."""
     lines = [f"| world | {' | '.join(f'{name}: mean, worst' for name in CHOOSERS)} |", f"|---|{'---|' * len(CHOOSERS)}"]
@@ -332,7 +369,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--blind", action="store_true", help="the task type is not told")
+    parser.add_argument("--verbs", action="store_true", help="through the verbs of an agent; slow")
     given = parser.parse_args()
+    if given.verbs:
+        print(by_verbs(given.seeds))
+        return 0
     found = run(given.seeds, given.blind)
     print(table(found))
     every = {one: [value for told in found.values() for value in told[one]] for one in CHOOSERS}

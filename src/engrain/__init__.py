@@ -12,15 +12,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engrain.agent import Agent
-from engrain.errors import EngrainError
-from engrain.memory import Memory, open, restore_backup
-from engrain.model.decision import Advice, Evidence, Experience, Outcome
-from engrain.model.item import Hit, MemoryItem
-from engrain.version import __version__
-
 if TYPE_CHECKING:
+    from engrain.agent import Agent
+    from engrain.agents.learns import learns
+    from engrain.errors import EngrainError
+    from engrain.memory import Memory, open, restore_backup
+    from engrain.model.decision import Advice, Evidence, Experience, Outcome
+    from engrain.model.item import Hit, MemoryItem
     from engrain.shells.client import Client
+    from engrain.version import __version__
+
+_WHERE = {
+    "Advice": "model.decision",
+    "Agent": "agent",
+    "Client": "shells.client",
+    "EngrainError": "errors",
+    "Evidence": "model.decision",
+    "Experience": "model.decision",
+    "Hit": "model.item",
+    "Memory": "memory",
+    "MemoryItem": "model.item",
+    "Outcome": "model.decision",
+    "__version__": "version",
+    "learns": "agents.learns",
+    "open": "memory",
+    "restore_backup": "memory",
+}
+"""Where each public name is defined. It is loaded when it is asked for: a hook, which lives for a blink, needs none."""
+_ROOMS = ("agent", "agents", "errors", "memory", "model", "world")  # modules that need no import of their own
 
 __all__ = [
     "Advice",
@@ -34,15 +53,18 @@ __all__ = [
     "MemoryItem",
     "Outcome",
     "__version__",
+    "learns",
     "open",
     "restore_backup",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """The client is loaded when it is asked for: most processes have their memory at hand."""
-    if name == "Client":
-        from engrain.shells.client import Client
+    from importlib import import_module
 
-        return Client
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _ROOMS:
+        return import_module(f"engrain.{name}")
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"engrain.{_WHERE[name]}"), name)
+    return value

@@ -18,6 +18,7 @@ from engrain.learning import Learning
 from engrain.model.key import ApiKey
 from engrain.model.report import AgentInfo, Check, Report, ReportInfo, ReportRows, counted
 from engrain.model.run import Alert, DaemonInfo, DaemonStatus, HealthReport, RoleState, Run
+from engrain.spool import LOG, REFUSED, Spool
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Administration(Learning):
         found = upkeep.examine(self.store, self.embedder)
         readable = all(check.ok for check in found.checks if check.name == "integrity")
         further = () if not readable else (
-            self._archived(), self._advising(), self.supervisor.check(), self.loop.check()
+            self._archived(), self._advising(), self.supervisor.check(), self.loop.check(), *self._hooked()
         )  # fmt: skip
         return Report((*found.checks, *further, *(self._prove() if canary else ())))
 
@@ -80,6 +81,21 @@ class Administration(Learning):
         return Check(
             "policies", True, f"{counted(live, 'live policy', 'live policies')}" if live else "none is live yet"
         )
+
+    def _hooked(self) -> list[Check]:
+        """Whether what hooks have left came in; nothing where there never was a hook."""
+        spool = Spool(self.home)
+        if not spool.folder.is_dir():
+            return []
+        waiting, refused, errors = (
+            len(spool.waiting()),
+            spool.refused(),
+            [str(one.get("error")) for one in spool.errors()],
+        )
+        told = [f"{waiting} calls wait to be taken in"] if waiting else []
+        told += [f"{refused} were refused, see {spool.folder / REFUSED}"] if refused else []
+        told += [f"{len(errors)} errors, the last: {errors[-1]}; see {spool.folder / LOG}"] if errors else []
+        return [Check("hooks", not (waiting or refused), "; ".join(told) or "all that hooks have left came in")]
 
     def rebuild(self, progress: Any = None) -> dict[str, int]:
         """Make derived state anew from what is canonical, while others work: words and vectors of another embedder or

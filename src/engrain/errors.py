@@ -9,6 +9,7 @@ EngrainError
 │   ├── QuotaExceeded             more than the agent or its tenant may remember
 │   ├── QueryRefused              SQL that is not one SELECT, or reaches for what is outside the archive
 │   ├── ActionNotOffered          an action that was not among the options of the decision
+│   ├── TranslationRefused        a template that cannot be said in another framework without changing what it says
 │   └── InvalidPolicy             a policy that cannot be read, or not with this engrain
 │       └── PolicyTooNew
 ├── NotFound                      a named thing does not exist in this scope
@@ -19,6 +20,7 @@ EngrainError
 │   ├── UnknownPattern
 │   ├── UnknownPolicy
 │   └── UnknownSignature
+├── Changed                       somebody else was quicker; nothing was written
 ├── PolicyRefused                 the gate does not let it advise; what was live still is
 ├── ConfigError                   a setting that cannot be understood
 ├── EmbedderError                 the embedder that was chosen could not do its work
@@ -91,6 +93,10 @@ class ActionNotOffered(InvalidInput):
     """The action was not among the options of the decision."""
 
 
+class TranslationRefused(InvalidInput):
+    """The template cannot be translated."""
+
+
 class InvalidPolicy(InvalidInput):
     """The policy cannot be read."""
 
@@ -131,6 +137,10 @@ class UnknownSignature(NotFound):
 
 class UnknownPattern(NotFound):
     """There is no such pattern in this agent's scope."""
+
+
+class Changed(EngrainError):
+    """Somebody else changed it meanwhile, and nothing was written."""
 
 
 class PolicyRefused(EngrainError):

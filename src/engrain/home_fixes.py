@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engrain.fixes.writer import FixWriter
     from engrain.intake.writer import Indexer
     from engrain.recall.embed import Embedder
-    from engrain.recall.texts import Texts
+    from engrain.recall.loose import Loose
 
 
 class FixParts:
@@ -44,10 +44,10 @@ class FixParts:
 
         return Books(self.store, self._texts)
 
-    def _texts(self) -> Texts:
-        from engrain.recall.texts import Texts
+    def _texts(self) -> Loose:
+        from engrain.recall.loose import Loose
 
-        return Texts(self.embedder)
+        return Loose(self.embedder)
 
     @cached_property
     def fix_writer(self) -> FixWriter:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from engrain.learn.policies import Policies
     from engrain.learn.record import Records
 
+TROUBLE = "learning-failed"  # the alert of an agent that went on without learning
+
 
 class LearningParts:
     """Wired over the store of a home, which is one of these."""
@@ -46,6 +48,16 @@ class LearningParts:
         from engrain.lifecycle.alerts import raise_alerts
 
         return raise_alerts(tx, self.world, name, wrong)
+
+    def trouble(self, subject: str, detail: str | None) -> None:
+        """Raise the alert that something does not learn, or settle it."""
+        from engrain.lifecycle.alerts import raise_alerts, settle_alerts
+
+        with self.store.transaction("*") as tx:
+            if detail is None:
+                settle_alerts(tx, self.world, TROUBLE, [subject])
+            else:
+                raise_alerts(tx, self.world, TROUBLE, {subject: detail})
 
     @cached_property
     def past(self) -> ColdExperiences:

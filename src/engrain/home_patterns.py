@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,17 @@ from engrain.store.port import Store
 from engrain.world import World
 
 if TYPE_CHECKING:
+    from engrain.archive.experiences import ColdExperiences
+    from engrain.fixes.book import Books
     from engrain.intake.signals import Signals
     from engrain.intake.writer import Indexer
     from engrain.model.scope import Scope
     from engrain.patterns.bank import Bank
+    from engrain.patterns.consolidate import Consolidator
+    from engrain.patterns.finder import Finder
+    from engrain.patterns.room import Room
     from engrain.patterns.search import Search
+    from engrain.patterns.trajectories import Trajectories
     from engrain.recall.embed import Embedder
 
 
@@ -34,22 +40,34 @@ class PatternParts:
         @property
         def index(self) -> Indexer: ...
 
+        @property
+        def past(self) -> ColdExperiences: ...
+
+        @property
+        def issue_books(self) -> Books: ...
+
+    @cached_property
+    def pattern_room(self) -> Room:
+        """What every part of the pattern bank works with."""
+        from engrain.learn.reward import TIERS
+        from engrain.learn.state import checked_state
+        from engrain.patterns.room import Room
+
+        def index(texts: Sequence[str]) -> Sequence[Sequence[tuple[Any, ...]]]:
+            return self.index(texts)  # loaded when something is to be indexed
+
+        return Room(self.store, self.world, index, TIERS, checked_state)
+
     @cached_property
     def bank(self) -> Bank:
         """The patterns of a home."""
-        from engrain.learn.reward import TIERS
-        from engrain.learn.state import checked_state
         from engrain.patterns.bank import Bank
-        from engrain.patterns.room import Room
         from engrain.patterns.shown import Shown
 
         shown = Shown(self.store, self.signals.later)
         self.signals.also.append(shown.flush)
 
-        def index(texts: Sequence[str]) -> Sequence[Sequence[tuple[Any, ...]]]:
-            return self.index(texts)  # loaded when something is to be indexed
-
-        room = Room(self.store, self.world, index, TIERS, checked_state)
+        room = self.pattern_room
 
         def words(text: str) -> frozenset[int]:
             from engrain.recall.loose import words_of
@@ -63,6 +81,38 @@ class PatternParts:
             return Search(room, lambda: loose(lambda: self.embedder), repeats_down, lambda: self.world.rng, json.loads)
 
         return Bank(room, search, words, shown)
+
+    @cached_property
+    def trajectory_book(self) -> Trajectories:
+        """The steps of tasks."""
+        from engrain.fixes.plans import does_something
+        from engrain.patterns.trajectories import Trajectories
+
+        return Trajectories(self.pattern_room, does_something)
+
+    @property
+    def finder(self) -> Finder:
+        """What looks for patterns in what was done; a new one each time, with counts of its own."""
+        from engrain.fixes.masks import mask
+        from engrain.fixes.plans import does_something
+        from engrain.patterns.finder import Finder
+        from engrain.version import __version__
+
+        def past() -> ColdExperiences | None:
+            return self.past if self.store.read("batch_closed", {"kind": "experiences"})[0]["number"] else None
+
+        def issues(scope: Scope, raws: Sequence[str]) -> Mapping[str, str]:
+            with self.issue_books.of(scope) as book:
+                return {raw: book.resolve(raw) for raw in raws}
+
+        return Finder(self.pattern_room, self.bank, past, issues, mask, does_something, __version__)
+
+    @property
+    def consolidator(self) -> Consolidator:
+        """What brings patterns in order."""
+        from engrain.patterns.consolidate import Consolidator
+
+        return Consolidator(self.pattern_room, self.bank)
 
     def strategies(self, scope: Scope, query: str, max_tokens: int) -> tuple[str, int]:
         """(block of text, its tokens): strategies that proved themselves for a question, and warnings, in at most

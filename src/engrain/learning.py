@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engrain import upkeep
@@ -11,6 +11,7 @@ from engrain.datasets import Datasets
 from engrain.errors import InvalidField
 from engrain.intake import validate
 from engrain.learn.fields import checked_text
+from engrain.model.distill import PatternReport
 from engrain.model.learning import Explanation, LearningHealth, PolicyDiff
 from engrain.model.policy import Dream, DreamReport, PolicyEvent, PolicyInfo
 from engrain.model.report import Check
@@ -173,6 +174,36 @@ class Learning(Datasets):
 
     def _asked(self, task_type: str | None, tenant: str | None) -> dict[str, str | None]:
         return _named(tenant=tenant, task_type=task_type)
+
+    # -- patterns ------------------------------------------------------------------------------------------------------
+
+    def discover(
+        self,
+        tenant: str | None = None,
+        agent: str | None = None,
+        dry_run: bool = False,
+        wording: Callable[[Any], str] | None = None,
+    ) -> PatternReport:
+        """Look for patterns in what agents did: of all, or of one tenant or agent. From experiences, actions that end
+        well more often than others in like states, or fail more often (see patterns/discover.py for how sure that
+        must be); from fixes, what was verified to solve an issue in several tasks; from trajectories, what they have in
+        common. The same data give the same, and looking again adds nothing but new evidence. ``wording(draft)`` may
+        word the title of a pattern; it decides nothing. A dry run tells what would be found."""
+        from engrain.patterns.rounds import discovered
+
+        self._check_open()
+        chosen, dry = _named(tenant=tenant, agent=agent), validate.flag("dry_run", dry_run)
+        return discovered(self.store, self.finder, **chosen, dry=dry, wording=wording)
+
+    def consolidate(self, tenant: str | None = None, agent: str | None = None, dry_run: bool = False) -> PatternReport:
+        """Bring the patterns of all agents, or of one tenant or agent, in order: merge those that say the same, link
+        those that contradict each other, deprecate what surely does not help. Each change is an event of the pattern
+        that ``undo_pattern`` takes back, and nothing is deleted. A dry run tells what would be done."""
+        from engrain.patterns.rounds import consolidated
+
+        self._check_open()
+        chosen, dry = _named(tenant=tenant, agent=agent), validate.flag("dry_run", dry_run)
+        return consolidated(self.store, self.consolidator, **chosen, dry=dry)
 
     # -- whether it lives ---------------------------------------------------------------------------------------------
 

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any
 from engrain import upkeep
 from engrain.administration import Administration
 from engrain.agent import Agent
+from engrain.arrivals import take_in
 from engrain.config import load
 from engrain.errors import ConfigError, InvalidField
 from engrain.intake.redact import refuse_secret
 from engrain.intake.validate import NAME_CHARACTERS, text
 from engrain.model.scope import Scope
+from engrain.spool import Spool
 from engrain.store import is_server, restore_store
 from engrain.world import RealWorld, World, from_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from engrain.model.run import Run
     from engrain.recall.embed import Embedder
 
     Excerpt = Callable[[str, str, int, Callable[[str], bool]], str]
@@ -64,7 +67,9 @@ def open(  # noqa: A001 (the contract's name: engrain.open)
     if embedder is not None and named is None and not all(hasattr(embedder, part) for part in ("name", "dim", "embed")):
         raise ConfigError(f"embedder must be a name or an object with name, dim and embed(), not {embedder!r}.")
     config = load(folder, {**settings, "embedder": named})
-    return Memory(given, folder, config, world or RealWorld(), None if isinstance(embedder, str) else embedder)
+    memory = Memory(given, folder, config, world or RealWorld(), None if isinstance(embedder, str) else embedder)
+    memory.take_in()
+    return memory
 
 
 def restore_backup(
@@ -103,6 +108,19 @@ class Memory(Administration):
         if team is not None and team != before:
             upkeep.join_team(self.store, tenant, name, team, self.world.now())
         return Agent(self, Scope(tenant, name, team or before), known=bool(known) or team is not None)
+
+    def tick(self, roles: Iterable[str] | None = None, dry_run: bool = False) -> list[Run]:
+        self._check_open()
+        if not dry_run:
+            self.take_in()
+        return super().tick(roles, dry_run)
+
+    tick.__doc__ = Administration.tick.__doc__
+
+    def take_in(self) -> int:
+        """Make the calls that hooks have left in the home because they must not wait (``engrain hook``); how many.
+        Opening a memory and ``tick`` do it, too. What cannot be done now waits on, and is told by ``doctor``."""
+        return take_in(self, Spool(self.home))
 
     def __enter__(self) -> Memory:
         return self

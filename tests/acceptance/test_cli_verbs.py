@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from engrain import Outcome
+from engrain import Agent, Outcome
 from engrain import open as open_memory
 from engrain.daemon.registry import Registration
 from engrain.shells.cli import main
 from engrain.shells.verbs import verbs_of
 from tests import fixing
+from tests.acceptance.examples_patterns import EXAMPLES as OF_PATTERNS
 from tests.policies import add, table
 
 ROWS = '{"content": "first", "tags": ["bulk"]}\n{"content": "second", "importance": 9}\n'
@@ -27,7 +28,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         (
             "'Ship on Monday' --kind fact --key day --importance 9 --tag ops --tag plan --metadata '{\"by\": [1]}' "
             "--session s9 --role user --occurred-at 2026-01-02T03:04:05Z --expires-in 30d --decay-rate 0.5 "
-            "--visibility team --pinned --source wiki",
+            "--visibility team --pinned --source wiki --expects ''",
             {
                 "content": "Ship on Monday", "kind": "fact", "key": "day", "importance": 9.0, "tags": ["ops", "plan"],
                 "metadata.by": [1], "session": "s9", "role": "user", "occurred_at": "2026-01-02T03:04:05+00:00",
@@ -49,7 +50,9 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "get": [("{item}", {"content": "The build needs Python 3.12", "kind": "fact"})],
     "lookup": [("fact python", {"id": "{item}"})],
     "history": [("fact python", {"items.0.id": "{item}", "items.1.state": "superseded"})],
-    "list": [("--kind fact --limit 1", {"items.0.id": "{item}"}), ("--after {item}", {"items": []})],
+    "list": [("--kind fact --limit 1", {"items.0.id": "{item}"}), ("--after {item}", {"items": []}),
+             ("--prefix pyth --newest", {"items.0.id": "{item}"})],
+    "sessions": [("--prefix s --kind fact --limit 5", {"sessions.0.session": "s1", "sessions.0.items": 1})],
     "count": [("--kind fact", {"count": 1})],
     "update": [
         (
@@ -79,11 +82,11 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "observe": [
         (
             "{decision} --action safe --success --evidence executed --seconds 3 --budget-seconds 10 --quality 0.5 "
-            "--resources 0.25 --feedback -0.5",
+            "--resources 0.25 --feedback -0.5 --weights '{\"quality\": 2}'",
             {
                 "action": "safe", "outcome.success": True, "outcome.evidence": "executed", "outcome.seconds": 3.0,
                 "outcome.budget_seconds": 10.0, "outcome.quality": 0.5, "outcome.resources": 0.25,
-                "outcome.feedback": -0.5, "decision_id": "{decision}",
+                "outcome.feedback": -0.5, "outcome.weights": {"quality": 2.0}, "decision_id": "{decision}",
             },
         ),
         (
@@ -95,7 +98,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         (
             "deploy blue --state '{\"size\": 2}' --next-state '{\"size\": 3}' --propensity 0.5 --episode e2 "
             "--task-id t-1 --success --evidence verified --seconds 1 --budget-seconds 2 --quality 1 --resources 0 "
-            "--feedback 1",
+            "--feedback 1 --weights '{\"time\": 0}'",
             {"state.size": 2, "next_state.size": 3, "propensity": 0.5, "episode": "e2", "task_id": "t-1"},
         ),
         ("deploy blue --failure --error 'no route' --reward -2", {"outcome.error": "no route", "reward": -2.0}),
@@ -225,6 +228,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "alerts": [("--settled", {"alerts": []})],
     **fixing.EXAMPLES,
+    **OF_PATTERNS,
 }  # fmt: skip
 
 
@@ -245,6 +249,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         decision, other = (agent.advise("build", state={"size": 1}, options=["fast", "safe"]) for _ in range(2))
         agent.observe(other, Outcome(success=True, evidence="executed"), action="fast")
         agent.kv("ports").set("port", 8080)
+        patterns = patterns_of(agent)
+        agent.export_patterns(home / "patterns.json")
         first, then = {1: {"fast": 0.1, "safe": 0.4}}, {1: {"fast": 0.5, "safe": 0.2}, 2: {"fast": 0.5, "safe": 0.3}}
         for values, whose in ((first, None), (then, None), (first, "builder")):
             add(memory, table(values), agent=whose, tenant="lab")
@@ -262,7 +268,22 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setattr("engrain.administration.STOPPING", 0.0)
     (home / "rows.txt").write_text(ROWS[: ROWS.index("\n")] + "\n{}\n")
     ids = fixes | {"item": item.id, "decision": decision.decision_id, "key": key.id, "gone": gone.id, "dream": dream.id}
-    return {**ids, "home": str(home)}
+    return {**ids, **patterns, "home": str(home)}
+
+
+def patterns_of(agent: Agent) -> dict[str, str]:
+    """Three patterns, one of which was used; their ids."""
+    said: dict[str, Any] = {"framework": "unittest", "language": "python", "domain": "web", "tags": ["ci"]}
+    said["task_type"] = "build"
+    one = agent.add_pattern(
+        "Check with assertEqual", "Compare whole things.", template="self.assertEqual(total, 2)", **said
+    )
+    other, long = agent.add_pattern("Retry"), agent.add_pattern("Name the case")
+    agent.use_pattern(one.id, True, source="ci")
+    agent.quarantine_pattern(other.id, "it hides faults")
+    agent.promote_pattern(long.id, "of the house")
+    agent._memory.bank.link(agent.scope, one.id, other.id, "refines")
+    return {"pattern": one.id, "other": other.id, "long": long.id}
 
 
 def placed(text: str, made: dict[str, str]) -> str:
@@ -294,7 +315,7 @@ def test_a_verb_does_what_its_arguments_say(
         assert (code, said.err) == (0, "")
         answer = json.loads(said.out)
         for path, value in expected.items():
-            wanted = placed(value, made) if isinstance(value, str) else value
+            wanted = json.loads(placed(json.dumps(value), made))
             assert at(answer, path) == wanted, path
 
 
@@ -316,6 +337,9 @@ def test_a_verb_has_a_screen_that_fits_eighty_columns(
         "archive stats",
         "keys create",
         "dream report",
+        "patterns export",
+        "learn export",
+        "learn reset",
     )  # text of the user, and paths
     assert free or max(len(row) for row in said.out.splitlines()) <= 80
 

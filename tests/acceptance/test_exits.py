@@ -217,11 +217,19 @@ def plant(agent: Agent, mark: str) -> None:
         agent.observe(advice, outcome)
         agent.observe_step(task_type, {mark: 1.0}, mark, outcome, next_state={mark: 2.0}, episode=mark, task_id=mark)
     problem = {"message": mark, "trace": mark, "log": mark, "prompt": mark, "response": mark, "more": {mark: mark}}
-    told = {"analysis": mark, "fixer": mark, "notes": mark, "system": {mark: mark}, "task_id": mark, "session": mark}
+    told: dict[str, Any] = {
+        "analysis": mark,
+        "fixer": mark,
+        "notes": mark,
+        "system": {mark: mark},
+        "task_id": mark,
+        "session": mark,
+    }
     for visibility in ("private", "public"):
         agent.record_fix(problem, [mark], success=True, verified=True, target=mark, visibility=visibility, **told)
     agent.record_fix({"message": "other words", "fingerprint": mark}, type=mark)
-    agent.merge_issues(*[one.id for one in agent.issues()], mark)
+    one, two = agent.issues()[:2]
+    agent.merge_issues(one.id, two.id, mark)
 
 
 def found_in(place: Place, mark: str) -> list[str]:

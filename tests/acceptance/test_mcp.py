@@ -25,7 +25,7 @@ SERVER = ["-m", "engrain", "mcp"]
 # Calls of tools with the ids of what was made before, and what the answer must hold: every argument of every tool.
 OUTCOME = {
     "success": True, "evidence": "executed", "seconds": 1, "budget_seconds": 2.5, "quality": 1, "resources": 0,
-    "feedback": -0.5, "error": "none", "reward": 0.5,
+    "feedback": -0.5, "error": "none", "reward": 0.5, "weights": {"quality": 2},
 }  # fmt: skip
 PROBLEM = {
     "problem": "no answer from host gpu-7", "type": "timeout", "target": "qwen", "trace": "at x", "test": "t_1",
@@ -38,6 +38,7 @@ CALLS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
             "content": "Ship on Monday", "kind": "fact", "key": "day", "importance": 9, "tags": ["ops"],
             "metadata": {"by": [1]}, "session": "s9", "role": "user", "occurred_at": "2026-01-02T03:04:05Z",
             "expires_in": "3000d", "decay_rate": 0.5, "visibility": "team", "pinned": True, "source": "wiki",
+            "expects": "",
         },
         {"content": "Ship on Monday", "importance": 9.0, "occurred_at": "2026-01-02T03:04:05+00:00", "pinned": True},
     ),

@@ -16,9 +16,8 @@ TABLES = [
     "scopes", "agents", "memories", "passages", "echoes", "signals", "kv", "decisions", "experiences", "q_values",
     "recall_questions", "recall_answers", "adapters", "transitions", "daily_metrics", "api_keys", "replies",
     "archive_gone", "archive_links", "policies", "policy_events", "dream_marks", "dream_findings",
-    "drifts", "drift_tracks",
+    "drifts", "drift_tracks", "fixes", "signatures", "fix_plans", "fix_tallies", "issue_edits",
     "patterns", "pattern_passages", "pattern_uses", "pattern_voices", "pattern_events", "pattern_links", "trajectories",
-    "fixes", "signatures", "fix_plans", "fix_tallies", "issue_edits",
 ]  # fmt: skip
 # Rows of tables whose statements belong to a stage: {0} is the tenant.
 ROWS = {
@@ -35,6 +34,14 @@ ROWS = {
     "dream_marks": "'{0}', 't', 1, 0, 1, 1, 'd'",
     "drifts": "'{0}', 'a', 't', '{{}}', 1, 1, 1, 'y', 1, 1",
     "drift_tracks": "'{0}', 'a', 't', 'y', 1, 1, 1, 1, ''",
+    "fixes": (
+        "'f', '{0}', 'a', 'private', 'kept', 's', 'error', null, 'm', '{{}}', '[]', null, null, null, null, 0, 0, "
+        "null, '{{}}', null, null, null, 1, 1, 1"
+    ),
+    "signatures": "'{0}', 'a', 'private', 's', 'template', 't', '', 'x', null, null, null, null, null, null, 1, null",
+    "fix_plans": "'{0}', 'a', 'private', 'p', '[]', null, 1",
+    "fix_tallies": "'{0}', 'issue', 's', '', 'a', 'private', 1, 0, 0, 0, 0, 0, 0, 1, 1, 'f'",
+    "issue_edits": "'e-{0}', '{0}', 'a', 'split', 's', null, 'r', 1, null",
     "patterns": (
         "'p-{0}', '{0}', 'a', 'f', 't', '', '', null, 'strategy', 'do', null, null, null, '[]', null, 'short', "
         "'active', 0, 'private', '{{}}', null, 0, 1, 1, 1"
@@ -45,14 +52,6 @@ ROWS = {
     "pattern_events": "'v-{0}', '{0}', 'a', 'p-{0}', null, 1, 'made', 'r', 'x', 0, '{{}}', '{{}}', null",
     "pattern_links": "'{0}', 'a', 'p-{0}', 'p-{0}', 'similar', 1, 1",
     "trajectories": "'j-{0}', '{0}', 'a', 'f', 't', null, null, '[]', 1, 'executed', 'w', 'private', '[]', 1, 0",
-    "fixes": (
-        "'f', '{0}', 'a', 'private', 'kept', 's', 'error', null, 'm', '{{}}', '[]', null, null, null, null, 0, 0, "
-        "null, '{{}}', null, null, null, 1, 1, 1"
-    ),
-    "signatures": "'{0}', 'a', 'private', 's', 'template', 't', '', 'x', null, null, null, null, null, null, 1, null",
-    "fix_plans": "'{0}', 'a', 'private', 'p', '[]', null, 1",
-    "fix_tallies": "'{0}', 'issue', 's', '', 'a', 'private', 1, 0, 0, 0, 0, 0, 0, 1, 1, 'f'",
-    "issue_edits": "'e-{0}', '{0}', 'a', 'split', 's', null, 'r', 1, null",
     "dream_findings": "'d', length('{0}'), '{0}', 'a', 't', '{{}}'",
 }
 

@@ -19,6 +19,11 @@ PORT_METHODS = 12
 SECTIONS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 # Distribution → the modules it brings, where they are called otherwise.
 MODULES = {"PyStemmer": {"Stemmer"}, "psycopg": {"psycopg", "psycopg_pool"}}
+MODULES |= {
+    "openai-agents": {"agents"},
+    "claude-agent-sdk": {"claude_agent_sdk"},
+    "langgraph-checkpoint": {"langgraph"},
+}
 MODULES |= {"opentelemetry-api": {"opentelemetry"}}
 MODULES |= {"httptools": set(), "uvloop": set()}  # uvicorn imports them
 # engrain.testing ships suites for pytest and hypothesis; whoever runs them has those.

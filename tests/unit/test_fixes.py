@@ -17,7 +17,7 @@ from engrain.model.fix import Diagnosis, Problem
 from engrain.testing import SimulatedWorld
 
 TIMEOUT = "Connection to 10.0.0.{} timed out after {} s"
-TOLD = {"type": "TIMEOUT", "target": "db-1"}
+TOLD: dict[str, Any] = {"type": "TIMEOUT", "target": "db-1"}
 
 
 @pytest.fixture

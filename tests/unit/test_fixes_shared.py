@@ -14,6 +14,7 @@ import engrain
 from engrain import Agent
 from engrain.errors import InvalidField, UnknownFix, UnknownIssue
 from engrain.memory import Memory
+from engrain.testing import SimulatedWorld
 from tests import children
 from tests.postgres import Place
 
@@ -46,9 +47,10 @@ def test_who_sees_what(place: Place) -> None:
     assert foreign.export_fixes()["fixes"] == []
     with pytest.raises(UnknownFix):
         mate.verify_fix(made[1].id, False)
-    for one in (lambda: foreign.issue(made[0].issue), lambda: foreign.merge_issues(made[0].issue, made[0].issue, "r")):
-        with pytest.raises(UnknownIssue):
-            one()
+    with pytest.raises(UnknownIssue):
+        foreign.issue(made[0].issue)
+    with pytest.raises(UnknownIssue):
+        foreign.merge_issues(made[0].issue, made[0].issue, "r")
     ann.verify_fix(made[1].id, False)
     assert seen_by(watching) == (2, 1, 1, 1)
     memory.agent("mate", tenant="acme", team="blue")
@@ -70,21 +72,22 @@ def test_who_sees_what(place: Place) -> None:
     assert seen_by(watching) == seen_by(ann) == (0, 0, 0, 0)
 
 
-def test_a_document_that_comes_twice_counts_once(memory: Memory, tmp_path: Path) -> None:
+def test_a_document_that_comes_twice_counts_once(memory: Memory, world: SimulatedWorld, tmp_path: Path) -> None:
     ann, bob = memory.agent("ann", tenant="acme"), memory.agent("bob", tenant="acme")
     made = ann.record_fix("db timed out", ["restart"], visibility="public", **WORKED)
     ann.record_fix(
         {"message": "disk full", "log": "x"}, analysis="clean", success=True, session="s", system={"a": [1, None]}
     )
     ann.record_fix("disk full")
-    ann.clean_fixes(0)  # but for the verified one
+    world.advance(hours=1)
+    assert ann.clean_fixes(0) == {"cleared": 2, "solved": 0}
     document = ann.export_fixes(tmp_path / "fixes.json")
     assert json.loads((tmp_path / "fixes.json").read_text(encoding="utf-8")) == document
     assert bob.import_fixes(document).added == 2  # it saw the public one before
     assert bob.fix_stats().seen == 3
     with engrain.open(tmp_path / "other", embedder="hash") as home:
         copy = home.agent("ann", tenant="acme")
-        copy.record_fix("db timed out", ["restart"], success=False, **{"type": "timeout", "target": "db"})
+        copy.record_fix("db timed out", ["restart"], success=False, type="timeout", target="db")
         assert copy.import_fixes(tmp_path / "fixes.json").added == 3
         assert copy.import_fixes(document).known == 3
         assert copy.export_fixes()["fixes"][:-1] == document["fixes"]
@@ -94,8 +97,9 @@ def test_a_document_that_comes_twice_counts_once(memory: Memory, tmp_path: Path)
         assert copy.diagnose("db timed out").fixes == ()
         assert next(one for one in home.doctor().checks if one.name == "fixes").ok
         stats = copy.fix_stats()
-        bad = [{}, [], {**document, "version": 99}, {**document, "fixes": 1}]
-        bad += [{**document, "fixes": [*document["fixes"], row]} for row in (1, {}, document["fixes"][0])]
+        rows: list[Any] = [1, {}, document["fixes"][0]]
+        bad: list[Any] = [{}, [], {**document, "version": 99}, {**document, "fixes": 1}]
+        bad += [{**document, "fixes": [*document["fixes"], row]} for row in rows]
         bad += [{**document, "signatures": []}, {**document, "plans": [{"plan": "x"}]}]
         bad += [{**document, "fixes": [{**document["fixes"][0], **change}]} for change in (
             {"success": 1}, {"occurred_at": "today"}, {"state": "?"}, {"id": ""},

@@ -124,3 +124,16 @@ def test_a_new_verdict_replaces_and_late_feedback_adds() -> None:
     assert revised(known, Outcome(feedback=-1.0)) == replace(known, feedback=-1.0)
     assert revised(known, Outcome(reward=0.5)) == Outcome(reward=0.5)
     assert revised(Outcome(), Outcome(evidence="verified", quality=0.2)) == Outcome(evidence="verified", quality=0.2)
+
+
+def test_weights_of_its_own_are_kept_with_an_outcome_and_weigh_what_is_learned_later() -> None:
+    careful = checked_outcome({"success": True, "quality": 0.1, "weights": {"quality": 4, "time": 0}})
+    assert from_json(to_json(careful)) == careful
+    assert reward_of(careful) == pytest.approx(2.0 * (1.0 - 4.0 * 0.8) / 5.0)
+    assert reward_of(replace(careful, weights=None)) == pytest.approx(2.0 * (1.0 - 0.7 * 0.8) / 1.7)
+    assert reward_of(revised(careful, Outcome(feedback=1.0))) == pytest.approx(2.0 * (1.5 - 4.0 * 0.8) / 5.5)
+    assert revised(careful, Outcome(success=False)).weights == careful.weights
+    assert reward_of(replace(PERFECT, weights=dict.fromkeys(WEIGHTS, 3.0))) == 2.0
+    for bad in ({"speed": 1}, {"quality": -1}, {"quality": True}, {"quality": math.nan}, {"success": 0}, [1]):
+        with pytest.raises(InvalidField, match="weights"):
+            checked_outcome({"success": True, "weights": bad})

@@ -38,6 +38,8 @@ from engrain.shells.mcp import Tools
 from engrain.shells.plain import plain
 from engrain.shells.verb import Verb
 from engrain.shells.verbs import NOT_VERBS, VERBS, verbs_of
+from engrain.shells.verbs_fixes import FIXES
+from engrain.shells.verbs_patterns import LEARNED, PATTERNS
 
 OWNERS: dict[str, type] = {"Agent": Agent, "Memory": Memory, "KeyValue": KeyValue, "ColdArchive": ColdArchive}
 OUTCOME = {one.name: one.default for one in members(Outcome)}
@@ -49,6 +51,8 @@ NO_FIELD = {
     ("Agent.export_to", "progress"): "the shell shows it",
     ("Agent.import_from", "progress"): "the shell shows it",
     ("ColdArchive.sql", "progress"): "the shell shows it",
+    ("Agent.patterns", "query"): "list has none",
+    ("Agent.patterns", "explore"): "list has none",
     ("Memory.learning_health", "canary"): "over HTTP it only reads",
     ("Memory.dreams", "limit"): "a status is of the last",
     **{(owner + ".sql", name): "a setting says it" for owner in ("Agent", "ColdArchive") for name in LIMITS},
@@ -62,6 +66,10 @@ NOT_REST = {
     "backup": "names a file",
     "export": "streams, as POST /api/memory/export/{agent}",
     "import": "streams, as POST /api/memory/import/{agent}",
+    "patterns export": "names a file",
+    "patterns import": "names a file",
+    "learn export": "names a file",
+    "learn reset": "names a file",
     "policy export": "names a file",
     "policy import": "names a file",
     "export-experiences": "names a file",
@@ -76,10 +84,6 @@ NOT_REST = {
     "fixes export": "names a file",
     "fixes import": "names a file",
 }
-QUESTIONS = [
-    f"fixes {name}" for name in ("stats", "target", "targets", "list", "recent", "successful", "patterns", "issue",
-                                 "similar", "report", "edits")
-]  # fmt: skip
 # What MCP does not carry, so that a model has few tools to choose from: it has another way, or no need.
 NOT_MCP = {
     "remember-many": "remember, once for each",
@@ -89,6 +93,7 @@ NOT_MCP = {
     "lookup": "recall and list show the id that get takes",
     "history": "an older version is found by its id",
     "count": "stats counts",
+    "sessions": "a person's question",
     "export": "a model has no files to write",
     "import": "a model has no files to read",
     "forget-where": "too much in one call for a model: forget, once for each",
@@ -111,13 +116,14 @@ NOT_MCP = {
     "kv has": "as kv get",
     "kv search": "as kv get",
     "kv delete": "as kv get",
-    "record-fixes": "record-fix, once for each",
-    "fixes verify": "record-fix says what was verified",
-    **dict.fromkeys(QUESTIONS, "a person's question"),
-    "fixes context": "diagnose",
-    **{f"fixes {name}": "a person's decision" for name in ("merge", "split", "undo", "cleanup")},
-    "fixes export": "a model has no files to write",
-    "fixes import": "a model has no files to read",
+    **dict.fromkeys(
+        (verb.name for verb in FIXES if verb.name not in ("diagnose", "record-fix")),
+        "a model looks up and notes; the rest is for people",
+    ),
+    **dict.fromkeys(
+        (verb.name for verb in (*PATTERNS, *LEARNED)),
+        "context and helpful bring patterns to a model; the rest is for people",
+    ),
 }
 
 
@@ -163,6 +169,11 @@ def test_a_verb_has_the_inputs_and_defaults_of_its_method(verb: Verb) -> None:
         theirs = {"decision_id": inspect.Parameter.empty, **{k: v for k, v in theirs.items() if k != "advice"}}
     if verb.name == "update":
         own.pop("clear")
+    if verb.name == "patterns update":
+        said = {"visibility", "provenance"}
+        theirs = {"id": inspect.Parameter.empty} | {
+            name: None for name in inspect.signature(Agent.add_pattern).parameters if name not in {"self", *said}
+        }
     if verb.name == "forget" and "mcp" in verb.shells:  # a model forgets one at a time
         theirs = {"id": inspect.Parameter.empty}
     if verb.name.startswith("kv "):
@@ -173,7 +184,7 @@ def test_a_verb_has_the_inputs_and_defaults_of_its_method(verb: Verb) -> None:
     for name, default in theirs.items():
         if name == "action" and verb.name == "observe-step":
             continue  # the method's default only lets the arguments stand in any order
-        expected = default is inspect.Parameter.empty
+        expected = default is inspect.Parameter.empty or (verb.name, name) == ("patterns search", "query")
         assert own[name].required == expected, name
         if not expected and verb.name != "update":
             assert own[name].default == default, name

@@ -6,12 +6,14 @@ from engrain.agent.archive import Archived
 from engrain.agent.decisions import Decisions
 from engrain.agent.exits import Exits
 from engrain.agent.fixes import Fixes
+from engrain.agent.learned import Learnt
 from engrain.agent.life import Life
-from engrain.agent.patterns import Patterns
+from engrain.agent.pattern_files import PatternFiles
+from engrain.agent.trajectories import Trajectories
 from engrain.intake.kv import KeyValue
 
 __all__ = ["Agent", "KeyValue"]
 
 
-class Agent(Decisions, Life, Archived, Exits, Fixes, Patterns):
+class Agent(Decisions, Learnt, Life, Archived, Exits, Fixes, PatternFiles, Trajectories):
     """What one agent remembers, recalls, decides, observes, fixes. Made by ``memory.agent(name, tenant=, team=)``."""

@@ -12,6 +12,7 @@ from engrain.model.scope import Scope
 
 if TYPE_CHECKING:
     from engrain.memory import Memory
+    from engrain.world import World
 
 T = TypeVar("T")
 
@@ -26,6 +27,11 @@ class Scoped:
 
     def __repr__(self) -> str:
         return f"Agent({self.scope.agent!r}, tenant={self.scope.tenant!r}, team={self.scope.team!r})"
+
+    @property
+    def world(self) -> World:
+        """The clock and the ids of the memory, for what is built on an agent."""
+        return self._memory.world
 
     def _wrote(self, result: T) -> T:
         """Note the agent in the home after its first write, so that ``memory.agents()`` lists it."""

@@ -99,6 +99,16 @@ class Decisions(Scoped):
         self._memory._check_open()
         return self._memory.learner.drifts(self.scope, task_type)
 
+    def trouble(self, step: str, detail: str | None = None) -> None:
+        """Say that a step of learning failed around this agent's work, which went on without it; without ``detail``
+        that it works again. Between the two there is an alert, which ``alerts`` and the doctor show."""
+        self._memory._check_open()
+        step = validate.text("step", step, validate.NAME_CHARACTERS)
+        told = None if detail is None else validate.text("detail", detail, validate.FIELD_CHARACTERS)
+        if told is not None and self._memory.config.redact:
+            told = redact(told).text
+        self._memory.trouble(f"{self.scope.tenant}/{self.scope.agent}: {step}", told)
+
     def _told(self, outcome: Any) -> Any:
         """An outcome without secrets in its error."""
         if not self._memory.config.redact:

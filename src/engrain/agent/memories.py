@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from engrain.agent.base import Scoped
 from engrain.errors import InvalidField, InvalidInput
 from engrain.intake import validate
-from engrain.intake.kv import KeyValue
-from engrain.model.item import Hit, MemoryItem
+from engrain.intake.kv import KeyValue, beyond
+from engrain.model.item import Hit, MemoryItem, Session
 
 if TYPE_CHECKING:
     from engrain.recall.recaller import Archival
@@ -36,10 +36,13 @@ class Memories(Scoped):
         visibility: str = "private",
         pinned: bool = False,
         source: str | None = None,
+        expects: str | None = None,
     ) -> MemoryItem:
         """Keep something: durable when this returns. Content is text up to 1 MiB; importance is 1–10; ``expires_in`` is
         a timedelta or "30d". The same thing told again returns the existing item. With a ``key``, new content replaces
-        the old, which stays reachable as superseded. Raises InvalidInput and stores nothing when a field is refused."""
+        the old, which stays reachable as superseded. ``expects``: the id of the item that is to be replaced, "" for
+        none. Raises InvalidInput when a field is refused, and Changed when something else is under the key by now; then
+        nothing is stored."""
         self._memory._check_open()
         row: dict[str, Any] = {"content": content, "kind": kind, "importance": importance, "visibility": visibility}
         row |= {"tags": tags, "pinned": pinned}
@@ -55,7 +58,11 @@ class Memories(Scoped):
         ):
             if value is not None:
                 row[name] = value
-        return self._remember([validate.draft(row, self._memory.kinds)])[0]
+        if expects is not None:
+            expects = validate.text("expects", expects, validate.FIELD_CHARACTERS, blank=True)
+            if key is None:
+                raise InvalidField("expects goes with a key: it says what is to be under it.")
+        return self._remember([validate.draft(row, self._memory.kinds)], expects)[0]
 
     def remember_many(self, rows: Iterable[Mapping[str, Any]]) -> builtins.list[MemoryItem]:
         """Keep many in one transaction: all or none, one item per row, in order. Rows have ``remember``'s fields."""
@@ -68,8 +75,8 @@ class Memories(Scoped):
                 raise type(error)(f"Row {number}: {error.detail}") from error
         return self._remember(drafts)
 
-    def _remember(self, drafts: Sequence[validate.Draft]) -> builtins.list[MemoryItem]:
-        items = self._memory.writer.remember(self.scope, drafts, register=not self._known)
+    def _remember(self, drafts: Sequence[validate.Draft], expects: str | None = None) -> builtins.list[MemoryItem]:
+        items = self._memory.writer.remember(self.scope, drafts, register=not self._known, expects=expects)
         self._known = self._known or bool(items)
         return items
 
@@ -177,14 +184,33 @@ class Memories(Scoped):
         return self._memory.reviser.update(self.scope, validate.text("id", id, validate.FIELD_CHARACTERS), changed)
 
     def list(
-        self, kind: str | None = None, limit: int = 100, after: MemoryItem | str | None = None
+        self,
+        kind: str | None = None,
+        limit: int = 100,
+        after: MemoryItem | str | None = None,
+        prefix: str | None = None,
+        newest: bool = False,
     ) -> builtins.list[MemoryItem]:
-        """One's own active items, oldest first; ``after`` the last item of the page before (or its id)."""
+        """One's own active items, oldest first, or (``newest``) latest first; ``after`` the last item of the page
+        before (or its id); ``prefix``: only those whose key begins with it."""
         self._memory._check_open()
         kind = None if kind is None else validate.kind_name(kind, self._memory.kinds)
         if after is not None and not isinstance(after, MemoryItem):
             after = validate.text("after", after, validate.FIELD_CHARACTERS)
-        return self._memory.items.list(self.scope, kind, validate.whole("limit", limit, 1, 10_000), after)
+        keys = None
+        if prefix is not None:
+            prefix = validate.text("prefix", prefix, validate.FIELD_CHARACTERS)
+            keys = prefix, beyond(prefix) or chr(0x10FFFF) * (validate.FIELD_CHARACTERS + 1)
+        newest, limit = validate.flag("newest", newest), validate.whole("limit", limit, 1, 10_000)
+        return self._memory.items.list(self.scope, kind, limit, after, keys, newest=newest)
+
+    def sessions(self, prefix: str = "", kind: str | None = None, limit: int = 100) -> builtins.list[Session]:
+        """The sessions that one's own active items are of, the one that was written to last first. ``prefix``: what
+        their names begin with."""
+        self._memory._check_open()
+        prefix = validate.text("prefix", prefix, validate.FIELD_CHARACTERS, blank=True)
+        kind = None if kind is None else validate.kind_name(kind, self._memory.kinds)
+        return self._memory.items.sessions(self.scope, prefix, kind, validate.whole("limit", limit, 1, 10_000))
 
     def count(self, kind: str | None = None) -> int:
         """How many active items one has."""
@@ -196,8 +222,8 @@ class Memories(Scoped):
     def forget(self, id: str | None = None, *, everything: bool = False) -> bool:
         """Delete one's own item, its older versions, words and vectors, and what promotion made of it, for good. True
         if it was there. ``everything`` (without an id) deletes all that this agent has: items in any state, keys and
-        values, decisions, experiences, what was learned from them, and their traces; True if there was anything. Copies
-        made before, and other agents' items, stay."""
+        values, decisions, experiences, patterns, what was learned from them, and their traces; True if there was
+        anything. Copies made before, and other agents' items, stay."""
         self._memory._check_open()
         if everything is not (id is None):
             raise InvalidField("id must be given, or everything=True without one.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import nlargest
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,14 @@ class ColdExperiences:
                             "reason": "restored", "now": now})  # fmt: skip
         tx.run("decision_insert", row["decision"])
         tx.run("experience_insert", {**row, "success": None if row["success"] is None else int(row["success"])})
+
+    def places(self, scope: Scope, task_type: str) -> list[tuple[int, str]]:
+        where = {"tenant": scope.tenant, "agent": scope.agent, "task_type": task_type}
+        return [(row["place"], row["id"]) for row in self._rows(("place", "id"), where)]
+
+    def let_go(self, tx: Transaction, scope: Scope, places: Sequence[tuple[int, str]], now: int) -> None:
+        mine = {"tenant": scope.tenant, "agent": scope.agent, "kind": "experiences", "reason": "forgotten", "now": now}
+        tx.run_many("gone_put", [{**mine, "place": place, "id": id_} for place, id_ in places])
 
     def _rows(self, columns: tuple[str, ...], where: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         table = counted(self._store, self._tables, "experiences", columns, where)

@@ -29,10 +29,10 @@ def own_scope(agent: str) -> str:
 
 
 class Texts(Protocol):
-    """Texts found by words and vectors (``recall.texts``)."""
+    """Texts found by words and vectors (``recall.loose``)."""
 
     def put(self, rows: Sequence[tuple[Any, ...]], /) -> None: ...
-    def nearest(self, text: str, limit: int, /) -> list[tuple[str, float]]: ...
+    def alike(self, text: str, limit: int, /) -> list[tuple[str, float]]: ...
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,8 @@ from engrain.world import World, from_micros
 MONTH = 30  # days
 EVIDENCE = 5  # latest attempts that are named
 FEW = 20  # signatures of an issue up to which its attempts are looked for
-SESSIONS = 10  # latest sessions in which an issue was met
+SESSIONS = 5  # latest sessions in which an issue was met ...
+MET = 500  # ... and what was met in them that is looked at
 LOOKED = 24  # rows of what solved most of which the best are chosen
 COMMON = 5
 _UNTOLD: Mapping[str, Any] = {"commands": "[]", "analysis": None}
@@ -158,6 +159,10 @@ class Knowledge:
             related=tuple(related),
         )
 
+    def kind(self, scope: Scope, raws: Sequence[str]) -> str | None:
+        """The most frequent type of an issue."""
+        return next(iter(_counted(self._over(scope, ("issue-type",), raws))), None)
+
     def best_of(self, scope: Scope, book: Book, raws: Sequence[str]) -> KnownFix | None:
         """The surest way that was verified to solve an issue."""
         ways = [one for one in self.of_issue(scope, raws) if one.works]
@@ -197,8 +202,10 @@ class Knowledge:
         sessions = [row["session"] for row in self._store.read("fix_sessions", query)]
         if not sessions:
             return []
-        rows = self._store.read("fix_together", {**base, "sessions": sessions, "limit": limit + len(raws[:FEW])})
-        return [book.resolve(row["signature"]) for row in rows if row["signature"] not in raws][:limit]
+        rows = self._store.read("fix_together", {**base, "sessions": sessions, "limit": MET})
+        met = Counter(raw for raw, _ in {(row["signature"], row["session"]) for row in rows})
+        often = sorted(met.keys() - set(raws), key=lambda raw: (-met[raw], raw))[:limit]
+        return [book.resolve(raw) for raw in often]
 
     def parts(self, scope: Scope, level: str, keys: Sequence[str]) -> list[Any]:
         """Sums by key and part."""

@@ -12,6 +12,7 @@ from engrain.fixes.writer import words_of
 from engrain.model.fix import LEVELS, Diagnosis, IssueInfo, KnownFix, Level, Problem, TargetInfo
 from engrain.model.scope import Scope
 
+USUAL = "error"  # the type of a problem of which nothing is said
 ALIKE = 0.35  # likeness from which another issue is similar
 NEAR = 5  # similar issues that are asked
 MORE = 4  # times as many texts are looked at: several may be of one issue
@@ -28,13 +29,14 @@ class Lookup:
 
     def diagnose(self, scope: Scope, problem: Problem, limit: int) -> Diagnosis:
         """What is known of a problem. ``limit``: ways of each level, and of each list."""
-        kind, target = problem.type or "error", problem.target
+        target = problem.target
         with self._books.of(scope) as book:
             named = book.name(problem)
             raws = book.group(named.raw) or book.group(named.issue)
             issue = book.resolve(raws[0]) if raws else named.raw
-            near = _near(book, words_of(problem), issue)
+            near = _near(book, words_of(problem), issue, book.names.alike(problem, NEAR * MORE))
             known = self._knowledge
+            kind = self._kind(scope, book, problem, raws)
             ways = {"issue": known.of_issue(scope, raws) if raws else []}
             ways["target"] = []
             if target is not None:
@@ -80,6 +82,13 @@ class Lookup:
         with self._books.of(scope) as book:
             return self._of_target(scope, book, name)
 
+    def _kind(self, scope: Scope, book: Book, problem: Problem, raws: Sequence[str]) -> str:
+        """The type of a problem; where nobody said any, that of its issue."""
+        told = problem.type or USUAL
+        if told != USUAL or not raws:
+            return told
+        return book.kept(("kind", raws), lambda: self._knowledge.kind(scope, raws)) or told
+
     def _of_target(self, scope: Scope, book: Book, name: str) -> TargetInfo | None:
         key = "target", name, self._knowledge.today
         return book.kept(key, lambda: self._knowledge.target(scope, book, name))
@@ -105,10 +114,10 @@ def _promising(one: Way) -> bool:
     return not one.works and not one.failed and one.odds.claimed > 0 and one.level in ("issue", "target")
 
 
-def _near(book: Book, text: str, issue: str) -> list[tuple[str, float]]:
-    """(id, likeness) of the issues most like a text, but for its own."""
+def _near(book: Book, text: str, issue: str, crashes: Sequence[tuple[str, float]] = ()) -> list[tuple[str, float]]:
+    """(id, likeness) of the issues most like a text, but for its own; of ``crashes``, whose traces are, before."""
     found: dict[str, float] = {}
-    for raw, like in book.texts.nearest(text, NEAR * MORE):
+    for raw, like in (*crashes, *book.texts.alike(text, NEAR * MORE)):
         id_ = book.resolve(raw)
         if id_ != issue and like >= ALIKE and len(found) < NEAR:
             found.setdefault(id_, min(1.0, like))

@@ -52,9 +52,13 @@ class Names:
     def name(self, problem: Problem) -> Named:
         """The signature of a problem; nothing is remembered of it."""
         found = self._signer.peek(signed_of(problem))
-        told = found.template if found.kind == "template" else problem.message
+        told = problem.message if found.kind == "fingerprint" else found.template
         lines = told.strip().splitlines() or [problem.message]
         return Named(found.raw, found.id, lines[0][:TITLE], found.kind, found.scope, found.text)
+
+    def alike(self, problem: Problem, limit: int) -> list[tuple[str, float]]:
+        """(raw id, likeness) of the known problems whose stack traces are most like one's; empty without a trace."""
+        return self._signer.alike(signed_of(problem), limit)
 
     def know(self, raw: str, kind: str, scope: str, text: str) -> None:
         """Take a signature in, by what it was made of."""

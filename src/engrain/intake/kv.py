@@ -61,7 +61,7 @@ class KeyValue:
     def search(self, prefix: str = "", limit: int = 100) -> dict[str, Any]:
         """Keys that begin with ``prefix`` (no wildcards) and their values, in the order of code points."""
         low = text("prefix", prefix, FIELD_CHARACTERS, blank=True)
-        query = {"low": low, "high": _after(low), "limit": whole("limit", limit, 1, 10_000), "now": self._world.now()}
+        query = {"low": low, "high": beyond(low), "limit": whole("limit", limit, 1, 10_000), "now": self._world.now()}
         return {row["key"]: json.loads(row["value"]) for row in self._store.read("kv_search", {**self._base, **query})}
 
     def delete(self, key: str) -> bool:
@@ -70,7 +70,7 @@ class KeyValue:
         return self._store.write([("kv_delete", {**self._base, **values})]) == [1]
 
 
-def _after(prefix: str) -> str | None:
+def beyond(prefix: str) -> str | None:
     """The least string above every string that begins with ``prefix``; None when there is none."""
     while prefix:
         last = ord(prefix[-1])

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from engrain.errors import Changed
 from engrain.intake.redact import harmless, redact, redact_value, refuse_secret
 from engrain.intake.signals import Signals
 from engrain.intake.validate import Draft
@@ -102,9 +103,12 @@ class Writer:
         self._echo = echo  # µs
         self.quota = quota
 
-    def remember(self, scope: Scope, drafts: Sequence[Draft], *, register: bool = False) -> list[MemoryItem]:
+    def remember(
+        self, scope: Scope, drafts: Sequence[Draft], *, register: bool = False, expects: str | None = None
+    ) -> list[MemoryItem]:
         """One item per draft, in order: a new one, or the existing one when the same was told before. ``register``
-        notes the agent in the home with them."""
+        notes the agent in the home with them. ``expects``: the id that the first draft's key must have now, "" for
+        none; else Changed is raised."""
         if not drafts:
             return []
         cleaned = [self._cleaned(one) for one in drafts]
@@ -119,6 +123,8 @@ class Writer:
                     row = {"tenant": scope.tenant, "agent": scope.agent, "team": None, "now": batch.now}
                     tx.run("agent_register", row)
                 self._look_up(tx, scope, told, batch)
+                if expects is not None:
+                    _expected(told[0].draft, expects, batch)
                 ids = [self._place(tx, scope, one, batch) for one in told]
                 used = self._admitted(self.quota, tx, scope, batch) if self.quota else None
                 self._apply(tx, scope, batch)
@@ -271,6 +277,14 @@ class Writer:
             some = {"ids": stored[start : start + CHUNK], "tenant": scope.tenant, "agent": scope.agent}
             found |= {row["id"]: item_from_row(row) for row in tx.read("memory_get_many", some)}
         return [found[id_] for id_ in ids]
+
+
+def _expected(one: Draft, expects: str, batch: _Batch) -> None:
+    current = batch.currents.get((one.kind, one.key or ""))
+    there = current is not None and (current.expires_at is None or current.expires_at > batch.now)
+    if (current.id if current is not None and there else "") != expects:
+        found = f"is {current.id!r}" if current is not None and there else "is nothing"
+        raise Changed(f"Under the key {one.key!r} there {found} by now; look again.")
 
 
 def _may_echo(one: Draft) -> bool:

@@ -9,12 +9,13 @@ from typing import Any
 
 from engrain.errors import InvalidField
 from engrain.learn.fields import checked_number, checked_text, optional_number
-from engrain.learn.reward import HIGH, LOW
+from engrain.learn.reward import HIGH, LOW, WEIGHTS
 from engrain.model.decision import EVIDENCE, Outcome
 
 ERROR_LIMIT = 10_000  # characters of an error's text; more belongs in a memory
 _NAMES = tuple(field.name for field in fields(Outcome))
 _LONGEST = 1e12  # seconds
+_HEAVIEST = 100.0
 
 
 def checked_outcome(value: object) -> Outcome:
@@ -50,7 +51,19 @@ def checked_outcome(value: object) -> Outcome:
         feedback=optional_number("outcome.feedback", value.feedback, -1.0, 1.0),
         error=None if not value.error else checked_text("outcome.error", value.error, ERROR_LIMIT),
         reward=optional_number("outcome.reward", value.reward, LOW, HIGH),
+        weights=None if not value.weights else _checked_weights(value.weights),
     )
+
+
+def _checked_weights(weights: object) -> dict[str, float]:
+    if not isinstance(weights, Mapping) or not set(weights) <= set(WEIGHTS):
+        raise InvalidField(f"outcome.weights must name parts of the reward: {', '.join(WEIGHTS)}; not {weights!r}.")
+    checked = {}
+    for name, weight in weights.items():
+        checked[name] = float(checked_number(f"outcome.weights[{name!r}]", weight, 0.0, _HEAVIEST))
+    if checked.get("success") == 0.0:
+        raise InvalidField("outcome.weights['success'] must be above 0: a failure is never as good as a success.")
+    return checked
 
 
 def revised(known: Outcome, later: Outcome) -> Outcome:
@@ -58,9 +71,10 @@ def revised(known: Outcome, later: Outcome) -> Outcome:
 
     A later outcome that states success or a reward is a new verdict and replaces the earlier one, with its evidence.
     One that states neither (feedback or quality that arrives on its own) adds its parts and keeps verdict and evidence.
+    Weights stay until others are given.
     """
     if later.success is not None or later.reward is not None:
-        return later
+        return replace(later, weights=known.weights) if later.weights is None and known.weights else later
     given = {name: part for name, part in asdict(later).items() if part is not None and name != "evidence"}
     verdict_known = known.success is not None or known.reward is not None
     return replace(known, evidence=known.evidence if verdict_known else later.evidence, **given)

@@ -17,6 +17,9 @@ and does not weaken the rest, so that a perfect run reaches 2 and a plain failur
 quick or cheap: time and resources count for it only when they speak against it. An explicit reward replaces the
 components. While success is unknown there is no reward, whatever else is known.
 
+An outcome may bring weights of its own for some components, of an agent whose work is judged by its quality more than
+by its speed. They are kept with it, so that feedback that comes later, and a rebuild, weigh it alike.
+
 The weight of an experience is its evidence tier: claimed 1/4, executed 3/4, verified 1. It is the precision with which
 the outcome counts: four claims weigh as much as one verified outcome.
 """
@@ -56,7 +59,8 @@ def reward_of(outcome: Outcome) -> float | None:
     scores = components(outcome)
     if not scores:
         return None
-    share = sum(WEIGHTS[name] * score for name, score in scores.items()) / sum(WEIGHTS[name] for name in scores)
+    weights = {**WEIGHTS, **outcome.weights} if outcome.weights else WEIGHTS
+    share = sum(weights[name] * score for name, score in scores.items()) / sum(weights[name] for name in scores)
     return max(LOW, min(HIGH, 2.0 * share))
 
 

@@ -17,7 +17,8 @@ class Outcome:
     ``success=None`` is unknown: it teaches nothing yet and may be revised later. ``evidence`` says how well it is
     known: claimed (someone said so) < executed (it was run) < verified (it was checked by something independent).
     ``seconds`` against ``budget_seconds``, ``quality`` and ``resources`` in 0..1, ``feedback`` in -1..1 are optional
-    parts of the reward; an explicit ``reward`` in -2..2 replaces them.
+    parts of the reward; an explicit ``reward`` in -2..2 replaces them. ``weights`` says how much a part counts in it
+    where that is not as usual: ``{"quality": 2.0}``; the parts are success, time, quality, resources and feedback.
     """
 
     success: bool | None = None
@@ -29,6 +30,7 @@ class Outcome:
     feedback: float | None = None
     error: str | None = None
     reward: float | None = None
+    weights: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,16 @@ class MemoryItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """A conversation or run that items are of: how many active ones, when the first was told, and the last."""
+
+    session: str
+    items: int
+    began_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A recalled item with its score and the parts of the score: ``why`` is ((name, contribution), ...) and sums to
     ``score``."""

@@ -45,6 +45,11 @@ class Bank:
             self._search = self._make()
         return self._search
 
+    @property
+    def room(self) -> Room:
+        """What the bank works with."""
+        return self._room
+
     def state(self, told: object) -> State:
         """A checked state. Raises InvalidField."""
         return self._room.state(told)
@@ -52,8 +57,8 @@ class Bank:
     # -- telling ------------------------------------------------------------------------------------------------------
 
     def add(self, scope: Scope, told: Mapping[str, Any], actor: str | None = None) -> Pattern:
-        """Keep a pattern whose fields were checked (all but id, times and change numbers); the one that was told before
-        when title, content, kind and framework are the same, or what that was merged into."""
+        """Keep a pattern whose fields were checked, all but times and change numbers (an id only if it was found); the
+        one that was told before when title, content, kind and framework are the same, or the id is."""
         return self.add_many(scope, [told], actor)[0]
 
     def add_many(self, scope: Scope, rows: Sequence[Mapping[str, Any]], actor: str | None = None) -> list[Pattern]:
@@ -67,6 +72,7 @@ class Bank:
             seq = bump(tx, scope.tenant, own_scope(scope.agent))
             for draft, passages, found in zip(drafts, indexed, near, strict=True):
                 same = tx.read("pattern_same", {**base, "fingerprint": draft["fingerprint"]})
+                same = same or tx.read("pattern_own", {**base, "id": draft["id"]})
                 ids.append(same[0]["id"] if same else draft["id"])
                 if same:
                     continue
@@ -85,10 +91,10 @@ class Bank:
         provenance = dict(told["provenance"] or {"source": "hand"})
         return {
             **told,
-            "id": self._room.world.new_id(),
+            "id": told.get("id") or self._room.world.new_id(),
             "tenant": scope.tenant,
             "agent": scope.agent,
-            "fingerprint": fingerprint(told),
+            "fingerprint": told.get("id") or fingerprint(told),  # one that was found is told by its id alone
             "tags": to_json(list(told["tags"])),
             "foundation": int(told["foundation"]),
             "provenance": to_json(provenance),
@@ -183,7 +189,7 @@ class Bank:
         use(self._room, scope, id_, told)
         return pattern_of(row := self._room.one(scope, id_), self._shown.pending(scope.tenant, row["id"]))
 
-    def act(self, scope: Scope, id_: str, event: str, reason: str) -> Pattern:
+    def act(self, scope: Scope, id_: str, event: str, reason: str, actor: str | None = None) -> Pattern:
         """One of ``ACTS``. The rules do not overrule it before there is new evidence. Raises InvalidField when it would
         change nothing."""
         with self._room.store.transaction(scope.tenant) as tx:
@@ -194,7 +200,7 @@ class Bank:
             if all(row[name] == value for name, value in new.items()):
                 raise InvalidField(f"pattern {id_!r} is {' and '.join(new.values())} already.")
             held = {"held": row["good"] + row["bad"] + AFRESH}
-            events.change(self._room, tx, row, event, reason, events.actor(scope), {**new, **held})
+            events.change(self._room, tx, row, event, reason, actor or events.actor(scope), {**new, **held})
         return self.get(scope, id_)
 
     def update(self, scope: Scope, id_: str, change: Mapping[str, Any]) -> Pattern:
@@ -227,7 +233,7 @@ class Bank:
             events.change(self._room, tx, row, "shared", told, events.actor(scope), {"visibility": visibility})
         return self.get(scope, id_)
 
-    def merge(self, scope: Scope, id_: str, into: str, reason: str) -> Pattern:
+    def merge(self, scope: Scope, id_: str, into: str, reason: str, actor: str | None = None) -> Pattern:
         """Let one of one's own patterns stand for two: the evidence of both counts once, and ``undo`` splits them again
         exactly. The pattern that stays."""
         room = self._room
@@ -239,7 +245,7 @@ class Bank:
             if row["id"] == target["id"] or row["polarity"] != target["polarity"]:
                 raise InvalidField("a pattern cannot be merged into itself, nor into one that says the opposite.")
             new = {"state": "merged", "merged_into": target["id"]}
-            events.change(room, tx, row, "merged", reason, events.actor(scope), new, other=target["id"])
+            events.change(room, tx, row, "merged", reason, actor or events.actor(scope), new, other=target["id"])
             events.resum(room, tx, scope, target["id"])
         return self.get(scope, into)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from engrain.model.pattern import Pattern, PatternHit
 
 HEADER = "What proved itself, or is to be avoided (say `helpful` with the id afterwards):"
-SURE = 0.1  # confidence that there is an answer below which nothing is shown
+SURE = 0.02  # confidence that there is an answer below which nothing is shown
 NEAR = 0.5  # of the best one's score: what is less to the point is left out
 MOST = 4
 UNTRIED = 1  # that are shown although nothing is known of them yet: they would never be tried

@@ -12,7 +12,7 @@ from engrain.patterns.belief import CASES, NONE, Case, Contrast, contrast, like,
 from engrain.patterns.events import RULES, change
 from engrain.patterns.life import judge
 from engrain.patterns.room import Room, State
-from engrain.store.port import Row, Store
+from engrain.store.port import Row, Store, Transaction
 
 AGENTS = 8  # whose cases are compared, at most: those who used it last
 _EMPTY: Mapping[str, Any] = {}
@@ -89,7 +89,9 @@ def _compared(room: Room, scope: Scope, row: Row, task_type: str, told: Use) -> 
     return _kept(row) if found == NONE and told.task_type != row["task_type"] else found
 
 
-def cases(store: Store, scope: Scope, ids: Sequence[str], task_type: str) -> tuple[dict[str, Case], dict[str, Case]]:
+def cases(
+    store: Store | Transaction, scope: Scope, ids: Sequence[str], task_type: str
+) -> tuple[dict[str, Case], dict[str, Case]]:
     """(with the patterns, without them): an agent's latest cases of a task type, by task. What an experience and a use
     tell of one task is one case; where a task has no id, each is its own."""
     asked = {"tenant": scope.tenant, "agent": scope.agent, "task_type": task_type, "limit": CASES}

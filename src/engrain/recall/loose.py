@@ -18,9 +18,12 @@ from engrain.recall.segment import Segment
 from engrain.recall.select import best
 from engrain.recall.vectors import cosines
 from engrain.recall.view import Part, View
+from engrain.recall.words import Bm25, score_words
 from engrain.store.port import Row
 
 NEAR = 0.8  # cosine from which the second of two says little that is new
+ASKED = 2000  # characters of a text to which others are likened
+PLAIN = Bm25()
 LOOKED = 50  # candidates among which that is looked for
 
 
@@ -92,6 +95,30 @@ class Loose:
         near = view.per_item(cosines(view, vector))
         rows = np.argsort(-near, kind="stable")[:limit]
         return list(zip(view.ids(rows), near[rows].astype(np.float64).tolist(), strict=True))
+
+    def put(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Take in (id, length, terms, vector, scale, embedder, analyzer) of texts that were not here before."""
+        bare = [
+            (id_, "", "active", "private", "", "[]", None, None, 1.0, 0, None, None, 0, 0, length, terms, *rest, 0)
+            for id_, length, terms, *rest in rows
+            if terms is not None
+        ]
+        self.take(bare, new=True)
+
+    def alike(self, text: str, limit: int) -> list[tuple[str, float]]:
+        """(id, likeness) of the texts most like one, best first: the mean of the cosine of their vectors and of the
+        share of its information that their words hold, 0..1."""
+        view = self._seen(0)
+        if view is None or not view.n:
+            return []
+        asked = text[:ASKED]
+        words = score_words(view, list(dict.fromkeys(analyze(asked))), PLAIN, PLAIN, PLAIN)
+        covered = words.covered / np.float32(words.total) if words.total > 0 else np.zeros(view.n, np.float32)
+        meant = np.maximum(view.per_item(cosines(view, self._embedder.embed([asked])[0])), 0)
+        alike = (covered + meant) / 2
+        few = np.argpartition(-alike, limit - 1)[:limit] if limit < view.n else np.arange(view.n)
+        chosen = few[np.lexsort((few, -alike[few]))]
+        return list(zip(view.ids(chosen), alike[chosen].astype(np.float64).tolist(), strict=True))
 
     def _seen(self, now: int) -> View | None:
         if self._view is None:

@@ -23,17 +23,18 @@ EPILOG = (
 )
 TOPICS = {
     "Remember and recall": (
-        "remember remember-many recall context get lookup history list count update forget forget-where "
+        "remember remember-many recall context get lookup history list sessions count update forget forget-where "
         "helpful applied adaptation reset-adaptation"
     ),
     "The life of a memory": "archived restore restore-where promote pin transitions prune",
     "Decide and learn": "advise observe observe-step observe-many experiences q-values drifts",
     "Fix what goes wrong": "diagnose record-fix record-fixes fixes",
+    "What worked before": "patterns learn",
     "Learn offline": "learning dream policy export-experiences",
     "Keys and values": "kv",
     "Ask the archive": "archive sql report",
     "Leave and come back": "export import",
-    "Look after a home": "init doctor stats agents rebuild backup restore-backup",
+    "Look after a home": "init hook doctor stats agents rebuild backup restore-backup",
     "Background work": "daemon tick roles runs pause resume lifecycle metrics alerts",
     "Other shells": "mcp serve keys demo version",
 }

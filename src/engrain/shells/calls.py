@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from engrain.errors import InvalidField, NotFound, UnknownItem
 from engrain.model.decision import Drift, Experience, Outcome
 from engrain.model.event import Event
-from engrain.model.item import Hit, MemoryItem
+from engrain.model.item import Hit, MemoryItem, Session
 from engrain.model.key import ApiKey
 from engrain.model.learning import LearningHealth
 from engrain.model.policy import Dream, PolicyEvent, PolicyInfo
@@ -32,6 +32,10 @@ class Hits(TypedDict):
 
 class Items(TypedDict):
     items: list[MemoryItem]
+
+
+class Sessions(TypedDict):
+    sessions: list[Session]
 
 
 class Events(TypedDict):

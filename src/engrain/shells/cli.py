@@ -267,7 +267,7 @@ def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
         logging.lastResort.setFormatter(logging.Formatter("warning: %(message)s"))
     _from_file(verb, arguments)
     sure = arguments.pop("yes", False)
-    if verb.asks and arguments.get(verb.asks) and not sure and not _confirmed(place, verb.asks):
+    if verb.asks and arguments.get(verb.asks) and not sure and not _confirmed(place, verb.asks, arguments[verb.asks]):
         return 1
     views = [view.option for view in verb.views if arguments.pop(view.name, False)]
     made = _home_without_a_store(place.home) if verb.reads else None
@@ -299,10 +299,11 @@ def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
     return code or int(bool(verb.no) and not value[verb.no])
 
 
-def _confirmed(place: Place, what: str) -> bool:
+def _confirmed(place: Place, name: str, given: Any) -> bool:
     """Whether the person at the terminal means it."""
+    what, option = (name, f"--{name}") if given is True else (f"what was learned of {printable(given)}", "a reset")
     if sys.stdin is None or not sys.stdin.isatty():
-        raise InvalidField(f"--{what} cannot be undone; where nobody can be asked, say --yes, too.")
+        raise InvalidField(f"{option} cannot be undone; where nobody can be asked, say --yes, too.")
     print(
         f"This deletes {what} of agent {printable(place.agent)} of tenant {printable(place.tenant)} for good. "
         "Type the agent's name to go on: ",

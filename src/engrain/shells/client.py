@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime, timedelta
 from functools import cache, wraps
+from pathlib import Path
 from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, get_args, get_origin, get_type_hints
 from urllib.parse import quote
 
 from engrain.agent import Agent, KeyValue
 from engrain.agent.fixes import facts_of
+from engrain.arrivals import take_in
 from engrain.cold import ColdArchive
 from engrain.errors import NotFound, ServiceError, UnknownPolicy
-from engrain.memory import Memory
+from engrain.memory import HOME, Memory
 from engrain.model.decision import Advice, Outcome
 from engrain.model.event import Event
 from engrain.model.item import MemoryItem
@@ -25,6 +27,7 @@ from engrain.shells.calls import Rows
 from engrain.shells.connection import Connection
 from engrain.shells.verb import Verb
 from engrain.shells.verbs import verbs_of
+from engrain.spool import Spool
 from engrain.world import RealWorld, World
 
 if TYPE_CHECKING:  # to whoever reads types these are what they stand for; nothing of those is inherited
@@ -68,6 +71,11 @@ class RemoteAgent(_Agent):
 
     def __repr__(self) -> str:
         return f"RemoteAgent({self.scope.agent!r}, tenant={self.scope.tenant!r})"
+
+    @property
+    def world(self) -> World:
+        """The clock and the ids of the client."""
+        return self._client.world
 
     def kv(self, namespace: str = "default") -> KeyValue:
         """A key-value namespace of this agent: set, get, has, search, delete, with time to live."""
@@ -114,6 +122,10 @@ class Client(_Memory):
         if team is not None:
             found._ask(_COUNT, {}, **{"X-Engrain-Team": quote(team)})
         return found
+
+    def take_in(self) -> int:
+        """As ``Memory.take_in``, of what hooks have left in the folder of settings here (./.engrain)."""
+        return take_in(self, Spool(Path(HOME)))
 
     @property
     def archive(self) -> ColdArchive:

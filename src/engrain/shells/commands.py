@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engrain.errors import ConfigError
+from engrain.errors import ConfigError, InvalidField
 from engrain.shells.fields import Field
 from engrain.shells.plain import printable
 from engrain.shells.verbs_archive import PARAMETERS, REPORT, STATEMENT
@@ -25,6 +25,8 @@ GROUPS = {
     "fixes": "What went wrong before, what was tried, what helped, and how surely.",
     "dream": "Learning offline: what has come in is trained on, judged, and promoted if it is better.",
     "policy": "What was learned offline: versions, how they were judged, and why something is advised.",
+    "patterns": "Strategies that can be used again: kept, found, used, shared, said for another framework.",
+    "learn": "What the agent has learned by task type, and how it begins anew.",
     "daemon": "A process that does what is due in the background.",
 }
 
@@ -101,15 +103,28 @@ def _daemon_install(place: Place, given: dict[str, Any]) -> int:
 
 
 def _init(place: Place, given: dict[str, Any]) -> int:
-    from engrain.shells.init import init, undo
+    from engrain.shells import init
 
-    mcp_file = given.get("mcp_file", ".mcp.json")
-    steps = (
-        undo(place.home, mcp_file)
-        if given.get("undo")
-        else init(place.home, place.agent, place.tenant, place.team, mcp_file)
-    )
+    gone, user, mcp_file = given.get("undo"), given.get("user", False), given.get("mcp_file", ".mcp.json")
+    who = (place.agent, place.tenant, place.team)
+    if user and not given.get("claude_code"):
+        raise InvalidField("--user goes with --claude-code.")
+    if given.get("claude_code"):
+        steps = init.undo_claude_code(place.home, user) if gone else init.init_claude_code(place.home, *who, user)
+    else:
+        steps = init.undo(place.home, mcp_file) if gone else init.init(place.home, *who, mcp_file)
     print(json.dumps({"steps": steps}, ensure_ascii=False, indent=2) if place.json else "\n".join(steps))
+    return 0
+
+
+def _hook(place: Place, given: dict[str, Any]) -> int:
+    """Only where ``engrain`` was not started by its own program, which answers a hook before this is loaded."""
+    from engrain.shells.hooks import answer
+
+    words = [given.get("event", ""), f"--agent={place.agent}", f"--tenant={place.tenant}"]
+    words += [f"--home={place.home}"] if place.home else []
+    words += [f"--team={place.team}"] if place.team else []
+    print(answer([*words, f"--max-tokens={given.get('max_tokens', '')}"]), end="")
     return 0
 
 
@@ -164,9 +179,21 @@ COMMANDS: tuple[Command, ...] = (
         "Make a home here and add engrain to .mcp.json, so that an agent has it as tools. Twice is the same as once.",
         (
             Field("mcp_file", "text", "The client's configuration.", ".mcp.json"),
-            Field("undo", "flag", "Take the entry out again; the home and what it holds stay.", False, option="--undo"),
+            Field("claude_code", "flag", "Make a plugin of Claude Code instead.", False, option="--claude-code"),
+            Field("user", "flag", "The plugin for all your projects.", False, option="--user/--project"),
+            Field("undo", "flag", "Take it out again; the home and what it holds stay.", False, option="--undo"),
         ),
         _init,
+    ),
+    Command(
+        "hook",
+        "Answer an event of Claude Code, given as JSON on stdin. It never fails or waits: what it saw comes into "
+        "the home when the next command opens it.",
+        (
+            Field("event", "text", "The event, where the JSON does not name it.", None, positional=True),
+            Field("max_tokens", "integer", "Of what is shown at a session's start; half of it to a prompt.", 1000),
+        ),
+        _hook,
     ),
     Command(
         "restore-backup",

@@ -32,6 +32,44 @@ def init(home: str | None, agent: str, tenant: str, team: str | None, mcp_file: 
     each. Twice is the same as once. Raises ConfigError, having changed nothing, when the file cannot be understood."""
     path = Path(mcp_file).resolve()  # through links: the file that they point to is the one to change
     before = _read(path)
+    folder, steps = _made(home)
+    entry = _entry(home, folder, path, ["--agent", agent], tenant, team)
+    receipts = receipts_of(folder)
+    after, receipt = _added(before, entry, receipts.get(str(path)))
+    if after == before:
+        return [*steps, f"{path} has engrain already."]
+    write_whole(folder / RECEIPT, json.dumps({**receipts, str(path): receipt}, ensure_ascii=False, indent=2) + "\n")
+    write_whole(path, after)
+    return [*steps, f"{path} has engrain as an MCP server now."]
+
+
+def init_claude_code(home: str | None, agent: str, tenant: str, team: str | None, user: bool) -> list[str]:
+    """Make the home as ``init`` does, and the plugin of Claude Code, which brings the tools with it."""
+    from engrain.shells.claude_code import add
+
+    folder, steps = _made(home)
+    where = _where(home)
+    words = ["--agent", agent, *(["--tenant", tenant] if tenant != "default" else [])]
+    words += ["--team", team] if team is not None else []
+    steps += add(folder, where if "://" in where else str(folder.resolve()), words, user)
+    client = Path(".mcp.json").resolve()
+    with suppress(ConfigError):
+        text = _read(client)
+        if text is not None and json_edit.find(text, SERVERS, NAME) is not None:
+            steps.append(f"{client} has engrain, too: the tools are there twice until engrain init --undo.")
+    return steps
+
+
+def undo_claude_code(home: str | None, user: bool) -> list[str]:
+    """Take the plugin away again; what was done. The home and what it holds stay."""
+    from engrain.shells.claude_code import remove
+
+    folder = _folder(home)
+    return [*remove(folder, user), f"{folder} and what it remembers stay; delete the folder to forget it all."]
+
+
+def _made(home: str | None) -> tuple[Path, list[str]]:
+    """A home with its settings; what was done."""
     if urlsplit(_where(home)).password:
         raise InvalidField("home holds a password, which a client's file should not; keep it in a password file.")
     with engrain.open(home) as memory:
@@ -40,16 +78,9 @@ def init(home: str | None, agent: str, tenant: str, team: str | None, mcp_file: 
     steps = [f"{folder} is a home (schema {schema})."]
     for name, text in ((FILE, _settings()), (".gitignore", IGNORED)):
         if not (folder / name).exists():
-            _write(folder / name, text)
+            write_whole(folder / name, text)
             steps.append(f"{folder / name} is written.")
-    entry = _entry(home, folder, path, ["--agent", agent], tenant, team)
-    receipts = _receipts(folder)
-    after, receipt = _added(before, entry, receipts.get(str(path)))
-    if after == before:
-        return [*steps, f"{path} has engrain already."]
-    _write(folder / RECEIPT, json.dumps({**receipts, str(path): receipt}, ensure_ascii=False, indent=2) + "\n")
-    _write(path, after)
-    return [*steps, f"{path} has engrain as an MCP server now."]
+    return folder, steps
 
 
 def undo(home: str | None, mcp_file: str) -> list[str]:
@@ -57,7 +88,7 @@ def undo(home: str | None, mcp_file: str) -> list[str]:
     path = Path(mcp_file).resolve()
     text = _read(path)
     folder = _folder(home)
-    receipts = _receipts(folder)
+    receipts = receipts_of(folder)
     receipt = receipts.pop(str(path), {"added": "", "instead_of": "", "file": False, "servers": False})
     if text is None or json_edit.find(text, SERVERS, NAME) is None:
         return [f"{path} does not have engrain."]
@@ -71,10 +102,10 @@ def undo(home: str | None, mcp_file: str) -> list[str]:
         path.unlink()
         steps = [f"{path} is gone: nothing else was in it."]
     else:
-        _write(path, text)
+        write_whole(path, text)
         steps = [f"{path} does not have engrain any more."]
     if receipts:
-        _write(folder / RECEIPT, json.dumps(receipts, ensure_ascii=False, indent=2) + "\n")
+        write_whole(folder / RECEIPT, json.dumps(receipts, ensure_ascii=False, indent=2) + "\n")
     else:
         (folder / RECEIPT).unlink(missing_ok=True)
     return [*steps, f"{folder} and what it remembers stay; delete the folder to forget it all."]
@@ -135,7 +166,7 @@ def _read(path: Path) -> str | None:
     return text
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """The whole file or none of it: written beside it, then put in its place."""
     beside = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
@@ -152,7 +183,7 @@ def _write(path: Path, text: str) -> None:
         raise ConfigError(f"{path} cannot be written ({error}). It is as it was.") from error
 
 
-def _receipts(folder: Path) -> dict[str, Any]:
+def receipts_of(folder: Path) -> dict[str, Any]:
     """What init wrote, by file. A receipt that cannot be read only makes undo less exact."""
     try:
         found = json.loads((folder / RECEIPT).read_text(encoding="utf-8"))

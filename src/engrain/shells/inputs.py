@@ -43,6 +43,7 @@ OUTCOME = (
     Field("feedback", "number", "What somebody thought of it, -1 to 1.", None),
     Field("error", "text", "What went wrong.", None),
     Field("reward", "number", "An explicit reward, -2 to 2, in place of the parts.", None),
+    Field("weights", "object", "How much a part counts where that is not as usual, e.g. quality to 2.", None),
 )
 STEP = (
     TASK,

@@ -183,6 +183,7 @@ class Tools:
         return types.CallToolResult(content=[types.TextContent(text=text)], structured_content=value)
 
     def _run(self, verb: Verb, arguments: dict[str, Any]) -> Any:
+        self._memory.take_in()  # what the session's hooks saw meanwhile
         return plain(verb.run(self._memory, self._agent, parse(verb.fields, arguments)), lean=True)
 
     async def list_resources(

@@ -11,23 +11,18 @@ from rich.text import Text
 
 from engrain.model.explain import PARTS, explain, shares
 from engrain.model.report import counted
-from engrain.shells import render_archive, render_exits, render_fixes, render_health, render_learn, render_loop
+from engrain.shells import (
+    render_archive,
+    render_exits,
+    render_fixes,
+    render_health,
+    render_learn,
+    render_loop,
+    render_patterns,
+)  # fmt: skip
 from engrain.shells.plain import dumped, printable
 from engrain.shells.render_service import SERVICE
-from engrain.shells.screen import (
-    BAR,
-    age,
-    bar,
-    body,
-    columns,
-    console,
-    date,
-    fits,
-    hanging,
-    line,
-    put,
-    table,
-)  # fmt: skip
+from engrain.shells.screen import BAR, age, bar, body, columns, console, date, fits, hanging, line, put, table
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
@@ -355,6 +350,10 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "lookup": _item,
     "history": _items,
     "list": _items,
+    "sessions": lambda value, now: table(
+        [(one.session, f"{one.items:,}", age(one.last_at, now)) for one in value["sessions"]],
+        ("session", ">memories", "last written"),
+    ),
     "count": _told("{count}"),
     "update": _item,
     "forget": lambda value, now: line(("forgotten" if value["forgotten"] else "There was nothing to forget.", "")),
@@ -390,5 +389,6 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     **render_fixes.SCREENS,
     **render_learn.SCREENS,
     **render_loop.SCREENS,
+    **render_patterns.SCREENS,
     **SERVICE,
 }

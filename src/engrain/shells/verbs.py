@@ -15,14 +15,21 @@ from engrain.shells.verbs_exits import EXITS
 from engrain.shells.verbs_fixes import FIXES
 from engrain.shells.verbs_learn import LEARN
 from engrain.shells.verbs_life import LIFE
+from engrain.shells.verbs_patterns import LEARNED, PATTERNS
 from engrain.shells.verbs_service import SERVICE
 
-VERBS: tuple[Verb, ...] = (*AGENT, *LIFE, *ARCHIVE, *EXITS, *FIXES, *LEARN, *ADMIN, *DAEMON, *SERVICE)
+VERBS: tuple[Verb, ...] = (
+    *AGENT, *LIFE, *ARCHIVE, *EXITS, *FIXES, *LEARN, *PATTERNS, *LEARNED, *ADMIN, *DAEMON, *SERVICE,
+)  # fmt: skip
 
 # Public methods that are no verb of their own, and why.
 NOT_VERBS = {
+    "Memory.take_in": "opening the memory does it, and tick",
     "Agent.export_data": "export, as a stream",
     "Agent.import_data": "import, from a stream",
+    "Agent.pattern_history": "part of patterns show",
+    "Agent.pattern_links": "part of patterns show",
+    "Agent.pattern_uses": "part of patterns show",
     "Agent.kv": "the door to the kv verbs",
     "ColdArchive.search": "archive search of an agent, as the owner",
     "Memory.agent": "the scope is fixed when a shell starts",

@@ -17,7 +17,10 @@ AGENT: tuple[Verb, ...] = (
     Verb(
         "remember",
         "Keep something for later sessions. Told again, it is not stored twice; under a key, the new replaces the old.",
-        inputs.ITEM,
+        (
+            *inputs.ITEM,
+            Field("expects", "text", "The id that is to be replaced under the key; empty for none.", None),
+        ),
         MemoryItem,
         shells=BOTH,
         repeats=True,
@@ -111,10 +114,25 @@ AGENT: tuple[Verb, ...] = (
             inputs.OF_KIND,
             inputs.LIMIT,
             Field("after", "text", "Go on after this id, the last of the page before.", None),
+            Field("prefix", "text", "Only those whose key begins with this.", None),
+            Field("newest", "flag", "The latest first.", False, option="--newest"),
         ),
         calls.Items,
         part="items",
         reads=True,
+    ),
+    Verb(
+        "sessions",
+        "The sessions that the agent's memories are of, the one that was written to last first.",
+        (
+            Field("prefix", "text", "Only those whose name begins with this.", ""),
+            inputs.OF_KIND,
+            inputs.LIMIT,
+        ),
+        calls.Sessions,
+        part="sessions",
+        reads=True,
+        no="sessions",
     ),
     Verb("count", "How many memories the agent has.", (inputs.OF_KIND,), calls.Count, part="count", reads=True),
     Verb(

@@ -151,6 +151,15 @@ def catalogue(engine: Engine) -> Mapping[str, Statement]:
     return found | twins
 
 
+def one_file(path: Path) -> Mapping[str, Statement]:
+    """The statements of one file that has neither parts nor twins, by name: reading all files takes 10 ms."""
+    blocks = _blocks(path.read_text(encoding="utf-8"))
+    return {
+        header["name"]: Statement(header["name"], text, False, tuple(dict.fromkeys(_PARAMETER.findall(text))))
+        for header, text in blocks
+    }
+
+
 def shared(name: str) -> str:
     """The text of a statement that has no twin, for an engine that is no store; its parameters are ``:name``."""
     return catalogue("sqlite")[name].text

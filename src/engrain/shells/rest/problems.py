@@ -18,6 +18,7 @@ STATUS: dict[type[errors.EngrainError], int] = {
     errors.EngrainError: 500,
     errors.InvalidInput: 422,
     errors.NotFound: 404,
+    errors.Changed: 409,
     errors.PolicyRefused: 422,
     errors.EmbedderError: 503,
     errors.ArchiveUnavailable: 503,

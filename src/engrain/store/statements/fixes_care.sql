@@ -3,9 +3,6 @@
 -- name: fix_all
 select * from fixes where tenant = :tenant and agent = :agent and id > :after order by id limit :limit;
 
--- name: fix_seen
-select f.id, f.agent, f.state, f.updated_at from fixes f where f.tenant = :tenant and f.id in (:ids) and {fix_visible};
-
 -- name: fix_resign
 update fixes set signature = :signature, plan = :plan, effective = :effective
 where tenant = :tenant and agent = :agent and id = :id;

@@ -151,3 +151,33 @@ union select distinct agent, task_type from experiences where tenant = :tenant;
 
 -- name: q_forget
 delete from q_values where tenant = :tenant and agent = :agent and task_type = :task_type;
+
+-- Of an agent, by task type: what it observed, decided, and when last.
+-- name: learned_tasks
+select task_type, count(*) as n, count(reward) as told, sum(case when reward is not null and success = 1 then 1 else 0 end)
+    as good, avg(reward) as mean, max(created_at) as last_at
+from experiences where tenant = :tenant and agent = :agent and (cast(:task_type as text) is null or task_type = :task_type)
+group by task_type;
+
+-- name: learned_decisions
+select task_type, count(*) as n, max(created_at) as last_at from decisions
+where tenant = :tenant and agent = :agent and (cast(:task_type as text) is null or task_type = :task_type)
+group by task_type;
+
+-- By days since 1970.
+-- name: learned_days
+select created_at / 86400000000 as day, task_type, count(*) as n, count(reward) as told,
+    sum(case when reward is not null and success = 1 then 1 else 0 end) as good, avg(reward) as mean
+from experiences
+where tenant = :tenant and agent = :agent and (cast(:task_type as text) is null or task_type = :task_type)
+  and created_at >= :since
+group by created_at / 86400000000, task_type order by day desc, task_type;
+
+-- name: begin_anew_experiences
+delete from experiences where tenant = :tenant and agent = :agent and task_type = :task_type;
+
+-- name: begin_anew_decisions
+delete from decisions where tenant = :tenant and agent = :agent and task_type = :task_type;
+
+-- name: begin_anew_drifts
+delete from drifts where tenant = :tenant and agent = :agent and task_type = :task_type;

@@ -158,6 +158,39 @@ where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and m.until
   and (cast(:after_id as text) is null or (m.created_at, m.id) > (cast(:after_at as bigint), :after_id))
 order by m.created_at, m.id limit :limit;
 
+-- The latest first.
+-- name: memory_list_newest
+select {item}, 0 as echoes
+from remembered m {joined}
+where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and m.until > :now
+  and (cast(:kind as text) is null or m.kind = :kind)
+  and (cast(:after_id as text) is null or (m.created_at, m.id) < (cast(:after_at as bigint), :after_id))
+order by m.created_at desc, m.id desc limit :limit;
+
+-- Those whose key begins with something: it stands before :high.
+-- name: memory_keyed
+select {item}, 0 as echoes
+from remembered m {joined}
+where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and m.until > :now
+  and m.key >= :low and m.key < :high and (cast(:kind as text) is null or m.kind = :kind)
+  and (cast(:after_id as text) is null or (m.created_at, m.id) > (cast(:after_at as bigint), :after_id))
+order by m.created_at, m.id limit :limit;
+
+-- name: memory_keyed_newest
+select {item}, 0 as echoes
+from remembered m {joined}
+where m.tenant = :tenant and m.agent = :agent and m.state = 'active' and m.until > :now
+  and m.key >= :low and m.key < :high and (cast(:kind as text) is null or m.kind = :kind)
+  and (cast(:after_id as text) is null or (m.created_at, m.id) < (cast(:after_at as bigint), :after_id))
+order by m.created_at desc, m.id desc limit :limit;
+
+-- The sessions that items are of, the one that was written to last first; `prefix` is what their names begin with.
+-- name: memory_sessions
+select session, count(*) as items, min(created_at) as began_at, max(told_at) as last_at from remembered
+where tenant = :tenant and agent = :agent and state = 'active' and until > :now and session is not null
+  and (cast(:kind as text) is null or kind = :kind) and substr(session, 1, length(:prefix)) = :prefix
+group by session order by max(told_at) desc, session limit :limit;
+
 -- name: memory_count
 select count(*) as n from remembered
 where tenant = :tenant and agent = :agent and state = 'active' and until > :now

@@ -91,6 +91,14 @@ insert into pattern_uses (id, tenant, agent, pattern_id, stage, success, evidenc
 values (:id, :tenant, :agent, :pattern_id, :stage, :success, :evidence, :weight, :lineage, :source, :task_type,
     :state, :state_key, :task_id, :now);
 
+-- One that came from a file: kept unless it is there.
+-- name: pattern_use_take
+insert into pattern_uses (id, tenant, agent, pattern_id, stage, success, evidence, weight, lineage, source, task_type,
+    state, state_key, task_id, at)
+values (:id, :tenant, :agent, :pattern_id, :stage, :success, :evidence, :weight, :lineage, :source, :task_type,
+    :state, :state_key, :task_id, :at)
+on conflict (id) do nothing;
+
 -- The uses of a pattern and of what is merged into it, whoever used it.
 -- name: pattern_use_list
 -- scope: tenant
@@ -111,7 +119,7 @@ where tenant = :tenant and agent = :agent and task_type = :task_type and success
 order by at desc, id desc limit :limit;
 
 -- name: pattern_case_experiences
-select id, success, state, task_id from experiences
+select id, success, state, coalesce(task_id, episode) as task_id from experiences
 where tenant = :tenant and agent = :agent and task_type = :task_type and success is not null and evidence <> 'claimed'
 order by created_at desc, id desc limit :limit;
 
@@ -154,12 +162,19 @@ values (:id, :tenant, :agent, :pattern_id, :other_id, :now, :event, :reason, :ac
 -- name: pattern_event_list
 -- scope: tenant
 select id, pattern_id, other_id, at, event, reason, actor, undo, detail, undone_at from pattern_events
-where tenant = :tenant and (pattern_id = :id or other_id = :id) order by id desc limit :limit;
+where tenant = :tenant and pattern_id = :id
+union
+select id, pattern_id, other_id, at, event, reason, actor, undo, detail, undone_at from pattern_events
+where tenant = :tenant and other_id = :id
+order by id desc limit :limit;
 
 -- The latest that can be taken back.
 -- name: pattern_event_last
 select * from pattern_events
-where tenant = :tenant and agent = :agent and (pattern_id = :id or other_id = :id) and undo = 1 and undone_at is null
+where tenant = :tenant and agent = :agent and pattern_id = :id and undo = 1 and undone_at is null
+union
+select * from pattern_events
+where tenant = :tenant and agent = :agent and other_id = :id and undo = 1 and undone_at is null
 order by id desc limit 1;
 
 -- name: pattern_event_undone
@@ -183,7 +198,10 @@ delete from pattern_links where tenant = :tenant and (source = :id or target = :
 -- name: pattern_link_list
 -- scope: tenant
 select source, target, kind, weight from pattern_links
-where tenant = :tenant and (source in (:ids) or target in (:ids)) order by kind, weight desc, source, target;
+where tenant = :tenant and source in (:ids)
+union
+select source, target, kind, weight from pattern_links where tenant = :tenant and target in (:ids)
+order by kind, weight desc, source, target;
 
 -- name: pattern_all
 -- scope: tenant

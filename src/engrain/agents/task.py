@@ -1,0 +1,368 @@
+"""A task under way: what is known before it, what was done, and what it taught. A context manager, sync and async."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from engrain.agents.troubles import LearningError, Troubles
+from engrain.agents.verdict import decided, shown, stronger, verdict_of
+from engrain.errors import ActionNotOffered, InvalidField
+from engrain.model.decision import Advice, Experience, Outcome
+from engrain.model.pattern import PatternHit
+
+if TYPE_CHECKING:
+    from engrain.agent import Agent
+
+_current: ContextVar[Task | None] = ContextVar("engrain_task", default=None)
+_IMPORTANCE = {"claimed": 3.0, "executed": 5.0, "verified": 6.0}  # of what is remembered: as sure as it is known
+
+
+def current_task() -> Task | None:
+    """The task that the caller works on: the innermost one of this thread or coroutine; None outside of one."""
+    return _current.get()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How tasks of one kind are learned from; the same for all of them."""
+
+    agent: Callable[[], Agent]
+    task_type: str
+    options: tuple[str, ...] | None = None
+    weights: Mapping[str, float] | None = None
+    budget_seconds: float | None = None
+    reads: Mapping[str, str] = field(default_factory=dict)
+    max_tokens: int = 800
+    patterns: int = 3
+    remembers: bool = True
+    visibility: str = "private"
+    troubles: Troubles = field(default_factory=Troubles)
+
+
+class Task:
+    """One task. Before the work ``context`` (text), ``patterns`` and ``advice`` are there, and ``action`` is what to
+    do: as advised, the first option when advice could not be had, None when there are no options. During the work it
+    is told what really happens: ``took``, ``applied``, ``step``, ``report``, ``done``. After it the outcome is
+    observed, the steps are kept as a trajectory, and what was learned is remembered.
+
+    An exception is a failure and goes on unchanged; one that is no ``Exception`` (an interrupt, a cancellation, an
+    exit) says nothing about the action: the decision stays open. An error of learning never gets out: see
+    ``learning_errors``.
+    """
+
+    def __init__(
+        self,
+        way: Way,
+        about: str | None = None,
+        *,
+        state: Callable[[], Mapping[str, Any]] | Mapping[str, Any] | None = None,
+        task_id: str | None = None,
+        episode: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        hooks: tuple[Callable[[Task], Any], Callable[[Task], Any]] | None = None,
+    ) -> None:
+        self.about = about if about is not None and about.strip() else None
+        self.details: Mapping[str, Any] = details or {}
+        self.task_id = task_id
+        self.episode = episode
+        self.context = ""
+        self.patterns: list[PatternHit] = []
+        self.state: Mapping[str, Any] | None = None
+        self.advice: Advice | None = None
+        self.action: str | None = way.options[0] if way.options else None
+        self.outcome: Outcome | None = None
+        self.experience: Experience | None = None
+        self._way = way
+        self._given_state = state
+        self._hooks = hooks or (Task.prepare, Task.learn)
+        self._taken: str | None = None
+        self._reported = Outcome()
+        self._applied: list[str] = []  # ids of patterns
+        self._steps: list[dict[str, Any]] = []
+        self._began: float | None = None
+        self._done: float | None = None
+        self._token: Token[Task | None] | None = None
+
+    def __repr__(self) -> str:
+        return f"Task({self.task_type!r}, action={self.action!r}, outcome={self.outcome!r})"
+
+    @property
+    def task_type(self) -> str:
+        return self._way.task_type
+
+    @property
+    def agent(self) -> Agent:
+        """Whose task it is."""
+        return self._way.agent()
+
+    @property
+    def id(self) -> str | None:
+        """The caller's id of the task, else that of its decision; None when there is neither."""
+        return self.task_id or (self.advice.decision_id if self.advice is not None else None)
+
+    @property
+    def learning_errors(self) -> tuple[LearningError, ...]:
+        """Errors of learning, of this task and of all others that share its agent object, function or block."""
+        return self._way.troubles.errors
+
+    # -- told by the work ---------------------------------------------------------------------------------------------
+
+    def took(self, action: str) -> None:
+        """Another action was taken than the advised one: that gets the credit."""
+        self._taken = action
+
+    def applied(self, pattern_id: str) -> None:
+        """A pattern was acted upon: how the task ends is evidence for or against it."""
+        if pattern_id not in self._applied:
+            self._applied.append(pattern_id)
+
+    def helpful(self, id: str, helpful: bool = True) -> None:
+        """Whether a pattern or a memory that was shown helped."""
+        self._guard("helpful", lambda agent: agent.helpful(id, helpful))
+
+    def step(
+        self,
+        action: str,
+        output: str | None = None,
+        *,
+        success: bool | None = None,
+        exit_code: int | None = None,
+        tests: tuple[int, int] | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        """One step of the work: the steps are kept as a trajectory, from which patterns are distilled."""
+        given = {"output": output, "success": success, "exit_code": exit_code, "tests": tests}
+        self._steps.append({"action": action, "state": dict(state or {}), **given})
+
+    def report(self, success: bool | None = None, evidence: str = "claimed", **parts: Any) -> None:
+        """How it went: ``success``, ``quality``, ``exit_code``, ``tests`` … as in a result that is a mapping. Later
+        reports add to earlier ones."""
+        self._hear({"success": success, "evidence": evidence, **parts}, late=True)
+
+    def done(self, result: Any) -> None:
+        """What the work returned: the outcome is read from it (see ``engrain.agents.outcome_of``)."""
+        self._done = time.perf_counter()
+        self._hear(result, late=False)
+
+    def verified(self, checked: Any) -> None:
+        """What an independent check said: True, False, an Outcome, a mapping, or None for nothing."""
+        found = verdict_of(checked, self._way.reads).outcome
+        if decided(found):
+            self._reported = stronger(self._reported, replace(found, evidence="verified"))
+
+    def check(self, verify: Callable[[], Any]) -> None:
+        """Let an independent check say how it went. One that breaks is an error of learning, not of the work; one
+        whose assertion fails says that the work did."""
+        with self._checking():
+            self.verified(verify())
+
+    async def check_async(self, verify: Callable[[], Any]) -> None:
+        """As ``check``, for one that may be awaited."""
+        with self._checking():
+            found = verify()
+            self.verified(await found if inspect.isawaitable(found) else found)
+
+    @contextmanager
+    def _checking(self) -> Iterator[None]:
+        try:
+            yield
+        except AssertionError as error:
+            self.verified({"success": False, "error": error})
+        except Exception as error:  # noqa: BLE001 (the work is done and its result stands)
+            self._way.troubles.note("verify", error, self._whose)
+            return
+        self._way.troubles.works("verify", self._whose)
+
+    def _hear(self, told: Any, *, late: bool) -> None:
+        verdict = verdict_of(told, self._way.reads)
+        for one in verdict.odd:
+            self._way.troubles.note("result", f"{one}; it was left out")
+        self._taken = self._taken or verdict.action
+        pair = (self._reported, verdict.outcome)
+        self._reported = stronger(*(pair if late else reversed(pair)))
+
+    def feedback(self, value: float, success: bool | None = None, evidence: str = "claimed") -> None:
+        """What somebody thinks of it, -1 to 1, when it is over; ``success`` where that is known only now."""
+        late = Outcome(success=success, evidence=evidence, feedback=value)
+        if success is not None and self.outcome is not None:
+            late = stronger(replace(self.outcome, success=None, reward=None, error=None), late)
+        if self.advice is not None and (self._taken or self.action):
+            self._guard("feedback", lambda agent: setattr(self, "experience", self._observed(agent, late)))
+
+    # -- before and after ----------------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Look up what is known and ask for advice. Each part on its own: what fails is noted and missing."""
+        about, way = self.about, self._way
+        self._guard("state", self._look)
+        if about is not None and way.max_tokens:
+            self.context = self._guard("context", lambda agent: agent.context(about, way.max_tokens)) or ""
+        if about is not None and way.patterns:
+            self.patterns = self._guard("patterns", lambda agent: _patterns(agent, about, way)) or []
+        if self.state is None:
+            return
+        state, options = self.state, None if way.options is None else list(way.options)
+        self.advice = self._guard("advise", lambda agent: agent.advise(way.task_type, state, options, self.episode))
+        if self.advice is not None and self.advice.action is not None:
+            self.action = self.advice.action
+
+    def learn(self) -> None:
+        """Observe the outcome, keep the steps, tell what became of patterns, remember. Does nothing without one."""
+        outcome = self.outcome
+        if outcome is None:
+            return
+        if self.state is not None:
+            if (self._taken or self.action) is None:
+                self._way.troubles.note(
+                    "observe", "no action was told: give options, or say task.took(...)", self._whose
+                )
+            else:
+                self.experience = self._guard("observe", lambda agent: self._observed(agent, outcome))
+        self._guard("discover", lambda agent: self._discover(agent, outcome))
+        if self._way.remembers:
+            self._guard("remember", lambda agent: self._remember(agent, outcome))
+
+    def _look(self, _: Agent) -> None:
+        given = self._given_state
+        self.state = dict(given() if callable(given) else given or {})
+
+    def _observed(self, agent: Agent, outcome: Outcome) -> Experience:
+        """The action taken gets the credit, also one that was not among the options."""
+        action = self._taken or self.action
+        if action is None:
+            raise InvalidField("There is no action that the outcome could be credited to.")
+        if self.advice is not None:
+            try:
+                return agent.observe(self.advice, outcome, None if action == self.advice.action else action)
+            except ActionNotOffered:
+                pass  # then it was a step without advice, and the decision stays open
+        return agent.observe_step(
+            self.task_type, self.state, action, outcome, episode=self.episode, task_id=self.task_id
+        )
+
+    def _discover(self, agent: Agent, outcome: Outcome) -> None:
+        for pattern in self._applied:
+            agent.use_pattern(
+                pattern,
+                outcome.success,
+                stage="applied",
+                evidence=outcome.evidence,
+                source=self.id,
+                task_type=self.task_type,
+                state=self.state,
+                task_id=self.id,
+            )
+        if self._steps:
+            cast(Any, agent).add_trajectory(
+                self.about or self.task_type,
+                self._steps,
+                success=outcome.success,
+                evidence=outcome.evidence,
+                task_type=self.task_type,
+                task_id=self.id,
+                visibility=self._way.visibility,
+            )
+
+    def _remember(self, agent: Agent, outcome: Outcome) -> None:
+        """What worked for such a task and what did not, once for each task and action."""
+        action = self._taken or self.action
+        if self.about is None or outcome.success is None or action is None:
+            return
+        end = "worked" if outcome.success else f"failed: {outcome.error}" if outcome.error else "failed"
+        name = f"{self.task_type}\x1f{action}\x1f{self.about}"
+        agent.remember(
+            f"{self.about}\n{action} {end} ({outcome.evidence}).",
+            kind="success_pattern" if outcome.success else "error_pattern",
+            key=f"task-{hashlib.blake2b(name.encode('utf-8', 'replace'), digest_size=12).hexdigest()}",
+            importance=_IMPORTANCE[outcome.evidence],
+            tags=[self.task_type[:128]],
+            metadata={"action": action, "task": self.id},
+            visibility=self._way.visibility,
+        )
+
+    def _guard(self, step: str, what: Callable[[Agent], Any]) -> Any:
+        return self._way.troubles.guard(step, self._whose, what)
+
+    @property
+    def _whose(self) -> Callable[[], Agent]:
+        return self._way.agent
+
+    # -- the work ------------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        if self._began is not None:
+            raise InvalidField("A task is worked on once; make another for the next.")
+        self._began = time.perf_counter()
+        self._hook("pre_task", 0)
+        self._began = time.perf_counter()  # looking up is not the work
+
+    def _end(self, error: BaseException | None) -> bool:
+        """Settle the outcome; whether there is something to learn from."""
+        if error is not None and not isinstance(error, Exception):
+            return False
+        way, seconds = self._way, (self._done or time.perf_counter()) - (self._began or 0.0)
+        found = self._reported
+        if error is not None:
+            level = "verified" if found.success is False and found.evidence == "verified" else "executed"
+            found = replace(found, success=False, evidence=level, reward=None, error=shown(error))
+        budget = way.budget_seconds if found.budget_seconds is None else found.budget_seconds
+        self.outcome = replace(
+            found,
+            seconds=seconds if found.seconds is None else found.seconds,
+            budget_seconds=budget,
+            weights=found.weights or (dict(way.weights) if way.weights else None),
+        )
+        return True
+
+    def _hook(self, step: str, number: int) -> None:
+        try:
+            self._hooks[number](self)
+        except Exception as error:  # noqa: BLE001 (a hook is part of learning: it must not fail the work)
+            self._way.troubles.note(step, error, self._whose)
+        else:
+            self._way.troubles.works(step, self._whose)
+
+    def __enter__(self) -> Self:
+        self._begin()
+        self._token = _current.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave()
+        if self._end(error):
+            self._hook("post_task", 1)
+
+    async def __aenter__(self) -> Self:
+        from anyio.to_thread import run_sync
+
+        await run_sync(self._begin)
+        self._token = _current.set(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        from anyio.to_thread import run_sync
+
+        self._leave()
+        if self._end(error):
+            await run_sync(self._hook, "post_task", 1)
+
+    def _leave(self) -> None:
+        if self._token is not None:
+            _current.reset(self._token)
+            self._token = None
+
+
+def _patterns(agent: Agent, about: str, way: Way) -> Sequence[PatternHit]:
+    return agent.patterns(about, task_type=way.task_type, limit=way.patterns, explore=True)
