@@ -271,16 +271,15 @@ def rebuild(
     embedder: Embedder,
     progress: Callable[[int], Any] | None,
 ) -> dict[str, int]:
-    """Make words and vectors anew (see ``reindex``), then Q-values, what is believed of patterns and what is known of
-    fixes; note the embedder as the home's own. ``tenants``: those for which something was learned."""
+    """Make words and vectors anew (see ``reindex``), then Q-values, what is known of fixes and what is believed of
+    patterns; note the embedder as the home's own. ``tenants``: those for which something was learned."""
     from engrain.fixes.rebuild import rebuild as rebuild_fixes
 
     made_with = wanted(embedder.name, embedder.dim)
     counts = reindex(store, index, made_with, progress)
     tenants = [row["tenant"] for row in store.read("tenant_list")]
     used = [learner.rebuild(tenant) for tenant in tenants]
-    for tenant in tenants:
-        bank.rebuild(tenant, made_with)
+    counts["patterns"] = sum(bank.rebuild(tenant, made_with) for tenant in tenants)
     store.write([("home_set", {"name": "embedder", "value": embedder.name})])
     fixes = rebuild_fixes(store, index)
     return {**counts, "tenants": sum(n > 0 for n in used), **({"fixes": fixes} if fixes else {})}

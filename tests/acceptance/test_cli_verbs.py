@@ -227,8 +227,8 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("--tenant lab --agent nobody", {"agents": [], "totals.memories": 0}),
     ],
     "alerts": [("--settled", {"alerts": []})],
-    **fixing.EXAMPLES,
     **OF_PATTERNS,
+    **fixing.EXAMPLES,
 }  # fmt: skip
 
 

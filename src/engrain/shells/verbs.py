@@ -19,7 +19,7 @@ from engrain.shells.verbs_patterns import LEARNED, PATTERNS
 from engrain.shells.verbs_service import SERVICE
 
 VERBS: tuple[Verb, ...] = (
-    *AGENT, *LIFE, *ARCHIVE, *EXITS, *FIXES, *LEARN, *PATTERNS, *LEARNED, *ADMIN, *DAEMON, *SERVICE,
+    *AGENT, *LIFE, *ARCHIVE, *EXITS, *FIXES, *PATTERNS, *LEARN, *LEARNED, *ADMIN, *DAEMON, *SERVICE,
 )  # fmt: skip
 
 # Public methods that are no verb of their own, and why.
