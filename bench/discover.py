@@ -86,7 +86,9 @@ def main() -> None:
                 wrong.append(any(not right(kind, one) for one in ever))
             seconds = (time.process_time() - begun) / len(seeds)
             hit = f"{statistics.mean(found):.0%}" if gain else ""
-            print(f"| {kind} | {gain or ''} | {n:,} | {hit} | {statistics.mean(wrong):.1%} | {seconds:.2f} |", flush=True)
+            print(
+                f"| {kind} | {gain or ''} | {n:,} | {hit} | {statistics.mean(wrong):.1%} | {seconds:.2f} |", flush=True
+            )
 
 
 if __name__ == "__main__":

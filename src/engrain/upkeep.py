@@ -271,8 +271,8 @@ def rebuild(
     embedder: Embedder,
     progress: Callable[[int], Any] | None,
 ) -> dict[str, int]:
-    """Make words and vectors anew (see ``reindex``), then Q-values, what is believed of patterns and what is known of
-    fixes; note the embedder as the home's own. ``tenants``: those for which something was learned."""
+    """Make words and vectors anew (see ``reindex``), then Q-values, what is known of fixes and what is believed of
+    patterns; note the embedder as the home's own. ``tenants``: those for which something was learned."""
     from engrain.fixes.rebuild import rebuild as rebuild_fixes
 
     made_with = wanted(embedder.name, embedder.dim)

@@ -16,8 +16,7 @@ from engrain import open as open_memory
 from engrain.daemon.registry import Registration
 from engrain.shells.cli import main
 from engrain.shells.verbs import verbs_of
-from tests.acceptance.examples_distill import EXAMPLES as OF_TRAJECTORIES
-from tests.acceptance.examples_distill import trajectory_of
+from tests import fixing
 from tests.acceptance.examples_patterns import EXAMPLES as OF_PATTERNS
 from tests.policies import add, table
 
@@ -229,7 +228,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "alerts": [("--settled", {"alerts": []})],
     **OF_PATTERNS,
-    **OF_TRAJECTORIES,
+    **fixing.EXAMPLES,
 }  # fmt: skip
 
 
@@ -251,7 +250,6 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         agent.observe(other, Outcome(success=True, evidence="executed"), action="fast")
         agent.kv("ports").set("port", 8080)
         patterns = patterns_of(agent)
-        patterns["trajectory"] = trajectory_of(agent)
         agent.export_patterns(home / "patterns.json")
         first, then = {1: {"fast": 0.1, "safe": 0.4}}, {1: {"fast": 0.5, "safe": 0.2}, 2: {"fast": 0.5, "safe": 0.3}}
         for values, whose in ((first, None), (then, None), (first, "builder")):
@@ -265,16 +263,18 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
             "The build is frozen", "event", tags=["cold"], session="s2", expires_in=timedelta(microseconds=1)
         )
         memory.tick(["expire", "report"])
+        fixes = fixing.fill(agent, home)
         Registration(memory.store, memory.world, os.getpid()).say_alive()  # a daemon that will not hear
     monkeypatch.setattr("engrain.administration.STOPPING", 0.0)
     (home / "rows.txt").write_text(ROWS[: ROWS.index("\n")] + "\n{}\n")
-    ids = {"item": item.id, "decision": decision.decision_id, "key": key.id, "gone": gone.id, "dream": dream.id}
+    ids = fixes | {"item": item.id, "decision": decision.decision_id, "key": key.id, "gone": gone.id, "dream": dream.id}
     return {**ids, **patterns, "home": str(home)}
 
 
 def patterns_of(agent: Agent) -> dict[str, str]:
     """Three patterns, one of which was used; their ids."""
-    said = {"framework": "unittest", "language": "python", "domain": "web", "tags": ["ci"], "task_type": "build"}
+    said: dict[str, Any] = {"framework": "unittest", "language": "python", "domain": "web", "tags": ["ci"]}
+    said["task_type"] = "build"
     one = agent.add_pattern(
         "Check with assertEqual", "Compare whole things.", template="self.assertEqual(total, 2)", **said
     )
@@ -283,7 +283,8 @@ def patterns_of(agent: Agent) -> dict[str, str]:
     agent.quarantine_pattern(other.id, "it hides faults")
     agent.promote_pattern(long.id, "of the house")
     agent._memory.bank.link(agent.scope, one.id, other.id, "refines")
-    return {"pattern": one.id, "other": other.id, "long": long.id}
+    done = agent.add_trajectory("Build it", [{"action": "make", "exit_code": 0}], task_type="build")
+    return {"pattern": one.id, "other": other.id, "long": long.id, "trajectory": done.id}
 
 
 def placed(text: str, made: dict[str, str]) -> str:
@@ -330,6 +331,7 @@ def test_a_verb_has_a_screen_that_fits_eighty_columns(
     assert "\x1b" not in said.out, "colours where nobody sees them"
     free = verb in (
         "context",
+        "fixes context",
         "backup",
         "export",
         "stats",

@@ -27,6 +27,10 @@ OUTCOME = {
     "success": True, "evidence": "executed", "seconds": 1, "budget_seconds": 2.5, "quality": 1, "resources": 0,
     "feedback": -0.5, "error": "none", "reward": 0.5, "weights": {"quality": 2},
 }  # fmt: skip
+PROBLEM = {
+    "problem": "no answer from host gpu-7", "type": "timeout", "target": "qwen", "trace": "at x", "test": "t_1",
+    "log": "GET /x", "prompt": "say hi", "response": "", "metadata": {"n": 1},
+}  # fmt: skip
 CALLS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
         "remember",
@@ -49,9 +53,6 @@ CALLS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ),
     ("context", {"query": "when do we ship?", "max_tokens": 100}, {}),
     ("get", {"id": "{item}"}, {"content": "Ship on Monday"}),
-    ("list", {"kind": "fact", "limit": 5}, {}),
-    ("list", {"after": "{item}"}, {"items": []}),
-    ("list", {"prefix": "day", "newest": True}, {}),
     (
         "update",
         {
@@ -66,14 +67,18 @@ CALLS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("advise", {"task_type": "t", "state": {"n": 1}, "options": ["a", "b"], "episode": "e"}, {"mode": "explored"}),
     ("observe", {"decision_id": "{decision}", "action": "b", **OUTCOME}, {"action": "b", "reward": 0.5}),
     (
-        "observe_step",
+        "record_fix",
         {
-            "task_type": "t", "action": "b", "state": {"n": 1}, "next_state": {"n": 2}, "propensity": 0.5,
-            "episode": "e", "task_id": "7", **OUTCOME,
+            **PROBLEM, "commands": ["restart it"], "analysis": "slow", "fixer": "me", "success": True, "verified": True,
+            "seconds": 3, "system": {"os": "Linux"}, "notes": "ok", "session": "s9", "task_id": "7",
+            "visibility": "team", "occurred_at": "2026-01-02T03:04:05Z",
         },
-        {"task_id": "7", "propensity": 0.5, "next_state": {"n": 2}},
+        {"commands": ["restart it"], "seconds": 3.0, "visibility": "team"},
     ),
-    ("stats", {}, {"agent": "worker", "tenant": "lab", "memories": 1, "by_kind": {"fact": 1}, "learned": {"t": 2}}),
+    ("record_fix", {"problem": "boom", "fingerprint": "DISK", "success": False}, {}),
+    ("diagnose", {**PROBLEM, "limit": 3}, {"known": True}),
+    ("diagnose", {"problem": "boom", "fingerprint": "DISK"}, {"known": True}),
+    ("stats", {}, {"agent": "worker", "tenant": "lab", "memories": 1, "by_kind": {"fact": 1}, "learned": {"t": 1}}),
     ("forget", {"id": "{item}"}, {"forgotten": 1}),
 ]  # fmt: skip
 

@@ -23,12 +23,11 @@ GUESS = {"action": "npm install", "exit_code": 1, "output": "error"}
 
 def told(memory: Memory) -> list[Any]:
     """Every row that looking for patterns could change."""
-    names = ("patterns", "pattern_uses", "pattern_voices", "pattern_events", "pattern_links", "trajectories")
     prefix = {"tenant": "acme", "agent": "ann", "prefix": ""}
     rows = [tuple(row) for row in memory.store.read("pattern_mine", prefix)]
     more = [tuple(row) for row in memory.store.read("trajectory_mine", {**prefix, "task_type": None, "limit": 999})]
-    assert names
-    return rows + more
+    uses = [tuple(use) for row in rows for use in memory.store.read("pattern_use_own", {**prefix, "id": row[0]})]
+    return rows + more + uses
 
 
 def titles(agent: Agent) -> dict[str, Pattern]:
@@ -56,9 +55,7 @@ def test_discovery_finds_wins_and_failures_and_adds_nothing_twice(
     before = told(memory)
     dry = memory.discover(dry_run=True)
     assert told(memory) == before, "a dry run changes nothing"
-    assert {(one.tenant, one.what) for one in dry.changes} == {("acme", "found")}, (
-        "claims teach nothing"
-    )
+    assert {(one.tenant, one.what) for one in dry.changes} == {("acme", "found")}, "claims teach nothing"
     found = memory.discover()
     assert [one.pattern for one in found.changes] == [one.pattern for one in dry.changes]
     assert memory.discover().changes == ()
@@ -86,7 +83,6 @@ def test_discovery_finds_wins_and_failures_and_adds_nothing_twice(
     after = agent.pattern(do.id)
     assert after.belief.confidence < sure / 2
     assert after.state == "quarantined"
-    assert titles(agent).keys() >= {"build: choose fuzz"} or len(memory.discover().changes) == 0
 
 
 def test_wording_names_and_decides_nothing(memory: Memory, agent: Agent) -> None:
@@ -139,7 +135,7 @@ def test_trajectories_become_patterns_without_a_model(memory: Memory, agent: Age
     for at in range(4):
         agent.add_trajectory(f"mend {at}", [CHECK, GUESS, INSTALL, FIXED], task_type="repair", task_id=f"t{at}")
     for at in range(4):  # every task looks and formats, whether it ends well or not: no reason for success
-        how = {"task_type": "style", "task_id": f"s{at}", "success": at < 2, "evidence": "verified"}
+        how: dict[str, Any] = {"task_type": "style", "task_id": f"s{at}", "success": at < 2, "evidence": "verified"}
         agent.add_trajectory(f"style {at}", ["git status", "ruff format", *(["git push"] if at < 2 else [])], **how)
     agent.add_trajectory("claim", ["a", "b"], success=True, task_type="boast", task_id="u1")
     agent.add_trajectory("claim", ["a", "b"], success=True, task_type="boast", task_id="u2")
@@ -156,9 +152,7 @@ def test_trajectories_become_patterns_without_a_model(memory: Memory, agent: Age
     assert recovery.belief.lineages == 4
     assert found["strategy avoid"].content == "npm install"
     style = [one for one in titles(agent).values() if one.task_type == "style"]
-    assert [one.content for one in style] == ["1. git status\n2. ruff format\n3. git push"] or [
-        one.content for one in style
-    ] == ["1. ruff format\n2. git push"]
+    assert [one.content for one in style] == ["1. git status\n2. ruff format\n3. git push"]
     assert not any(one.task_type == "boast" for one in titles(agent).values()), "claims teach nothing"
     assert recovery.id in agent.trajectories("repair")[0].distilled
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -300,3 +301,15 @@ def test_bad_input_changes_nothing(agent: Agent) -> None:
     with pytest.raises(InvalidField):
         agent.update_pattern(agent.add_pattern("Two").id, title="Key", content=made.content)
     assert agent.pattern(made.id) == replace(made, shown=1)
+
+
+def test_another_embedder_loses_nothing(tmp_path: Path) -> None:
+    with engrain.open(tmp_path, embedder="hash") as memory:
+        memory.agent("ann").add_pattern("Fake clock", CLOCK)
+    with engrain.open(tmp_path) as memory:
+        agent = memory.agent("ann")
+        assert titles(agent, "fake clock") == ["Fake clock"], "by its words alone"
+        assert [check.name for check in memory.doctor().checks if check.ok is False] == ["patterns"]
+        memory.rebuild()
+        assert memory.doctor().ok
+        assert "meaning" in dict(agent.patterns("fake clock")[0].why)

@@ -28,6 +28,7 @@ from engrain.intake.kv import KeyValue
 from engrain.intake.validate import FIELDS
 from engrain.memory import Memory
 from engrain.model.decision import Outcome
+from engrain.model.fix import Problem
 from engrain.shells.application import TOPICS, application
 from engrain.shells.cli import call, commands, values_of
 from engrain.shells.commands import COMMANDS
@@ -37,7 +38,9 @@ from engrain.shells.mcp import Tools
 from engrain.shells.plain import plain
 from engrain.shells.verb import Verb
 from engrain.shells.verbs import NOT_VERBS, VERBS, verbs_of
+from engrain.shells.verbs_fixes import FIXES
 from engrain.shells.verbs_patterns import LEARNED, PATTERNS
+from engrain.shells.verbs_trajectories import TRAJECTORIES
 
 OWNERS: dict[str, type] = {"Agent": Agent, "Memory": Memory, "KeyValue": KeyValue, "ColdArchive": ColdArchive}
 OUTCOME = {one.name: one.default for one in members(Outcome)}
@@ -49,12 +52,15 @@ NO_FIELD = {
     ("Agent.export_to", "progress"): "the shell shows it",
     ("Agent.import_from", "progress"): "the shell shows it",
     ("ColdArchive.sql", "progress"): "the shell shows it",
+    **{(name, "wording"): "a function" for name in ("Agent.distill", "Memory.discover")},
     ("Agent.patterns", "query"): "list has none",
     ("Agent.patterns", "explore"): "list has none",
     ("Memory.learning_health", "canary"): "over HTTP it only reads",
     ("Memory.dreams", "limit"): "a status is of the last",
     **{(owner + ".sql", name): "a setting says it" for owner in ("Agent", "ColdArchive") for name in LIMITS},
 }
+# Put together of what other verbs answer.
+COMPOSED = {"stats", "fixes recent", "fixes successful", "fixes similar", "fixes export"}
 # What REST does not carry: whoever calls over HTTP names no file of the server, and waits for no hours of work.
 NOT_REST = {
     "doctor": "tells of the machine",
@@ -74,11 +80,18 @@ NOT_REST = {
     "daemon history": "runs, under another name",
     "daemon pause": "pause, under another name",
     "daemon resume": "resume, under another name",
+    "fixes recent": "fixes list, since a moment",
+    "fixes successful": "fixes patterns, whose best they are",
+    "fixes similar": "diagnose",
+    "fixes export": "names a file",
+    "fixes import": "names a file",
 }
 # What MCP does not carry, so that a model has few tools to choose from: it has another way, or no need.
 NOT_MCP = {
     "remember-many": "remember, once for each",
-    "observe-many": "observe-step, once for each",
+    "list": "recall finds, context tells",
+    "observe-step": "advise and observe are how a model decides",
+    "observe-many": "as observe-step",
     "lookup": "recall and list show the id that get takes",
     "history": "an older version is found by its id",
     "count": "stats counts",
@@ -106,7 +119,11 @@ NOT_MCP = {
     "kv search": "as kv get",
     "kv delete": "as kv get",
     **dict.fromkeys(
-        (verb.name for verb in (*PATTERNS, *LEARNED)),
+        (verb.name for verb in FIXES if verb.name not in ("diagnose", "record-fix")),
+        "a model looks up and notes; the rest is for people",
+    ),
+    **dict.fromkeys(
+        (verb.name for verb in (*PATTERNS, *LEARNED, *TRAJECTORIES) if not verb.admin),
         "context and helpful bring patterns to a model; the rest is for people",
     ),
 }
@@ -144,7 +161,7 @@ def listed(tools: Tools) -> list[types.Tool]:
 
 @pytest.mark.parametrize(
     "verb",
-    [verb for verb in VERBS if verb.method != "Agent.stats"],
+    [verb for verb in VERBS if verb.name not in COMPOSED or verb.admin],
     ids=lambda verb: f"{verb.name} ({verb.method}, {len(verb.shells)}, {len(verb.fields)})",
 )
 def test_a_verb_has_the_inputs_and_defaults_of_its_method(verb: Verb) -> None:
@@ -163,6 +180,8 @@ def test_a_verb_has_the_inputs_and_defaults_of_its_method(verb: Verb) -> None:
         theirs = {"id": inspect.Parameter.empty}
     if verb.name.startswith("kv "):
         theirs["namespace"] = "default"
+    if "problem" in theirs:  # which lies flat in the verb
+        theirs |= {one.name: None for one in members(Problem) if one.name != "message"}
     assert set(own) == set(theirs)
     for name, default in theirs.items():
         if name == "action" and verb.name == "observe-step":
@@ -199,7 +218,7 @@ def test_the_command_line_has_each_verb_with_its_inputs() -> None:
         for name, command in group.commands.items()  # type: ignore[attr-defined]
         for last, inner in (command.commands if hasattr(command, "commands") else {"": command}).items()
     }
-    table = {verb.name: (*verb.fields, *verb.views) for verb in verbs_of("cli")}
+    table = {verb.name: verb.typed for verb in verbs_of("cli")}
     table |= {one.name: one.fields for one in COMMANDS}
     assert set(found) == set(table)
     for name, fields in table.items():
@@ -259,7 +278,7 @@ def test_mcp_has_each_of_its_verbs_with_its_inputs(tools: Tools) -> None:
 
 def test_mcp_has_few_tools_none_for_admins_and_no_scope_among_their_arguments(tools: Tools) -> None:
     shown = listed(tools)
-    assert len(shown) <= 12
+    assert len(shown) == 12
     assert not any(verb.admin for verb in verbs_of("mcp"))
     for tool in shown:
         assert not {"agent", "tenant", "team", "home"} & set(tool.input_schema["properties"])

@@ -68,6 +68,14 @@ def strategies(ann: Agent, bob: Agent) -> None:
     bob.add_pattern("Sleep", "sleep until it is over")
     ann.quarantine_pattern(do.id, "doubts")
     ann.release_pattern(do.id, "none")
+    told: dict[str, Any] = {"type": "timeout", "target": "db", "session": "s1"}
+    for n in range(4):
+        ann.record_fix(f"db-{n} did not answer in {n} s", ["restart db", "echo done"], success=n > 0, verified=n > 1,
+                       seconds=n, fixer="claude", visibility=("private", "team", "public", "team")[n],
+                       **told)  # fmt: skip
+    full = ann.record_fix("no room left on disk", analysis="rotate the logs", system={"os": "Linux"}, notes="later")
+    bob.merge_issues(bob.record_fix("the disk is full").issue, bob.record_fix("no inodes left").issue, "the same")
+    ann.verify_fix(full.id)
 
 
 def answers(memory: Memory) -> dict[str, Any]:
@@ -88,6 +96,13 @@ def answers(memory: Memory) -> dict[str, Any]:
             "learned": [[v.task_type, v.state and dict(v.state), v.action, v.visits, round(v.mean, 9)]
                         for v in agent.q_values()],
         }  # fmt: skip
+        if (fixes := agent.fixes()) and (stats := agent.fix_stats()):
+            found = agent.diagnose("db-7 did not answer in 8 s", target="db")
+            said[f"{tenant}/{name}"]["fixes"] = [
+                [stats.seen, stats.tried, stats.solved, stats.failed, stats.claimed, stats.issues],
+                [[one.commands, one.odds.solved, one.odds.attempts] for one in found.fixes],
+                [[one.message, one.success, one.verified, one.seconds, one.notes] for one in fixes],
+            ]
         if patterns := [hit.pattern for hit in agent.patterns(state=None)]:
             said[f"{tenant}/{name}"]["patterns"] = [
                 [one.id, one.title, one.tier, one.state, one.applied, one.helpful, round(one.belief.confidence, 6),

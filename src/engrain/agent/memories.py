@@ -222,8 +222,8 @@ class Memories(Scoped):
     def forget(self, id: str | None = None, *, everything: bool = False) -> bool:
         """Delete one's own item, its older versions, words and vectors, and what promotion made of it, for good. True
         if it was there. ``everything`` (without an id) deletes all that this agent has: items in any state, keys and
-        values, decisions, experiences, what was learned from them, and their traces; True if there was anything. Copies
-        made before, and other agents' items, stay."""
+        values, decisions, experiences, patterns, what was learned from them, and their traces; True if there was
+        anything. Copies made before, and other agents' items, stay."""
         self._memory._check_open()
         if everything is not (id is None):
             raise InvalidField("id must be given, or everything=True without one.")

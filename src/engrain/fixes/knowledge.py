@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engrain.fixes.book import Book
 from engrain.fixes.habits import habits
-from engrain.fixes.odds import odds
+from engrain.fixes.odds import lower, odds
 from engrain.fixes.plans import filled
 from engrain.fixes.tallies import Sums, day_of, of_tally, place, total
 from engrain.model.fading import DAY
-from engrain.model.fix import IssueInfo, KnownFix, Odds, TargetInfo
+from engrain.model.fix import IssueInfo, KnownFix, TargetInfo
 from engrain.model.scope import Scope
 from engrain.store.port import Store
 from engrain.world import World, from_micros
@@ -22,7 +22,8 @@ from engrain.world import World, from_micros
 MONTH = 30  # days
 EVIDENCE = 5  # latest attempts that are named
 FEW = 20  # signatures of an issue up to which its attempts are looked for
-SESSIONS = 10  # latest sessions in which an issue was met
+SESSIONS = 5  # latest sessions in which an issue was met ...
+MET = 500  # ... and what was met in them that is looked at
 LOOKED = 24  # rows of what solved most of which the best are chosen
 COMMON = 5
 _UNTOLD: Mapping[str, Any] = {"commands": "[]", "analysis": None}
@@ -35,7 +36,7 @@ class Way:
 
     plan: str
     sums: Sums
-    odds: Odds
+    low: float  # lower bound of its odds
     last_at: int
     last_id: str
     level: str
@@ -45,12 +46,12 @@ class Way:
     @property
     def works(self) -> bool:
         """Whether it was verified to solve something."""
-        return self.odds.solved > 0
+        return self.sums.solved > 0
 
     @property
     def failed(self) -> bool:
         """Whether it was tried, never worked, and nobody claims otherwise."""
-        return not self.odds.solved and self.odds.attempts > self.odds.claimed
+        return not self.sums.solved and self.sums.known > self.sums.claimed
 
 
 class Knowledge:
@@ -78,7 +79,7 @@ class Knowledge:
             for way in _ways(some, level="similar", signatures=raws, similarity=like)
         ]
         found: dict[str, Way] = {}
-        for one in sorted(ways, key=lambda one: (not one.works, -one.odds.low * one.similarity, one.plan)):
+        for one in sorted(ways, key=lambda one: (not one.works, -one.low * one.similarity, one.plan)):
             found.setdefault(one.plan, one)
         return list(found.values())
 
@@ -121,7 +122,7 @@ class Knowledge:
             commands=tuple(filled(command, target) for command in json.loads(text["commands"])),
             analysis=text["analysis"],
             level=one.level,
-            odds=one.odds,
+            odds=odds(one.sums),
             seconds=one.sums.micros / one.sums.timed / 1e6 if one.sums.timed else None,
             last_at=from_micros(one.last_at),
             fix_id=one.last_id,
@@ -201,8 +202,10 @@ class Knowledge:
         sessions = [row["session"] for row in self._store.read("fix_sessions", query)]
         if not sessions:
             return []
-        rows = self._store.read("fix_together", {**base, "sessions": sessions, "limit": limit + len(raws[:FEW])})
-        return [book.resolve(row["signature"]) for row in rows if row["signature"] not in raws][:limit]
+        rows = self._store.read("fix_together", {**base, "sessions": sessions, "limit": MET})
+        met = Counter(raw for raw, _ in {(row["signature"], row["session"]) for row in rows})
+        often = sorted(met.keys() - set(raws), key=lambda raw: (-met[raw], raw))[:limit]
+        return [book.resolve(raw) for raw in often]
 
     def parts(self, scope: Scope, level: str, keys: Sequence[str]) -> list[Any]:
         """Sums by key and part."""
@@ -233,7 +236,7 @@ class Knowledge:
 
 def surest(one: Way) -> tuple[bool, float, float, str]:
     """The order of ways of one level: what works before what does not, the lower bound of its odds, the latest."""
-    return not one.works, -one.odds.low, -one.last_at, one.plan
+    return not one.works, -one.low, -one.last_at, one.plan
 
 
 def _ways(rows: Iterable[Any], **where: Any) -> list[Way]:
@@ -245,7 +248,7 @@ def _ways(rows: Iterable[Any], **where: Any) -> list[Way]:
         if known is not None:
             sums, (last, id_) = known[0].plus(sums), max((last, id_), known[1:])
         found[row["part"]] = sums, last, id_
-    return [Way(plan, sums, odds(sums), last, id_, **where) for plan, (sums, last, id_) in found.items()]
+    return [Way(plan, sums, lower(sums), last, id_, **where) for plan, (sums, last, id_) in found.items()]
 
 
 def _by_level(rows: Iterable[Any]) -> defaultdict[str, list[Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -176,31 +177,37 @@ class Files:
         ids = {"tenant": scope.tenant, "agent": scope.agent, "pattern_id": pattern.id}
         with room.store.transaction(scope.tenant) as tx:
             room.own(tx, scope, pattern.id)
-            group = set(room.group(tx, scope.tenant, pattern.id))
+            group = room.group(tx, scope.tenant, pattern.id)
+            there = tx.read("pattern_use_list", {"tenant": scope.tenant, "ids": group, "limit": USES})
+            known, have = {row["id"] for row in there}, Counter(_told(row) for row in there)
             for use in uses:
-                if not self._keep(tx, scope, group, {**use, **ids}):
+                told = _told(use)
+                if use["id"] in known or have[told] > 0:  # it came back from where it went
+                    have[told] -= 1
                     continue
+                self._keep(tx, scope, {**use, **ids})
                 count += 1
                 if use["success"] is not None:
                     good = use["weight"] if use["success"] else 0.0
                     voice = {"lineage": use["lineage"], "task_type": use["task_type"] or "",
                              "claimed": int(use["evidence"] == "claimed")}  # fmt: skip
-                    told = {"tenant": scope.tenant, "pattern_id": pattern.id, **voice}
-                    tx.run("pattern_voice_add", {**told, "good": good, "bad": use["weight"] - good})
+                    whose = {"tenant": scope.tenant, "pattern_id": pattern.id, **voice}
+                    tx.run("pattern_voice_add", {**whose, "good": good, "bad": use["weight"] - good})
             if count:
                 events.resum(room, tx, scope, pattern.id)
         return count
 
-    def _keep(self, tx: Transaction, scope: Scope, group: set[str], use: dict[str, Any]) -> bool:
-        """Whether a use was not here: under its own id, or, where that is taken by a use of another pattern (of another
-        agent of the same store), under one made of both."""
-        text = f"{scope.tenant}\0{scope.agent}\0{use['id']}"
-        other = {**use, "id": hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}
-        asked = {"tenant": scope.tenant, "ids": [use["id"], other["id"]]}
-        known = {row["id"]: row["pattern_id"] for row in tx.read("pattern_use_known", asked)}
-        if known.get(use["id"]) in group or other["id"] in known:
-            return False
-        return tx.run("pattern_use_take", use) > 0 or tx.run("pattern_use_take", other) > 0
+    @staticmethod
+    def _keep(tx: Transaction, scope: Scope, use: dict[str, Any]) -> None:
+        """Under its own id, or, where a use of another pattern of the store has that, under one made of both."""
+        if tx.run("pattern_use_take", use) == 0:
+            text = f"{scope.tenant}\0{scope.agent}\0{use['pattern_id']}\0{use['id']}"
+            tx.run("pattern_use_take", {**use, "id": hashlib.blake2b(text.encode(), digest_size=16).hexdigest()})
+
+
+def _told(use: Mapping[str, Any] | Row) -> tuple[Any, ...]:
+    """What tells a use from others of its pattern, in whichever store it stands."""
+    return tuple(use[name] for name in ("lineage", "stage", "success", "evidence", "at"))
 
 
 def _use(row: Row, agent: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from engrain.world import World
 
 SHARED = "patterns"
 """The change sequence of what a tenant's agents share of their patterns."""
+AT_ONCE = 500  # ids in one statement
 Passages = Sequence[Sequence[tuple[Any, ...]]]
 
 
@@ -53,9 +54,9 @@ class Room:
 
     def seen(self, scope: Scope, ids: Sequence[str]) -> dict[str, Row]:
         """Rows of those of these patterns that the scope sees, by id."""
-        if not ids:
-            return {}
-        return {row["id"]: row for row in self.store.read("pattern_get", {**self.reader(scope), "ids": list(ids)})}
+        reader = self.reader(scope) if ids else {}
+        some = [list(ids[start : start + AT_ONCE]) for start in range(0, len(ids), AT_ONCE)]
+        return {row["id"]: row for part in some for row in self.store.read("pattern_get", {**reader, "ids": part})}
 
     def one(self, scope: Scope, id_: str) -> Row:
         """The row of a pattern that the scope sees; of what it was merged into, if it was. Raises UnknownPattern."""

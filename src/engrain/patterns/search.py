@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -61,13 +61,17 @@ class Wanted:
     state: str | None = "active"
     polarity: str | None = None
 
-    def admits(self, facts: _Facts) -> bool:
+    def among(self, facts: Mapping[str, _Facts]) -> list[str]:
+        """The ids of those that fit."""
         names = ("kind", "framework", "language", "domain", "tier", "state", "polarity")
-        if any((want := getattr(self, name)) is not None and want != getattr(facts, name) for name in names):
-            return False
-        if self.task_type is not None and facts.task_type not in (None, self.task_type):
-            return False
-        return facts.state != "merged" and (self.tags is None or self.tags <= facts.tags)
+        asked = [(_Facts._fields.index(name), want) for name in names if (want := getattr(self, name)) is not None]
+        return [
+            id_
+            for id_, one in facts.items()
+            if all(one[place] == want for place, want in asked)
+            and (self.tags is None or self.tags <= one.tags)
+            and (self.task_type is None or one.task_type in (None, self.task_type))
+        ]
 
 
 class _Facts(NamedTuple):
@@ -117,18 +121,16 @@ class Search:
         found = self._asked(scope, query, wanted, max(limit * 3, 20), all_of_them)
         rows = self._room.seen(scope, found.ids)
         sums = self._sums(scope, rows, wanted.task_type)
-        hits, vectors = [], []
-        for place, id_ in enumerate(found.ids):
-            if id_ in rows:
-                good, bad = sums[id_]
-                lift = found.scores[place] * LIFT * ((1.0 + good) / (2.0 + good + bad) - 0.5)
-                score = found.scores[place] + lift
-                hits.append(_hit(rows[id_], score, (*found.parts[place], ("belief", round(lift, 6)))))
-                vectors.append(place)
-        best = (
-            [hits[place] for place in self._order([hit.score for hit in hits], found.vectors[vectors])] if hits else []
-        )
-        return self._with_contradictions(scope, best[:limit]), found.confidence
+        there = [place for place, id_ in enumerate(found.ids) if id_ in rows]
+        if not there:
+            return [], found.confidence
+        lifts = [found.scores[place] * LIFT * (_mean(*sums[found.ids[place]]) - 0.5) for place in there]
+        scores = [found.scores[place] + lift for place, lift in zip(there, lifts, strict=True)]
+        hits = []
+        for one in self._order(scores, found.vectors[there])[:limit]:
+            why = (*found.parts[there[one]], ("belief", round(lifts[one], 6)))
+            hits.append(_hit(rows[found.ids[there[one]]], scores[one], why))
+        return self._with_contradictions(scope, hits), found.confidence
 
     def choose(self, scope: Scope, query: str | None, wanted: Wanted, limit: int) -> list[PatternHit]:
         """Patterns in the order in which they are worth trying: a draw from what is believed of each, times its
@@ -143,13 +145,14 @@ class Search:
         rows = self._room.seen(scope, ids)
         sums = self._sums(scope, rows, wanted.task_type)
         dice, most = self._dice(), max(scores, default=1.0) or 1.0
-        hits = []
-        for id_, relevance, why in zip(ids, scores, parts, strict=True):
-            if id_ in rows:
-                score, drawn = worth(*sums[id_], relevance / most, dice)
-                hits.append(_hit(rows[id_], score, (*why, ("draw", round(drawn, 6))), drawn))
-        hits.sort(key=lambda hit: (-hit.score, hit.pattern.id))
-        return self._with_contradictions(scope, hits[:limit])
+        drawn = [
+            (*worth(*sums[id_], scores[place] / most, dice), id_, parts[place])
+            for place, id_ in enumerate(ids)
+            if id_ in rows
+        ]
+        drawn.sort(key=lambda one: (-one[0], one[2]))
+        hits = [_hit(rows[id_], score, (*why, ("draw", round(at, 6))), at) for score, at, id_, why in drawn[:limit]]
+        return self._with_contradictions(scope, hits)
 
     def newest(self, scope: Scope, wanted: Wanted, limit: int) -> list[PatternHit]:
         """All that fit, the newest first."""
@@ -166,13 +169,14 @@ class Search:
     def _asked(self, scope: Scope, query: str, wanted: Wanted, limit: int, all_of_them: bool) -> Found:
         with self._lock:
             held = self._caught_up(scope)
-            ids = [id_ for id_, facts in held.facts.items() if wanted.admits(facts)]
+            ids = wanted.among(held.facts)
             found: Found = held.finder.ask(query, self._room.world.now(), ids, limit, all_of_them)
             return found
 
     def _fitting(self, scope: Scope, wanted: Wanted) -> list[tuple[str, int]]:
         with self._lock:
-            return [(id_, facts.created) for id_, facts in self._caught_up(scope).facts.items() if wanted.admits(facts)]
+            facts = self._caught_up(scope).facts
+            return [(id_, facts[id_].created) for id_ in wanted.among(facts)]
 
     def _sums(self, scope: Scope, rows: dict[str, Row], task_type: str | None) -> dict[str, tuple[float, float]]:
         """Good and bad outcomes of each pattern, as they count for the task type."""
@@ -245,6 +249,10 @@ class Search:
 
 
 _NAMES = ("kind", "framework", "language", "domain", "task_type", "tier", "state", "polarity")
+
+
+def _mean(good: float, bad: float) -> float:
+    return (1.0 + good) / (2.0 + good + bad)
 
 
 def _of(patterns: dict[str, Pattern], ids: Collection[str]) -> tuple[Pattern, ...]:

@@ -77,7 +77,7 @@ def _report(place: Place, given: Mapping[str, Any], made: ReportRows) -> int:
 
         if not output:
             raise InvalidField(f"A chart in {drawn} needs a file: --output report.{drawn}.")
-        with _replaced(Path(output)) as file:
+        with replaced(Path(output)) as file:
             file.write(draw(made, drawn))
         return 0
     if drawn == "terminal":
@@ -89,12 +89,17 @@ def _report(place: Place, given: Mapping[str, Any], made: ReportRows) -> int:
     elif place.json or how == "json":
         print(dumped(plain(made), indent=2))
     else:
-        line((made.report.about, "bold"), (f"  {made.of}", "dim"))
-        _rows(made.columns, made.rows, _words)
+        listed(made)
     return 0
 
 
 # -- on the screen ----------------------------------------------------------------------------------------------------
+
+
+def listed(made: ReportRows) -> None:
+    """A report as a table."""
+    line((made.report.about, "bold"), (f"  {made.of}", "dim"))
+    _rows(made.columns, made.rows, _words)
 
 
 def bars(made: ReportRows) -> None:
@@ -182,7 +187,7 @@ def _write(found: pa.Table, how: str | None, output: str | None) -> None:
     if output:
         if how == "table":
             raise InvalidField("A file is json, csv or parquet: --format says which.")
-        with _replaced(Path(output)) as file:
+        with replaced(Path(output)) as file:
             _formatted(found, how, file)
         print(f"{counted(found.num_rows, 'row')} written to {printable(output)}", file=sys.stderr)
     elif how == "table":
@@ -235,7 +240,7 @@ def _free(memory: Memory, given: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _replaced(path: Path) -> Iterator[BinaryIO]:
+def replaced(path: Path) -> Iterator[BinaryIO]:
     """A file that gets its name when it is whole."""
     part = path.with_name(path.name + ".part")
     try:

@@ -141,9 +141,7 @@ def _ordered(words: list[str], known: Collection[str]) -> tuple[list[str], str]:
 
 def commands() -> dict[str, Command]:
     """Every command by its name."""
-    verbs = [
-        Command(verb.name, verb.help, (*verb.fields, *verb.views), partial(_run, verb)) for verb in verbs_of("cli")
-    ]
+    verbs = [Command(verb.name, verb.help, verb.typed, partial(_run, verb)) for verb in verbs_of("cli")]
     return {command.name: command for command in (*verbs, *COMMANDS)}
 
 
@@ -245,6 +243,20 @@ def _stdin() -> str:
         raise InvalidContent(f"What came on stdin is not UTF-8 ({error}).") from error
 
 
+def _from_file(verb: Verb, arguments: dict[str, Any]) -> None:
+    """Read what a file holds in place of what may come on stdin."""
+    if not any(one.name == "file" for one in verb.views):
+        return
+    name, file = next(field.name for field in verb.fields if field.stdin), arguments.pop("file", None)
+    if (name in arguments) == (file is not None):
+        raise InvalidField(f"Say what the {name} is, or --file FILE; one of them, and - reads stdin.")
+    if file is not None:
+        try:
+            arguments[name] = Path(file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidContent(f"{file} cannot be read: {error}.") from error
+
+
 def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
     """Call a verb and show its answer; 1 when the answer is no."""
     import logging
@@ -253,6 +265,7 @@ def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
 
     if logging.lastResort is not None:  # what the library warns of, beside this shell's own warnings
         logging.lastResort.setFormatter(logging.Formatter("warning: %(message)s"))
+    _from_file(verb, arguments)
     sure = arguments.pop("yes", False)
     if verb.asks and arguments.get(verb.asks) and not sure and not _confirmed(place, verb.asks, arguments[verb.asks]):
         return 1
@@ -316,6 +329,6 @@ def _show(screen: str, value: Any, now: int, as_json: bool, asked: Asked | None)
     if as_json:
         print(dumped(plain(value), indent=2))
     else:
-        from engrain.shells.render import show
+        from engrain.shells.screens import show
 
         show(screen, value, now, asked)

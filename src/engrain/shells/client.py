@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args, get_origin, get_type_hint
 from urllib.parse import quote
 
 from engrain.agent import Agent, KeyValue
+from engrain.agent.fixes import facts_of
 from engrain.arrivals import take_in
 from engrain.cold import ColdArchive
 from engrain.errors import NotFound, ServiceError, UnknownPolicy
@@ -239,6 +240,11 @@ def _body(given: Mapping[str, Any]) -> dict[str, Any]:
             body |= _body(asdict(value))
         elif name == "outcome" and isinstance(value, Mapping):
             body |= _body(value)
+        elif name == "problem":
+            flat = facts_of(value)
+            body |= {"problem": flat.pop("message"), **_body(flat)}
+        elif name == "commands" and isinstance(value, str):
+            body[name] = [value]
         elif name == "rows":
             body[name] = [_body(row) if isinstance(row, Mapping) else row for row in value]
         elif isinstance(value, Advice):

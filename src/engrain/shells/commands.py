@@ -15,16 +15,18 @@ from engrain.errors import ConfigError, InvalidField
 from engrain.shells.fields import Field
 from engrain.shells.plain import printable
 from engrain.shells.verbs_archive import PARAMETERS, REPORT, STATEMENT
+from engrain.shells.verbs_fixes import DAYS, REPORTS
 
 # Verbs of two words, by their first.
 GROUPS = {
     "kv": "Values under keys, beside the memories.",
     "keys": "Who may call the REST service.",
     "archive": "The cold archive: SQL over it, search, and what is in it.",
+    "fixes": "What went wrong before, what was tried, what helped, and how surely.",
     "dream": "Learning offline: what has come in is trained on, judged, and promoted if it is better.",
     "policy": "What was learned offline: versions, how they were judged, and why something is advised.",
-    "trajectories": "What was done for tasks, step by step; patterns are distilled from it.",
     "patterns": "Strategies that can be used again: kept, found, used, shared, said for another framework.",
+    "trajectories": "What was done for tasks, step by step, and how it ended; patterns are found in them.",
     "learn": "What the agent has learned by task type, and how it begins anew.",
     "daemon": "A process that does what is due in the background.",
 }
@@ -135,6 +137,12 @@ def _sql(place: Place, given: dict[str, Any], whole: bool = False) -> int:
 
 def _report(place: Place, given: dict[str, Any]) -> int:
     from engrain.shells.ask import report
+
+    return report(place, given)
+
+
+def _fix_report(place: Place, given: dict[str, Any]) -> int:
+    from engrain.shells.fix_report import report
 
     return report(place, given)
 
@@ -253,6 +261,19 @@ COMMANDS: tuple[Command, ...] = (
             Field("html", "flag", "Of health: the page of HTML; send it to a file.", False, option="--html"),
         ),
         _report,
+    ),
+    Command(
+        "fixes report",
+        "How the fixers do, which issues there are, and the trend of each target; with a name one of these as a table "
+        "or a chart.",
+        (
+            Field("name", "choice", "Which one alone.", None, REPORTS, positional=True),
+            DAYS,
+            Field("format", "choice", "How to write the rows.", None, ("json", "csv")),
+            _SAVED[1],
+            Field("chart", "choice", "Draw it: here, or to a file.", None, ("terminal", "svg", "png")),
+        ),
+        _fix_report,
     ),
     Command("version", "The version of engrain.", (), _version),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from engrain.shells.calls import Call
@@ -40,7 +40,7 @@ class Verb:
     does: str = ""  # the facade's method, where that has another name
     asks: str = ""  # the flag that is asked about first on a command line, unless there is --yes
     progress: bool = False  # takes a callable "progress" among its arguments
-    views: tuple[Field, ...] = ()  # flags of the command line alone, each another screen for the same answer
+    views: tuple[Field, ...] = ()  # of the command line alone: flags, each another screen; a file in place of stdin
 
     @property
     def method(self) -> str:
@@ -49,6 +49,13 @@ class Verb:
         owner = _OWNERS.get((group, self.admin)) if last else None
         name = self.does or (last if owner else self.name).replace("-", "_").replace(" ", "_")
         return f"{owner or ('Memory' if self.admin else 'Agent')}.{name}"
+
+    @property
+    def typed(self) -> tuple[Field, ...]:
+        """Its fields on a command line, where what may come from a file need not be typed."""
+        filed = any(one.name == "file" for one in self.views)
+        fields = (replace(one, default=None) if filed and one.stdin else one for one in self.fields)
+        return (*fields, *self.views)
 
     @property
     def rights(self) -> str:

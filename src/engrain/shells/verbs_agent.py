@@ -119,7 +119,6 @@ AGENT: tuple[Verb, ...] = (
         ),
         calls.Items,
         part="items",
-        shells=BOTH,
         reads=True,
     ),
     Verb(
@@ -253,7 +252,6 @@ AGENT: tuple[Verb, ...] = (
         inputs.STEP,
         Experience,
         call=lambda m, a, given: a.observe_step(**calls.with_outcome(given)),
-        shells=BOTH,
     ),
     Verb(
         "observe-many",

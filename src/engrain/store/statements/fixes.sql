@@ -38,17 +38,18 @@ order by f.occurred_at desc, f.id desc limit :limit;
 
 -- name: fix_list_of
 select f.* from fixes f
-where f.tenant = :tenant and f.state = 'kept' and f.signature in (:signatures) and {fix_visible}
+where f.tenant = :tenant and f.state <> 'gone' and f.signature in (:signatures) and {fix_visible}
   and (cast(:type as text) is null or f.type = :type)
   and (cast(:target as text) is null or f.target = :target)
   and (cast(:solved as smallint) is null or case when f.success = 1 and f.verified = 1 and f.effective = 1 then 1 else 0 end = :solved)
   and (cast(:since as bigint) is null or f.occurred_at >= :since)
 order by f.occurred_at desc, f.id desc limit :limit;
 
--- The latest attempts behind a way to solve an issue.
+-- The latest attempts behind a way to solve an issue. (Not `state = 'kept'`: an engine would then rather walk through all
+-- that is kept, in the order of time.)
 -- name: fix_evidence
 select f.id from fixes f
-where f.tenant = :tenant and f.signature in (:signatures) and f.plan = :plan and f.state = 'kept' and {fix_visible}
+where f.tenant = :tenant and f.signature in (:signatures) and f.plan = :plan and f.state <> 'gone' and {fix_visible}
 order by f.occurred_at desc, f.id desc limit :limit;
 
 -- name: tally_add
@@ -145,9 +146,8 @@ where f.tenant = :tenant and f.signature in (:signatures) and f.session is not n
 order by f.session desc limit :limit;
 
 -- name: fix_together
-select f.signature, count(distinct f.session) as n from fixes f
-where f.tenant = :tenant and f.session in (:sessions) and f.session is not null and {fix_visible}
-group by f.signature order by count(distinct f.session) desc, f.signature limit :limit;
+select f.signature, f.session from fixes f
+where f.tenant = :tenant and f.session in (:sessions) and {fix_visible} limit :limit;
 
 -- name: edit_insert
 insert into issue_edits (id, tenant, agent, kind, signature, other, reason, at, undone_at)

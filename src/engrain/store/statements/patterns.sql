@@ -99,10 +99,6 @@ values (:id, :tenant, :agent, :pattern_id, :stage, :success, :evidence, :weight,
     :state, :state_key, :task_id, :at)
 on conflict (id) do nothing;
 
--- name: pattern_use_known
--- scope: tenant
-select id, pattern_id from pattern_uses where tenant = :tenant and id in (:ids);
-
 -- The uses of a pattern and of what is merged into it, whoever used it.
 -- name: pattern_use_list
 -- scope: tenant
@@ -166,12 +162,19 @@ values (:id, :tenant, :agent, :pattern_id, :other_id, :now, :event, :reason, :ac
 -- name: pattern_event_list
 -- scope: tenant
 select id, pattern_id, other_id, at, event, reason, actor, undo, detail, undone_at from pattern_events
-where tenant = :tenant and (pattern_id = :id or other_id = :id) order by id desc limit :limit;
+where tenant = :tenant and pattern_id = :id
+union
+select id, pattern_id, other_id, at, event, reason, actor, undo, detail, undone_at from pattern_events
+where tenant = :tenant and other_id = :id
+order by id desc limit :limit;
 
 -- The latest that can be taken back.
 -- name: pattern_event_last
 select * from pattern_events
-where tenant = :tenant and agent = :agent and (pattern_id = :id or other_id = :id) and undo = 1 and undone_at is null
+where tenant = :tenant and agent = :agent and pattern_id = :id and undo = 1 and undone_at is null
+union
+select * from pattern_events
+where tenant = :tenant and agent = :agent and other_id = :id and undo = 1 and undone_at is null
 order by id desc limit 1;
 
 -- name: pattern_event_undone
@@ -195,7 +198,10 @@ delete from pattern_links where tenant = :tenant and (source = :id or target = :
 -- name: pattern_link_list
 -- scope: tenant
 select source, target, kind, weight from pattern_links
-where tenant = :tenant and (source in (:ids) or target in (:ids)) order by kind, weight desc, source, target;
+where tenant = :tenant and source in (:ids)
+union
+select source, target, kind, weight from pattern_links where tenant = :tenant and target in (:ids)
+order by kind, weight desc, source, target;
 
 -- name: pattern_all
 -- scope: tenant
