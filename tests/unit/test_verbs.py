@@ -40,6 +40,7 @@ from engrain.shells.verb import Verb
 from engrain.shells.verbs import NOT_VERBS, VERBS, verbs_of
 from engrain.shells.verbs_fixes import FIXES
 from engrain.shells.verbs_patterns import LEARNED, PATTERNS
+from engrain.shells.verbs_trajectories import TRAJECTORIES
 
 OWNERS: dict[str, type] = {"Agent": Agent, "Memory": Memory, "KeyValue": KeyValue, "ColdArchive": ColdArchive}
 OUTCOME = {one.name: one.default for one in members(Outcome)}
@@ -51,6 +52,7 @@ NO_FIELD = {
     ("Agent.export_to", "progress"): "the shell shows it",
     ("Agent.import_from", "progress"): "the shell shows it",
     ("ColdArchive.sql", "progress"): "the shell shows it",
+    **{(name, "wording"): "a function" for name in ("Agent.distill", "Memory.discover")},
     ("Agent.patterns", "query"): "list has none",
     ("Agent.patterns", "explore"): "list has none",
     ("Memory.learning_health", "canary"): "over HTTP it only reads",
@@ -121,7 +123,7 @@ NOT_MCP = {
         "a model looks up and notes; the rest is for people",
     ),
     **dict.fromkeys(
-        (verb.name for verb in (*PATTERNS, *LEARNED)),
+        (verb.name for verb in (*PATTERNS, *LEARNED, *TRAJECTORIES) if not verb.admin),
         "context and helpful bring patterns to a model; the rest is for people",
     ),
 }
