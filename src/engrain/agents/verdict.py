@@ -85,8 +85,8 @@ def shown(error: BaseException | str) -> str:
     """An error in one text, of bounded length; valid Unicode whatever it holds."""
     try:
         text = error if isinstance(error, str) else f"{type(error).__name__}: {error}".removesuffix(": ")
-    except Exception:  # noqa: BLE001 (an error that cannot tell itself is one all the same)
-        text = type(error).__name__
+    except Exception as broken:  # noqa: BLE001 (an error that cannot tell itself is one all the same)
+        text = f"{type(error).__name__} whose str() raised {type(broken).__name__}"
     return text.encode("utf-8", "replace").decode().replace("\x00", " ")[:_ERROR].strip() or "no reason was given"
 
 
