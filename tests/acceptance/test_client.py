@@ -389,7 +389,6 @@ def keys_are_obeyed(clients: dict[str, Client], secret: str) -> None:
 
 
 def test_an_agent_over_http_lists_and_opens_its_patterns_and_learns(client: Client) -> None:
-    """Two verbs stand for ``patterns``: a listing, which needs no question, and a search."""
     agent = client.agent("strategist")
     made = agent.add_pattern("Ship in the morning", "Ship the crates in the morning.", task_type="ship")
     with learning(agent, "ship", options=["early"], about="ship the crates in the morning") as task:
