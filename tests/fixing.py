@@ -63,7 +63,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
          "--response '' --metadata '{}' --fingerprint DISK --trace 'at x' --max-tokens 90", {}),
         ("--file {home}/problem.txt", {}),
     ],
-    "fixes merge": [("{other} {issue} --reason 'the same fault'", {"seen": 5})],
+    "fixes merge": [("{second} {issue} --reason 'the same fault'", {"seen": 5})],
     "fixes split": [("{split} --reason 'not the same'", {"id": "{split}"})],
     "fixes undo": [("", {"undone.kind": "merge", "undone.reason": "by hand"})],
     "fixes edits": [("", {"edits.0.kind": "merge", "edits.0.undone_at": None})],
@@ -83,4 +83,4 @@ def fill(agent: Agent, home: Path) -> dict[str, str]:
     agent.merge_issues(split.issue, other.issue, "by hand")
     agent.export_fixes(home / "fixes.json")
     (home / "problem.txt").write_text("no answer from host gpu-9")
-    return {"fix": fixed.id, "issue": fixed.issue, "other": other.issue, "split": split.signature}
+    return {"fix": fixed.id, "issue": fixed.issue, "second": other.issue, "split": split.signature}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from functools import wraps
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -15,14 +17,14 @@ from engrain.config import load
 from engrain.errors import ConfigError, InvalidField
 from engrain.intake.redact import refuse_secret
 from engrain.intake.validate import NAME_CHARACTERS, text
+from engrain.model.run import Run
 from engrain.model.scope import Scope
 from engrain.store import is_server, restore_store
 from engrain.world import RealWorld, World, from_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from engrain.model.run import Run
     from engrain.recall.embed import Embedder
 
     Excerpt = Callable[[str, str, int, Callable[[str], bool]], str]
@@ -108,13 +110,12 @@ class Memory(Administration):
             upkeep.join_team(self.store, tenant, name, team, self.world.now())
         return Agent(self, Scope(tenant, name, team or before), known=bool(known) or team is not None)
 
+    @wraps(Administration.tick)  # its types, too, which are not imported here
     def tick(self, roles: Iterable[str] | None = None, dry_run: bool = False) -> list[Run]:
         self._check_open()
         if not dry_run:
             self.take_in()
         return super().tick(roles, dry_run)
-
-    tick.__doc__ = Administration.tick.__doc__
 
     def take_in(self) -> int:
         """Make the calls that hooks have left in the home because they must not wait (``engrain hook``); how many.

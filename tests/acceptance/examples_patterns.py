@@ -78,6 +78,22 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "patterns import": [("{home}/patterns.json", {"imported": 0, "known": 3, "uses": 0, "links": 1})],
     "patterns stats": [("", {"total": 3, "unused": 2, "by_tier.long": 1, "uses.applied": 1})],
+    "patterns discover": [("--tenant lab --agent builder --dry-run", {"dry_run": True})],
+    "patterns consolidate": [("--tenant lab --agent builder --dry-run", {"dry_run": True})],
+    "trajectories add": [
+        (
+            "'Ship it' '{\"action\": \"make\", \"exit_code\": 0}' --success --evidence executed --task-type deploy "
+            "--task-id t1 --visibility team",
+            {"task": "Ship it", "success": True, "task_type": "deploy", "task_id": "t1", "visibility": "team"},
+        ),
+        ("Again '{\"action\": \"make\", \"tests\": [1, 2]}' --failure", {"success": False, "steps.0.tests": [1, 2]}),
+    ],
+    "trajectories list": [
+        ("--task-type build --success --limit 1", {"trajectories.0.id": "{trajectory}"}),
+        ("--failure", {"trajectories": []}),
+    ],
+    "trajectories show": [("{trajectory}", {"task": "Build it"})],
+    "trajectories distill": [("--task-type build --dry-run", {"dry_run": True})],
     "learn status": [
         ("build", {"learned.0.visits": 1, "learned.0.best": "fast", "learned.0.policy": 3, "patterns.total": 3})
     ],

@@ -283,7 +283,8 @@ def patterns_of(agent: Agent) -> dict[str, str]:
     agent.quarantine_pattern(other.id, "it hides faults")
     agent.promote_pattern(long.id, "of the house")
     agent._memory.bank.link(agent.scope, one.id, other.id, "refines")
-    return {"pattern": one.id, "other": other.id, "long": long.id}
+    done = agent.add_trajectory("Build it", [{"action": "make", "exit_code": 0}], task_type="build")
+    return {"pattern": one.id, "other": other.id, "long": long.id, "trajectory": done.id}
 
 
 def placed(text: str, made: dict[str, str]) -> str:

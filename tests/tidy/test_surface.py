@@ -24,6 +24,9 @@ MODULES |= {
     "claude-agent-sdk": {"claude_agent_sdk"},
     "langgraph-checkpoint": {"langgraph"},
 }
+MODULES |= {
+    name: {name.replace("-", "_")} for name in ("tree-sitter", "tree-sitter-javascript", "tree-sitter-typescript")
+}
 MODULES |= {"opentelemetry-api": {"opentelemetry"}}
 MODULES |= {"httptools": set(), "uvloop": set()}  # uvicorn imports them
 # engrain.testing ships suites for pytest and hypothesis; whoever runs them has those.

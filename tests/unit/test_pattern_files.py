@@ -114,6 +114,10 @@ USE = {
     "evidence": "verified",
     "success": True,
 }
+BAD_USES: dict[str, dict[str, Any]] = {
+    "stage": {"stage": "shown"}, "at": {"at": 1}, "success": {"success": "yes"},
+    "Invalid isoformat": {"at": "x"}, "source": {"source": 1},
+}  # fmt: skip
 BAD: dict[str, Any] = {
     "not JSON": "{",
     "no export of patterns": {"patterns": []},
@@ -125,10 +129,7 @@ BAD: dict[str, Any] = {
     "Pattern 1: tier": {"engrain_patterns": 1, "patterns": [{"title": "a", "tier": "eternal"}]},
     **{
         f"Pattern 1, use 2: {why}": {"engrain_patterns": 1, "patterns": [{"title": "a", "uses": [USE, {**USE, **bad}]}]}
-        for why, bad in {
-            "stage": {"stage": "shown"}, "at": {"at": 1}, "success": {"success": "yes"}, "Invalid isoformat": {"at": "x"},
-            "source": {"source": 1},
-        }.items()
+        for why, bad in BAD_USES.items()
     },
 }  # fmt: skip
 

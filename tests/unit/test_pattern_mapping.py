@@ -49,7 +49,8 @@ def by_pytest(folder: Path, sources: Mapping[str, str]) -> dict[str, dict[str, s
         (folder / f"test_{name}.py").write_text(source)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c",
                os.devnull, "--rootdir", str(folder), "--junitxml", "told.xml"]  # fmt: skip
-    subprocess.run(command, cwd=folder, check=False, capture_output=True)
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    subprocess.run(command, cwd=folder, check=False, capture_output=True, env=alone)
     told: dict[str, dict[str, str]] = {name: {} for name in sources}
     for case in ET.parse(folder / "told.xml").iter("testcase"):
         module = case.get("classname", "").split(".")[0].removeprefix("test_")
@@ -120,14 +121,14 @@ def test_placeholders_survive_and_stay_whole() -> None:
 REFUSED = {
     ("pytest", "unittest"): {
         "def test_a(capsys):\n    assert capsys\n": "capsys is not in the template",
-        "import pytest\n@pytest.fixture(scope='module')\ndef a():\n    return []\ndef test_a(a):\n    assert a\n": "scope",
+        "import pytest\n@pytest.fixture(scope='module')\ndef a():\n    return []\ndef test_a(a):\n    a\n": "scope",
         "import pytest\n@pytest.mark.xfail\ndef test_a():\n    assert 0\n": "not strict",
         "import pytest\n@pytest.mark.skipif('1 > 0', reason='x')\ndef test_a():\n    assert 0\n": "run as code",
         "async def test_a():\n    assert 1\n": "asynchronous",
         "import pytest\n@pytest.mark.slow\ndef test_a():\n    assert 1\n": "pytest.mark.slow",
         "import pytest\n@pytest.mark.parametrize('n', [1])\ndef test_a(n):\n    return\n": "returns early",
-        "import pytest\ndef test_a():\n    try:\n        pytest.skip('x')\n    except Exception:\n        pass\n": "inside try",
-        "import pytest\ndef test_a():\n    with pytest.raises(KeyError) as e:\n        {}[1]\n    print(e)\n": "handed on",
+        "import pytest\ndef test_a():\n    try:\n        pytest.skip('x')\n    except E:\n        0\n": "inside try",
+        "import pytest\ndef test_a():\n    with pytest.raises(E) as e:\n        f()\n    print(e)\n": "handed on",
         "import pytest\ndef test_a():\n    assert [1.0] == pytest.approx([1.0])\n": "several numbers",
         "x = 1\n": "nothing of pytest",
     },
@@ -227,7 +228,7 @@ TOKENS = {
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_no_text_breaks_out_of_the_errors(data: st.DataObject) -> None:
-    """Any text, and pieces of real ones with words taken out, doubled and exchanged: a translation or an error of ours."""
+    """Any text, and pieces of real ones with words exchanged: a translation or an error of ours."""
     row = data.draw(st.sampled_from(MAPPINGS))
     words = list(TOKENS[row.source])
     start = data.draw(st.integers(0, len(words) - 1))

@@ -9,7 +9,7 @@ import pytest
 import engrain
 from engrain.shells import screen
 from engrain.shells.cli import main
-from engrain.shells.render import show
+from engrain.shells.screens import show
 from engrain.testing import SimulatedWorld
 
 

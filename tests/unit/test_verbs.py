@@ -38,7 +38,9 @@ from engrain.shells.mcp import Tools
 from engrain.shells.plain import plain
 from engrain.shells.verb import Verb
 from engrain.shells.verbs import NOT_VERBS, VERBS, verbs_of
+from engrain.shells.verbs_fixes import FIXES
 from engrain.shells.verbs_patterns import LEARNED, PATTERNS
+from engrain.shells.verbs_trajectories import TRAJECTORIES
 
 OWNERS: dict[str, type] = {"Agent": Agent, "Memory": Memory, "KeyValue": KeyValue, "ColdArchive": ColdArchive}
 OUTCOME = {one.name: one.default for one in members(Outcome)}
@@ -50,6 +52,7 @@ NO_FIELD = {
     ("Agent.export_to", "progress"): "the shell shows it",
     ("Agent.import_from", "progress"): "the shell shows it",
     ("ColdArchive.sql", "progress"): "the shell shows it",
+    **{(name, "wording"): "a function" for name in ("Agent.distill", "Memory.discover")},
     ("Agent.patterns", "query"): "list has none",
     ("Agent.patterns", "explore"): "list has none",
     ("Memory.learning_health", "canary"): "over HTTP it only reads",
@@ -83,10 +86,6 @@ NOT_REST = {
     "fixes export": "names a file",
     "fixes import": "names a file",
 }
-QUESTIONS = [
-    f"fixes {name}" for name in ("stats", "target", "targets", "list", "recent", "successful", "patterns", "issue",
-                                 "similar", "report", "edits")
-]  # fmt: skip
 # What MCP does not carry, so that a model has few tools to choose from: it has another way, or no need.
 NOT_MCP = {
     "remember-many": "remember, once for each",
@@ -120,16 +119,13 @@ NOT_MCP = {
     "kv search": "as kv get",
     "kv delete": "as kv get",
     **dict.fromkeys(
-        (verb.name for verb in (*PATTERNS, *LEARNED)),
+        (verb.name for verb in FIXES if verb.name not in ("diagnose", "record-fix")),
+        "a model looks up and notes; the rest is for people",
+    ),
+    **dict.fromkeys(
+        (verb.name for verb in (*PATTERNS, *LEARNED, *TRAJECTORIES) if not verb.admin),
         "context and helpful bring patterns to a model; the rest is for people",
     ),
-    "record-fixes": "record-fix, once for each",
-    "fixes verify": "record-fix says what was verified",
-    **dict.fromkeys(QUESTIONS, "a person's question"),
-    "fixes context": "diagnose",
-    **{f"fixes {name}": "a person's decision" for name in ("merge", "split", "undo", "cleanup")},
-    "fixes export": "a model has no files to write",
-    "fixes import": "a model has no files to read",
 }
 
 

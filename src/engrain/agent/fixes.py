@@ -213,17 +213,22 @@ class Fixes(Scoped):
     def import_fixes(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> FixImport:
         """Take in a document that ``export_fixes`` made, of this home or another: its path, or itself. What is known
         already by its id is not counted again, unless its outcome is newer. All or nothing: the error names each bad
-        row. Secrets are cut out."""
+        row, and its line in a file. Secrets are cut out."""
         self._memory._check_open()
         document: Any = source
+        lines: Mapping[tuple[str, int], int] = {}
         if isinstance(source, str | os.PathLike):
+            from engrain.fixes.places import lines_of_rows
+
             try:
-                document = json.loads(Path(source).read_text(encoding="utf-8"))
+                text = Path(source).read_text(encoding="utf-8")
+                document = json.loads(text)
+                lines = lines_of_rows(text) if isinstance(document, dict) else {}
             except (OSError, UnicodeDecodeError, RecursionError) as error:
                 raise InvalidField(f"{source} cannot be read: {error}.") from error
             except ValueError as error:
                 raise InvalidField(f"{source} is not JSON: {error}.") from error
-        return self._wrote(self._memory.fix_exchange.take(self.scope, document, self._attempt))
+        return self._wrote(self._memory.fix_exchange.take(self.scope, document, self._attempt, lines))
 
     def clean_fixes(self, days: float | None = None, dry_run: bool = False) -> dict[str, int]:
         """Let go of the texts of one's own attempts and sightings that are older than ``days`` (the setting

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from engrain.fixes.book import Books
-from engrain.fixes.incoming import FORMAT, PLAIN, VERSION, Checked, Incoming
+from engrain.fixes.incoming import FORMAT, PLAIN, VERSION, Checked, Incoming, Lines
 from engrain.fixes.rebuild import everything
 from engrain.fixes.rows import GONE, KEPT, plain
 from engrain.fixes.writer import FixWriter
@@ -44,10 +45,10 @@ class FixExchange:
             "fixes": [_told(row) for row in everything(self._store, scope)],
         }
 
-    def take(self, scope: Scope, document: object, checked: Checked) -> FixImport:
-        """Take a document in, all or nothing. Raises InvalidField that names the bad rows."""
+    def take(self, scope: Scope, document: object, checked: Checked, lines: Lines = MappingProxyType({})) -> FixImport:
+        """Take a document in, all or nothing. Raises InvalidField that names the bad rows, and their ``lines``."""
         with self._books.of(scope) as book:
-            found = Incoming(scope, document, checked, book.name)
+            found = Incoming(scope, document, checked, book.name, lines)
         known = self._known(scope, sorted(found.rows))
         fresh = [row for id_, row in found.rows.items() if id_ not in known]
         newer = [row for id_, row in found.rows.items() if id_ in known and _newer(scope, row, known[id_])]

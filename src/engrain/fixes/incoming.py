@@ -27,12 +27,16 @@ PLAIN = ("analysis", "fixer", "success", "verified", "system", "notes", "session
 """Fields of a fix that are told as ``record_fix`` takes them."""
 Checked = Callable[[Mapping[str, Any]], Attempt]
 """The arguments of ``record_fix`` to an Attempt; raises InvalidInput."""
+Lines = Mapping[tuple[str, int], int]
+"""The lines of a file on which the rows stand, by the name of their list and their number (see ``places``)."""
 
 
 class Incoming:
     """What a document holds: ``rows`` of fixes by id, what was ``signed``, ``plans``; and what is ``wrong`` with it."""
 
-    def __init__(self, scope: Scope, document: object, checked: Checked, name: Callable[[Problem], Named]) -> None:
+    def __init__(
+        self, scope: Scope, document: object, checked: Checked, name: Callable[[Problem], Named], lines: Lines
+    ) -> None:
         self._scope, self._checked, self._name = scope, checked, name
         self.rows: dict[str, dict[str, Any]] = {}
         self.signed: dict[str, Signed] = {}
@@ -49,7 +53,8 @@ class Incoming:
             if not isinstance(rows, list):
                 raise InvalidField(f"{part} of a document of fixes must be a list.")
             for number, row in enumerate(rows):
-                with self._noted(f"{part}[{number}]"):
+                line = lines.get((part, number))
+                with self._noted(f"{part}[{number}]" + (f" (line {line:,})" if line else "")):
                     if not isinstance(row, Mapping):
                         raise InvalidField("it is no object.")
                     take(row)

@@ -10,11 +10,11 @@ from typing import Any
 
 from engrain.fixes.book import Book
 from engrain.fixes.habits import habits
-from engrain.fixes.odds import odds
+from engrain.fixes.odds import lower, odds
 from engrain.fixes.plans import filled
 from engrain.fixes.tallies import Sums, day_of, of_tally, place, total
 from engrain.model.fading import DAY
-from engrain.model.fix import IssueInfo, KnownFix, Odds, TargetInfo
+from engrain.model.fix import IssueInfo, KnownFix, TargetInfo
 from engrain.model.scope import Scope
 from engrain.store.port import Store
 from engrain.world import World, from_micros
@@ -36,7 +36,7 @@ class Way:
 
     plan: str
     sums: Sums
-    odds: Odds
+    low: float  # lower bound of its odds
     last_at: int
     last_id: str
     level: str
@@ -46,12 +46,12 @@ class Way:
     @property
     def works(self) -> bool:
         """Whether it was verified to solve something."""
-        return self.odds.solved > 0
+        return self.sums.solved > 0
 
     @property
     def failed(self) -> bool:
         """Whether it was tried, never worked, and nobody claims otherwise."""
-        return not self.odds.solved and self.odds.attempts > self.odds.claimed
+        return not self.sums.solved and self.sums.known > self.sums.claimed
 
 
 class Knowledge:
@@ -79,7 +79,7 @@ class Knowledge:
             for way in _ways(some, level="similar", signatures=raws, similarity=like)
         ]
         found: dict[str, Way] = {}
-        for one in sorted(ways, key=lambda one: (not one.works, -one.odds.low * one.similarity, one.plan)):
+        for one in sorted(ways, key=lambda one: (not one.works, -one.low * one.similarity, one.plan)):
             found.setdefault(one.plan, one)
         return list(found.values())
 
@@ -122,7 +122,7 @@ class Knowledge:
             commands=tuple(filled(command, target) for command in json.loads(text["commands"])),
             analysis=text["analysis"],
             level=one.level,
-            odds=one.odds,
+            odds=odds(one.sums),
             seconds=one.sums.micros / one.sums.timed / 1e6 if one.sums.timed else None,
             last_at=from_micros(one.last_at),
             fix_id=one.last_id,
@@ -236,7 +236,7 @@ class Knowledge:
 
 def surest(one: Way) -> tuple[bool, float, float, str]:
     """The order of ways of one level: what works before what does not, the lower bound of its odds, the latest."""
-    return not one.works, -one.odds.low, -one.last_at, one.plan
+    return not one.works, -one.low, -one.last_at, one.plan
 
 
 def _ways(rows: Iterable[Any], **where: Any) -> list[Way]:
@@ -248,7 +248,7 @@ def _ways(rows: Iterable[Any], **where: Any) -> list[Way]:
         if known is not None:
             sums, (last, id_) = known[0].plus(sums), max((last, id_), known[1:])
         found[row["part"]] = sums, last, id_
-    return [Way(plan, sums, odds(sums), last, id_, **where) for plan, (sums, last, id_) in found.items()]
+    return [Way(plan, sums, lower(sums), last, id_, **where) for plan, (sums, last, id_) in found.items()]
 
 
 def _by_level(rows: Iterable[Any]) -> defaultdict[str, list[Any]]:

@@ -100,7 +100,7 @@ class Lookup:
         for name in LEVELS:
             good = [one for one in ways[name] if one.works] + [one for one in ways[name] if _promising(one)]
             bad = [one for one in ways[name] if one.failed] if name in ("issue", "target") else []
-            bad.sort(key=lambda one: (-one.odds.attempts, one.plan))
+            bad.sort(key=lambda one: (-one.sums.known, one.plan))
             chosen.append((name, good[:limit], bad[:limit]))
         every = (one for _, *both in chosen for some in both for one in some)
         told = iter(self._knowledge.told(scope, book, every, target))
@@ -111,7 +111,7 @@ class Lookup:
 
 def _promising(one: Way) -> bool:
     """Said to work, and never verified either way."""
-    return not one.works and not one.failed and one.odds.claimed > 0 and one.level in ("issue", "target")
+    return not one.works and not one.failed and one.sums.claimed > 0 and one.level in ("issue", "target")
 
 
 def _near(book: Book, text: str, issue: str, crashes: Sequence[tuple[str, float]] = ()) -> list[tuple[str, float]]:

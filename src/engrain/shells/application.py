@@ -29,7 +29,7 @@ TOPICS = {
     "The life of a memory": "archived restore restore-where promote pin transitions prune",
     "Decide and learn": "advise observe observe-step observe-many experiences q-values drifts",
     "Fix what goes wrong": "diagnose record-fix record-fixes fixes",
-    "What worked before": "patterns learn",
+    "What worked before": "patterns trajectories learn",
     "Learn offline": "learning dream policy export-experiences",
     "Keys and values": "kv",
     "Ask the archive": "archive sql report",

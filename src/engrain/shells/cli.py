@@ -329,6 +329,6 @@ def _show(screen: str, value: Any, now: int, as_json: bool, asked: Asked | None)
     if as_json:
         print(dumped(plain(value), indent=2))
     else:
-        from engrain.shells.render import show
+        from engrain.shells.screens import show
 
         show(screen, value, now, asked)

@@ -26,6 +26,7 @@ GROUPS = {
     "dream": "Learning offline: what has come in is trained on, judged, and promoted if it is better.",
     "policy": "What was learned offline: versions, how they were judged, and why something is advised.",
     "patterns": "Strategies that can be used again: kept, found, used, shared, said for another framework.",
+    "trajectories": "What was done for tasks, step by step, and how it ended; patterns are found in them.",
     "learn": "What the agent has learned by task type, and how it begins anew.",
     "daemon": "A process that does what is due in the background.",
 }

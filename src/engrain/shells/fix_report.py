@@ -57,7 +57,7 @@ def report(place: Place, given: Mapping[str, Any]) -> int:
     if place.json:
         print(dumped(plain(found), indent=2))
     else:
-        from engrain.shells.render import show
+        from engrain.shells.screens import show
 
         show("fixes report", found, now)
     return 0

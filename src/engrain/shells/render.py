@@ -11,17 +11,7 @@ from rich.text import Text
 
 from engrain.model.explain import PARTS, explain, shares
 from engrain.model.report import counted
-from engrain.shells import (
-    render_archive,
-    render_exits,
-    render_fixes,
-    render_health,
-    render_learn,
-    render_loop,
-    render_patterns,
-)
 from engrain.shells.plain import dumped, printable
-from engrain.shells.render_service import SERVICE
 from engrain.shells.screen import (
     BAR,
     age,
@@ -36,7 +26,6 @@ from engrain.shells.screen import (
     put,
     table,
 )  # fmt: skip
-from engrain.world import from_micros
 
 if TYPE_CHECKING:
     from engrain.model.decision import Advice, Experience, Outcome
@@ -56,12 +45,6 @@ class Asked:
     question: str
     gated: bool
     excerpt: Callable[[str, str, int, Callable[[str], bool]], str]
-
-
-def show(screen: str, value: Any, now: int, asked: Asked | None = None) -> None:
-    """Print the answer of a verb on its screen, which has the verb's name and that of a chosen view, as in
-    ``recall --explain``; ``now`` in µs since 1970 dates what it tells."""
-    _SCREENS[screen](value if asked is None else {**value, "asked": asked}, from_micros(now))
 
 
 # -- memories ---------------------------------------------------------------------------------------------------------
@@ -353,7 +336,7 @@ def _found(value: Mapping[str, Any], now: datetime) -> None:
     table([(key, dumped(part)) for key, part in value["found"].items()])
 
 
-_SCREENS: dict[str, Callable[[Any, datetime], None]] = {
+SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "remember": _remembered,
     "remember-many": _remembered_many,
     **dict.fromkeys(("recall", "archive search"), _hits),
@@ -396,12 +379,4 @@ _SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "pin": _item,
     "transitions": _events,
     "prune": _told("pruned: {pruned}, kept as important: {kept}, agents beyond their cap: {capped}"),
-    **render_health.SCREENS,
-    **render_exits.SCREENS,
-    **render_archive.SCREENS,
-    **render_fixes.SCREENS,
-    **render_learn.SCREENS,
-    **render_loop.SCREENS,
-    **render_patterns.SCREENS,
-    **SERVICE,
 }

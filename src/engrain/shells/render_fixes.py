@@ -100,7 +100,7 @@ def _diagnosis(one: Diagnosis, now: datetime) -> None:
     for known in one.avoid:
         _way(known, avoid=True)
     if not one.fixes and not one.avoid:
-        line(("Nothing is known that would help; what is tried is worth noting: engrain record-fix.", "dim"))
+        line(("Nothing is known that would help. Note what is tried: engrain record-fix.", "dim"))
     if one.target:
         hanging(2, (one.target.target, "bold"), (f"  {counted(one.target.seen, 'issue')} noted, ", ""),
                 (f"{share(one.target.odds)} of attempts solved them", "dim"))  # fmt: skip

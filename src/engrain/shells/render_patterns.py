@@ -11,8 +11,9 @@ from engrain.shells.plain import printable
 from engrain.shells.screen import age, bar, body, console, date, hanging, line, table
 
 if TYPE_CHECKING:
+    from engrain.model.distill import PatternReport
     from engrain.model.learned import Learned, LearnedDay
-    from engrain.model.pattern import Belief, Pattern, PatternHit
+    from engrain.model.pattern import Belief, Pattern, PatternHit, Trajectory
     from engrain.model.translation import Note, Translation
 
 STATES = {"active": "green", "quarantined": "bold red", "deprecated": "yellow", "merged": "dim"}
@@ -221,6 +222,32 @@ def _reset(value: Any, now: datetime) -> None:
     hanging(0, (f"All of it was first written to {value.path}", "dim"))
 
 
+def _report(value: PatternReport, now: datetime) -> None:
+    looked = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in value.looked.items())
+    line((("would be done; " if value.dry_run else "") + f"looked at {looked or 'nothing'}", "dim"))
+    for one in value.changes:
+        hanging(2, (one.what, "bold"), (f" {one.title}", "cyan"), (f": {one.reason}", ""), (f"  {one.pattern}", "dim"))
+    if not value.changes:
+        line(("There is nothing to change.", "dim"))
+
+
+def _trajectory(one: Trajectory, now: datetime) -> None:
+    kind = f"  {one.task_type}" if one.task_type else ""
+    hanging(2, (one.task, "bold"), (kind, "cyan"), (f"  {age(one.created_at, now)}", "dim"))
+    hanging(2, (f"  {_came(one.success)}", "green" if one.success else ""), (f" ({one.evidence}): {one.why}", ""))
+    for step in one.steps:
+        mark = "" if step.exit_code is None else f" (exit {step.exit_code})"
+        body(f"{step.action}{mark}", 4, 2, "dim")
+    line(("  " + one.id, "dim"))
+
+
+def _trajectories(value: Mapping[str, Any], now: datetime) -> None:
+    for one in value["trajectories"]:
+        _trajectory(one, now)
+    if not value["trajectories"]:
+        hanging(0, ("No trajectory is there that fits: engrain trajectories add TASK STEPS.", "dim"))
+
+
 SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     **dict.fromkeys(("patterns list", "patterns search"), _patterns),
     "patterns show": _shown,
@@ -234,6 +261,9 @@ SCREENS: dict[str, Callable[[Any, datetime], None]] = {
     "patterns export": _exported,
     "patterns import": _imported,
     "patterns stats": _stats,
+    **dict.fromkeys(("patterns discover", "patterns consolidate", "trajectories distill"), _report),
+    **dict.fromkeys(("trajectories add", "trajectories show"), _trajectory),
+    "trajectories list": _trajectories,
     "learn status": _status,
     "learn history": _days,
     "learn export": _learning_exported,

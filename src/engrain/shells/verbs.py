@@ -17,9 +17,10 @@ from engrain.shells.verbs_learn import LEARN
 from engrain.shells.verbs_life import LIFE
 from engrain.shells.verbs_patterns import LEARNED, PATTERNS
 from engrain.shells.verbs_service import SERVICE
+from engrain.shells.verbs_trajectories import TRAJECTORIES
 
 VERBS: tuple[Verb, ...] = (
-    *AGENT, *LIFE, *ARCHIVE, *EXITS, *FIXES, *PATTERNS, *LEARN, *LEARNED, *ADMIN, *DAEMON, *SERVICE,
+    *AGENT, *LIFE, *ARCHIVE, *EXITS, *FIXES, *PATTERNS, *LEARN, *LEARNED, *TRAJECTORIES, *ADMIN, *DAEMON, *SERVICE,
 )  # fmt: skip
 
 # Public methods that are no verb of their own, and why.
@@ -35,6 +36,9 @@ NOT_VERBS = {
     "Memory.agent": "the scope is fixed when a shell starts",
     "Memory.close": "a shell closes what it opened",
     "Memory.note_agent": "part of what a writing verb does",
+    "Agent.trouble": "engrain.agents tells it; alerts and doctor show it",
+    "Memory.strategies": "part of context",
+    "Memory.trouble": "as Agent.trouble",
     "Memory.start_roles": "a shell that lives long starts them",
 }
 
