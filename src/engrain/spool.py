@@ -12,9 +12,9 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from zlib import adler32, crc32
 
 try:
     import fcntl
@@ -194,7 +194,9 @@ class Spool:
 
 
 def _name(of: str) -> str:
-    return blake2b(of.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    """A name for files. It tells a few apart and hides nothing; hashlib takes 3 ms to import."""
+    raw = of.encode("utf-8", "surrogatepass")
+    return f"{crc32(raw):08x}{adler32(raw):08x}"
 
 
 def _lines(raw: bytes, having: bytes = b"") -> Iterator[Line]:
