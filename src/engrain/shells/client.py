@@ -124,8 +124,9 @@ class Client(_Memory):
         return found
 
     def take_in(self) -> int:
-        """As ``Memory.take_in``, of what hooks have left in the folder of settings here (./.engrain)."""
-        return take_in(self, Spool(Path(HOME)))
+        """As ``Memory.take_in``, of what hooks have left for this service in the folder of settings here."""
+        usual = os.environ.get("ENGRAIN_HOME") or HOME
+        return take_in(self, Spool(Path(HOME if "://" in usual else usual), self._url))
 
     @property
     def archive(self) -> ColdArchive:
