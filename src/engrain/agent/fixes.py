@@ -225,9 +225,9 @@ class Fixes(Scoped):
                 document = json.loads(text)
                 lines = lines_of_rows(text) if isinstance(document, dict) else {}
             except (OSError, UnicodeDecodeError, RecursionError) as error:
-                raise InvalidField(f"{source} cannot be read: {error}.") from error
+                raise InvalidField(f"{validate.shown(str(source))} cannot be read: {validate.shown(error)}.") from error
             except ValueError as error:
-                raise InvalidField(f"{source} is not JSON: {error}.") from error
+                raise InvalidField(f"{validate.shown(str(source))} is not JSON: {error}.") from error
         return self._wrote(self._memory.fix_exchange.take(self.scope, document, self._attempt, lines))
 
     def clean_fixes(self, days: float | None = None, dry_run: bool = False) -> dict[str, int]:

@@ -21,7 +21,8 @@ from engrain.store.port import Store, Transaction
 from engrain.store.rows import INDEX
 
 BATCH = 500
-ADDED = 5_000  # rows whose sums are added up before they are written
+READ = 5_000  # rows that are signed at a time
+ADDED = 20_000  # rows whose sums are added up before they are written: few upserts, in some 100 MB
 Renamed = Mapping[str, Mapping[str, Any]]
 
 
@@ -38,7 +39,7 @@ def _rebuilt(store: Store, index: Index, scope: Scope) -> int:
     wanted: dict[str, tuple[str, Named | None]] = {}
     seen: dict[str, set[str]] = {}
     rows = everything(store, scope)
-    while some := list(islice(rows, ADDED)):
+    while some := list(islice(rows, READ)):
         made = []
         for told in some:
             row, named, text = told, None, ""
