@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engrain import Agent
-from engrain.errors import InvalidField, UnknownFix, UnknownIssue
+from engrain.errors import InvalidField, StoreError, UnknownFix, UnknownIssue
 from engrain.fixes.habits import habits
 from engrain.fixes.plans import does_something, plan_of
 from engrain.fixes.rebuild import rebuild
@@ -21,6 +21,7 @@ from engrain.model.fix import Diagnosis, Problem
 from engrain.recall.analyze import analyze
 from engrain.recall.loose import Loose
 from engrain.recall.words import Bm25, covered, score_words
+from engrain.shells import calls_fixes
 from engrain.store.changes import inline
 from engrain.testing import SimulatedWorld
 
@@ -205,7 +206,7 @@ def test_habits_only_when_chance_is_out(agent: Agent, world: SimulatedWorld) -> 
     assert "03:00" in agent.context_for("nightly backup failed")
 
 
-def test_secrets_and_bad_input(agent: Agent) -> None:
+def test_secrets_and_bad_input(agent: Agent, memory: Memory) -> None:
     token = "ghp_" + "a8Kx2mQ9" * 4 + "Zt7w"
     problem = {"message": f"denied {token}", "trace": token, "prompt": token, "x": {"y": token}}
     made = agent.record_fix(
@@ -240,6 +241,12 @@ def test_secrets_and_bad_input(agent: Agent) -> None:
     with pytest.raises(InvalidField) as refused:
         agent.import_fixes("[" * 100_000)
     assert len(str(refused.value)) < 400
+    for days in ("nan", "1e9"):
+        with pytest.raises(InvalidField, match="days"):
+            calls_fixes.recent(memory, agent, {"days": float(days)})
+    for path in ("/", "/no/such/folder/f.json"):
+        with pytest.raises(StoreError, match="cannot be written"):
+            agent.export_fixes(path)
     assert agent.fix_stats() == before
 
 

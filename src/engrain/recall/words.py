@@ -87,7 +87,11 @@ def covered(view: View, terms: Sequence[int]) -> Floats:
     rare, slices = rarest(view, terms, found), found.slices()
     out = np.zeros(view.n, np.float32)
     for number, weight in zip(rare.number.tolist(), rare.information[:, 0], strict=True):
-        out[view.owner[found.place[slices[number]]]] += weight  # an item once, however many passages hold the term
+        place = found.place[slices[number]]
+        if view.single and len(place) == view.n:
+            out += weight  # all of them hold it
+        else:
+            out[place if view.single else view.owner[place]] += weight  # an item once, in whatever many passages
     return out / np.float32(rare.total) if rare.total > 0 else out
 
 
