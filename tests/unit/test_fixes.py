@@ -237,7 +237,7 @@ def test_secrets_and_bad_input(agent: Agent, memory: Memory) -> None:
         assert key.lower() not in str(refused.value).lower()
     for call in (agent.fix_report, agent.clean_fixes):
         with pytest.raises(InvalidField):
-            call(deep)  # type: ignore[operator]
+            call(deep)  # type: ignore[arg-type]
     with pytest.raises(InvalidField) as refused:
         agent.import_fixes("[" * 100_000)
     assert len(str(refused.value)) < 400
