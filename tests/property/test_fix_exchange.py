@@ -61,7 +61,8 @@ def test_what_two_homes_know_adds_up_once(
     for agent, rows in ((a, mine), (b, theirs)):
         made = agent.record_fixes([{**row, "verified": row.get("success") is True} for row in rows]) if rows else []
         tried = [one for one in made if one.effective]
-        if tried and data.draw(st.booleans()):
+        told: bool = data.draw(st.booleans())
+        if tried and told:
             agent.verify_fix(data.draw(st.sampled_from(tried)).id, data.draw(st.booleans()))
     before, alone, (document, stats, _) = a.fix_stats(), b.fix_stats(), known(a)
     a.export_fixes(path)
