@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engrain import Agent
-from engrain.errors import InvalidField, UnknownFix, UnknownIssue
+from engrain.errors import InvalidField, StoreError, UnknownFix, UnknownIssue
 from engrain.fixes.habits import habits
 from engrain.fixes.plans import does_something, plan_of
+from engrain.fixes.rebuild import rebuild
+from engrain.fixes.signature import Shape, raw_id
 from engrain.memory import Memory
 from engrain.model.fix import Diagnosis, Problem
+from engrain.recall.analyze import analyze
+from engrain.recall.loose import Loose
+from engrain.recall.words import Bm25, covered, score_words
+from engrain.shells import calls_fixes
+from engrain.store.changes import inline
 from engrain.testing import SimulatedWorld
 
 TIMEOUT = "Connection to 10.0.0.{} timed out after {} s"
@@ -197,7 +206,7 @@ def test_habits_only_when_chance_is_out(agent: Agent, world: SimulatedWorld) -> 
     assert "03:00" in agent.context_for("nightly backup failed")
 
 
-def test_secrets_and_bad_input(agent: Agent) -> None:
+def test_secrets_and_bad_input(agent: Agent, memory: Memory) -> None:
     token = "ghp_" + "a8Kx2mQ9" * 4 + "Zt7w"
     problem = {"message": f"denied {token}", "trace": token, "prompt": token, "x": {"y": token}}
     made = agent.record_fix(
@@ -218,7 +227,87 @@ def test_secrets_and_bad_input(agent: Agent) -> None:
     for row in bad:
         with pytest.raises(InvalidField):
             agent.record_fixes([{"problem": "good"}, row])
+    deep: dict[str, Any] = {}
+    for _ in range(5000):
+        deep = {"a": deep}
+    key = "sk-ant-api03-" + "A1b2C3d4E5f6G7h8" * 5 + "-AAAAAA"  # in lower case it is not known any more
+    for row in ({"commands": deep}, {"success": deep}, {"visibility": deep}, {"type": key}, {"type": f" {key}"}):
+        with pytest.raises(InvalidField) as refused:
+            agent.record_fix("good", **row)
+        assert key.lower() not in str(refused.value).lower()
+    for call in (agent.fix_report, agent.clean_fixes):
+        with pytest.raises(InvalidField):
+            call(deep)  # type: ignore[arg-type]
+    with pytest.raises(InvalidField) as refused:
+        agent.import_fixes("[" * 100_000)
+    assert len(str(refused.value)) < 400
+    for days in ("nan", "1e9"):
+        with pytest.raises(InvalidField, match="days"):
+            calls_fixes.recent(memory, agent, {"days": float(days)})
+    for path in ("/", "/no/such/folder/f.json"):
+        with pytest.raises(StoreError, match="cannot be written"):
+            agent.export_fixes(path)
     assert agent.fix_stats() == before
+
+
+def test_secrets_of_a_document_stay_out(agent: Agent, world: SimulatedWorld) -> None:
+    """The texts of signatures, and ids, are known by their very letters: what cannot be cut is refused."""
+    token = "ghp_" + "a8Kx2mQ9" * 4 + "Zt7w"
+    agent.record_fix("disk full", "clean up", success=False)
+    world.advance(days=1)
+    agent.clean_fixes(0)
+    document = agent.export_fixes()
+    signed, fix, plan = document["signatures"][0], document["fixes"][0], document["plans"][0]
+    shape = Shape("template", "", f"login {token}")
+    bad: list[dict[str, Any]] = [
+        {"signatures": [signed, {**signed, "id": raw_id(shape), "scope": "", "text": shape.text}]},
+        {"fixes": [{**fix, "id": token}]},
+        {"fixes": [{**fix, "plan": token}]},
+        {"plans": [{**plan, "plan": token}]},
+    ]
+    before = agent.fix_stats()
+    for change in bad:
+        with pytest.raises(InvalidField) as refused:
+            agent.import_fixes({**document, **change})
+        assert token not in str(refused.value)
+    told = {"signatures": [{**signed, "title": token}], "fixes": [], "plans": [{**plan, "commands": [token]}]}
+    agent.import_fixes({**document, **told})
+    assert token not in repr((agent.issues(), agent.export_fixes()))
+    assert agent.fix_stats() == before
+
+
+def test_others_write_while_a_rebuild_signs(agent: Agent, memory: Memory) -> None:
+    """What is recorded, verified and cleared while signatures and words are made anew is in the sums."""
+    made = [agent.record_fix(TIMEOUT.format(n, n), "restart db", success=True, **TOLD) for n in range(3)]
+    index, before = memory.index, agent.fix_stats()
+
+    def slow(texts: Any) -> Any:
+        agent.verify_fix(made[0].id)
+        agent.record_fix("disk full", "clean up", success=False)
+        return index(texts)
+
+    assert rebuild(memory.store, slow) == 4
+    stats = agent.fix_stats()
+    assert (stats.seen, stats.solved, stats.failed) == (before.seen + 1, 1, 1)
+    assert agent.diagnose("disk full").avoid[0].commands == ("clean up",)
+    assert next(one for one in memory.doctor().checks if one.name == "fixes").ok
+    known = agent.issues(), agent.targets()
+    memory.rebuild()
+    assert (agent.fix_stats(), agent.issues(), agent.targets()) == (stats, *known)
+
+
+def test_likeness_is_what_the_scores_of_words_have(memory: Memory) -> None:
+    """The covered share without arrays of all terms and texts is, bit for bit, that with them."""
+    draw = random.Random(5)
+    texts = [" ".join(f"word{draw.randrange(40)}" for _ in range(draw.randrange(1, 12))) for _ in range(200)]
+    loose = Loose(memory.embedder)
+    loose.put([(f"t{n:03}", *inline(some[:1])) for n, some in enumerate(memory.index(texts))])
+    view = loose._seen(0)
+    assert view is not None
+    for text in (*texts[:30], "word1 unknown", "unknown"):
+        terms = list(dict.fromkeys(analyze(text)))
+        words = score_words(view, terms, Bm25(), Bm25(), Bm25())
+        assert covered(view, terms).tolist() == (words.covered / np.float32(words.total)).tolist()
 
 
 def test_what_goes_leaves_its_counts(agent: Agent, memory: Memory, world: SimulatedWorld) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engrain.agent.base import Scoped
-from engrain.errors import InvalidField, InvalidInput
+from engrain.errors import InvalidField, InvalidInput, StoreError
 from engrain.intake import problems, validate
 from engrain.model.fix import (
     Attempt,
@@ -206,9 +206,22 @@ class Fixes(Scoped):
         self._memory._check_open()
         document = self._memory.fix_exchange.document(self.scope)
         if path is not None:
-            target = outside(self._memory.store, self._memory.home, self._memory.config, path)
-            target.write_text(lines_of(document), encoding="utf-8")
+            self._written(path, lines_of(document))
         return document
+
+    def _written(self, path: str | os.PathLike[str], text: str) -> None:
+        """A text into a file that is no part of the memory: whole, or not at all. Raises InvalidField, StoreError."""
+        target = outside(self._memory.store, self._memory.home, self._memory.config, path)
+        draft = target.parent / f"{target.name[:100]}.{os.getpid()}.draft"
+        try:
+            try:
+                draft.write_bytes(text.encode("utf-8"))
+                draft.replace(target)
+            finally:
+                draft.unlink(missing_ok=True)
+        except OSError as error:
+            told = validate.shown(os.fspath(path))
+            raise StoreError(f"The fixes cannot be written to {told}: {error.strerror}.") from error
 
     def import_fixes(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> FixImport:
         """Take in a document that ``export_fixes`` made, of this home or another: its path, or itself. What is known
@@ -225,9 +238,10 @@ class Fixes(Scoped):
                 document = json.loads(text)
                 lines = lines_of_rows(text) if isinstance(document, dict) else {}
             except (OSError, UnicodeDecodeError, RecursionError) as error:
-                raise InvalidField(f"{source} cannot be read: {error}.") from error
+                raise InvalidField(f"{validate.shown(str(source))} cannot be read: {str(error)[:200]}.") from error
             except ValueError as error:
-                raise InvalidField(f"{source} is not JSON: {error}.") from error
+                named = validate.shown(str(source))
+                raise InvalidField(f"{named} is not JSON: {str(error)[:200]}.") from error
         return self._wrote(self._memory.fix_exchange.take(self.scope, document, self._attempt, lines))
 
     def clean_fixes(self, days: float | None = None, dry_run: bool = False) -> dict[str, int]:

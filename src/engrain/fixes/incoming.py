@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -23,6 +24,7 @@ VERSION = 1
 TOLD = 20  # bad rows that are named
 LONG = 1 << 20  # characters of a text
 SHORT = 512  # of a name
+_PLAN = re.compile(r"[0-9a-f]{24}")
 PLAIN = ("analysis", "fixer", "success", "verified", "system", "notes", "session", "task_id", "visibility")
 """Fields of a fix that are told as ``record_fix`` takes them."""
 Checked = Callable[[Mapping[str, Any]], Attempt]
@@ -74,7 +76,17 @@ class Incoming:
         raw = _text(row, "id", SHORT)
         if kind not in KINDS or raw != raw_id(Shape(kind, extent, text)):
             raise InvalidField("its id is not that of its kind, scope and text.")
-        self._names[raw] = Named(raw, raw, title[:TITLE] or raw, kind, extent, text)
+        self._refuse_secret("its text", f"{extent}\n{text}")
+        self._names[raw] = Named(raw, raw, self._clean(title)[:TITLE] or raw, kind, extent, text)
+
+    def _clean(self, text: str) -> str:
+        """The text without secrets, if these are to be cut out."""
+        return (self._checked({"problem": "-", "notes": text}).notes or "") if text.strip() else text
+
+    def _refuse_secret(self, what: str, text: str) -> None:
+        """What is known by its very text cannot be cut."""
+        if self._clean(text) != text:
+            raise InvalidField(f"{what} holds what looks like a secret.")
 
     def _plan(self, row: Mapping[str, Any]) -> None:
         told = self._checked({"problem": "-", "commands": row.get("commands", ()), "analysis": row.get("analysis")})
@@ -83,7 +95,7 @@ class Incoming:
                 "tenant": self._scope.tenant,
                 "agent": self._scope.agent,
                 "visibility": _visibility(row),
-                "plan": _text(row, "plan", SHORT),
+                "plan": _plan(row),
                 "commands": to_json(told.commands),
                 "analysis": told.analysis,
                 "at": _time(row, "at"),
@@ -92,6 +104,7 @@ class Incoming:
 
     def _fix(self, row: Mapping[str, Any]) -> None:
         id_ = _text(row, "id", SHORT)
+        self._refuse_secret("its id", id_)
         if id_ in self.rows:
             raise InvalidField(f"the id {id_!r} came before.")
         state = row.get("state", KEPT)
@@ -120,7 +133,7 @@ class Incoming:
         told = {name: row.get(name) for name in ("fixer", "success", "verified", "visibility", "seconds")}
         one = self._checked({**facts, **told})
         self.signed.setdefault(raw, Signed(self._names[raw], self._names[raw].title))
-        plan = None if row.get("plan") is None else _text(row, "plan", SHORT)
+        plan = None if row.get("plan") is None else _plan(row)
         if not isinstance(row.get("effective"), bool):
             raise InvalidField("effective must be true or false.")
         made = new_row(self._scope, one, self._names[raw], id_, 0)
@@ -131,6 +144,13 @@ def _text(row: Mapping[str, Any], name: str, limit: int, blank: bool = False) ->
     value = row.get(name)
     if not isinstance(value, str) or len(value) > limit or not (blank or value.strip()) or not _sound(value):
         raise InvalidField(f"{name} must be text of at most {limit:,} characters.")
+    return value
+
+
+def _plan(row: Mapping[str, Any]) -> str:
+    value = row.get("plan")
+    if not isinstance(value, str) or not _PLAN.fullmatch(value):
+        raise InvalidField("plan must be 24 hexadecimal digits, as it was exported.")
     return value
 
 

@@ -26,7 +26,9 @@ SESSIONS = 5  # latest sessions in which an issue was met ...
 MET = 500  # ... and what was met in them that is looked at
 LOOKED = 24  # rows of what solved most of which the best are chosen
 COMMON = 5
-_UNTOLD: Mapping[str, Any] = {"commands": "[]", "analysis": None}
+Done = tuple[tuple[str, ...], str | None]  # commands and analysis
+ABOUT = ("issue", "issue-type", "issue-hour", "issue-target", "plan-issue")  # what is told of an issue
+About = Mapping[str, Sequence[Any]]
 _SOME = 20  # rows of a target's most frequent issues
 
 
@@ -62,10 +64,13 @@ class Knowledge:
 
     # -- ways to solve something ---------------------------------------------------------------------------------------
 
-    def of_issue(self, scope: Scope, signatures: Sequence[str]) -> list[Way]:
+    def about(self, scope: Scope, raws: Sequence[str]) -> About:
+        """All sums of an issue, given by its raw ids, by level; one statement for what is asked of it together."""
+        return _by_level(self._over(scope, ABOUT, raws)) if raws else {}
+
+    def of_issue(self, about: About, raws: Sequence[str]) -> list[Way]:
         """What was tried at an issue, given by all its raw ids."""
-        rows = self._over(scope, ("plan-issue",), signatures) if signatures else []
-        return sorted(_ways(rows, level="issue", signatures=tuple(signatures)), key=surest)
+        return sorted(_ways(about.get("plan-issue", ()), level="issue", signatures=tuple(raws)), key=surest)
 
     def of_similar(self, scope: Scope, issues: Sequence[tuple[Sequence[str], float]]) -> list[Way]:
         """What was tried at similar issues, given by their raw ids and likeness: each way once, as is surest."""
@@ -100,27 +105,31 @@ class Knowledge:
             return []
         return self._store.read("tally_some", {**base, "level": level, "key": key, "parts": plans})
 
-    def told(self, scope: Scope, book: Book, ways: Iterable[Way], target: str | None) -> list[KnownFix]:
-        """The same with their commands, as for a target, and the attempts behind them."""
-        wanted = list(ways)
-        if not wanted:
-            return []
-        base = {"tenant": scope.tenant, "agent": scope.agent}
-        texts: dict[str, Any] = book.kept("plans", dict)
-        if plans := sorted({one.plan for one in wanted} - texts.keys()):
-            texts |= dict.fromkeys(plans, _UNTOLD)
-            texts |= {row["plan"]: row for row in self._store.read("plan_get", {**base, "plans": plans})}
-        return [self._told(base, one, texts[one.plan], target) for one in wanted]
+    def learn(self, scope: Scope, book: Book, ways: Iterable[Way]) -> dict[str, Done]:
+        """What was done in each of these ways, and in others that were asked for before, by plan."""
+        texts: dict[str, Done] = book.kept("plans", dict)
+        if plans := sorted({one.plan for one in ways} - texts.keys()):
+            texts |= dict.fromkeys(plans, ((), None))
+            for row in self._store.read("plan_get", {"tenant": scope.tenant, "agent": scope.agent, "plans": plans}):
+                texts[row["plan"]] = tuple(json.loads(row["commands"])), row["analysis"]
+        return texts
 
-    def _told(self, base: Mapping[str, str], one: Way, text: Any, target: str | None) -> KnownFix:
+    def told(self, scope: Scope, book: Book, ways: Sequence[Way], target: str | None) -> list[KnownFix]:
+        """The same with their commands, as for a target, and the attempts behind them."""
+        texts = self.learn(scope, book, ways)
+        return [self._told(scope, one, texts[one.plan], target) for one in ways]
+
+    def _told(self, scope: Scope, one: Way, done: Done, target: str | None) -> KnownFix:
+        commands, analysis = done
         evidence: tuple[str, ...] = (one.last_id,)
         if one.level == "issue" and one.works and len(one.signatures) <= FEW:
+            base = {"tenant": scope.tenant, "agent": scope.agent}
             query = {**base, "plan": one.plan, "limit": EVIDENCE, "signatures": one.signatures}
             evidence = tuple(row["id"] for row in self._store.read("fix_evidence", query))
         return KnownFix(
             key=one.plan,
-            commands=tuple(filled(command, target) for command in json.loads(text["commands"])),
-            analysis=text["analysis"],
+            commands=commands if target is None else tuple(filled(command, target) for command in commands),
+            analysis=analysis,
             level=one.level,
             odds=odds(one.sums),
             seconds=one.sums.micros / one.sums.timed / 1e6 if one.sums.timed else None,
@@ -132,24 +141,21 @@ class Knowledge:
 
     # -- issues and targets --------------------------------------------------------------------------------------------
 
-    def issue(self, scope: Scope, book: Book, id_: str, best: KnownFix | None, related: Sequence[str]) -> IssueInfo:
-        """What is known of an issue of the book."""
-        raws = book.group(id_)
-        rows = self.parts(scope, "issue", raws)
-        sums = total(rows)
-        more = _by_level(self._over(scope, ("issue-type", "issue-hour", "issue-target"), raws))
-        kinds, hours = _counted(more["issue-type"]), more["issue-hour"]
-        seen = {row["key"]: int(row["seen"]) for row in rows}
-        first = max(raws, key=lambda raw: (seen.get(raw, 0), raw))
-        kind, title = book.titles[first]
+    def issue(
+        self, scope: Scope, book: Book, about: About, raws: Sequence[str], best: KnownFix | None, related: Sequence[str]
+    ) -> IssueInfo:
+        """What is known of an issue of the book, given by its raw ids."""
+        rows = about.get("issue", ())
+        sums, kinds, hours = total(rows), _counted(about.get("issue-type", ())), about.get("issue-hour", ())
+        kind, title = book.titles[self._foremost(scope, raws)]
         return IssueInfo(
             id=book.resolve(raws[0]),
             title=title,
             type=max(kinds, key=lambda name: (kinds[name], name)) if kinds else "error",
             kind=kind,
-            raw=raws,
+            raw=tuple(raws),
             seen=sums.seen,
-            targets=_counted(more["issue-target"]),
+            targets=_counted(about.get("issue-target", ())),
             odds=odds(sums),
             best=best,
             first_at=from_micros(min((row["first_at"] for row in rows), default=self._world.now())),
@@ -159,14 +165,21 @@ class Knowledge:
             related=tuple(related),
         )
 
-    def kind(self, scope: Scope, raws: Sequence[str]) -> str | None:
-        """The most frequent type of an issue."""
-        return next(iter(_counted(self._over(scope, ("issue-type",), raws))), None)
+    def _foremost(self, scope: Scope, raws: Sequence[str]) -> str:
+        """The most frequent signature of an issue."""
+        if len(raws) == 1:
+            return raws[0]
+        seen = {row["key"]: int(row["seen"]) for row in self.parts(scope, "issue", raws)}
+        return max(raws, key=lambda raw: (seen.get(raw, 0), raw))
 
-    def best_of(self, scope: Scope, book: Book, raws: Sequence[str]) -> KnownFix | None:
+    def kind(self, about: About) -> str | None:
+        """The most frequent type of an issue."""
+        return next(iter(_counted(about.get("issue-type", ()))), None)
+
+    def best_of(self, scope: Scope, book: Book, about: About, raws: Sequence[str]) -> KnownFix | None:
         """The surest way that was verified to solve an issue."""
-        ways = [one for one in self.of_issue(scope, raws) if one.works]
-        targets = _counted(self._over(scope, ("issue-target",), raws))
+        ways = [one for one in self.of_issue(about, raws) if one.works]
+        targets = _counted(about.get("issue-target", ()))
         only = next(iter(targets)) if len(targets) == 1 else None
         return next(iter(self.told(scope, book, ways[:1], only)), None)
 

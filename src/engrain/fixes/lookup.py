@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 
 from engrain.errors import UnknownIssue
 from engrain.fixes.book import Book, Books
-from engrain.fixes.knowledge import Knowledge, Way
+from engrain.fixes.knowledge import About, Knowledge, Way
 from engrain.fixes.writer import words_of
 from engrain.model.fix import LEVELS, Diagnosis, IssueInfo, KnownFix, Level, Problem, TargetInfo
 from engrain.model.scope import Scope
@@ -34,16 +33,18 @@ class Lookup:
             named = book.name(problem)
             raws = book.group(named.raw) or book.group(named.issue)
             issue = book.resolve(raws[0]) if raws else named.raw
-            near = _near(book, words_of(problem), issue, book.names.alike(problem, NEAR * MORE))
+            crashes = book.names.alike(problem, NEAR * MORE) if named.kind == "crash" else ()
+            near = _near(book, words_of(problem), issue, crashes)
             known = self._knowledge
-            kind = self._kind(scope, book, problem, raws)
-            ways = {"issue": known.of_issue(scope, raws) if raws else []}
+            about = known.about(scope, raws)
+            kind = self._kind(problem, about)
+            ways = {"issue": known.of_issue(about, raws)}
             ways["target"] = []
             if target is not None:
                 ways["target"] = book.kept(("target", kind, target), lambda: known.of_target(scope, kind, target))
             ways["type"] = book.kept(("type", kind), lambda: known.of_type(scope, kind))
             ways["similar"] = known.of_similar(scope, [(book.group(id_), like) for id_, like in near])
-            levels = self._levels(scope, book, ways, limit, target)
+            levels = self._levels(scope, book, ways, limit, (kind, target))
             avoid = _once((one for level in levels for one in level.avoid), ())
             fixes = _once(
                 sorted((one for level in levels for one in level.fixes), key=_sure), {one.key for one in avoid}
@@ -52,7 +53,7 @@ class Lookup:
             if raws:
                 related = _related(known.together(scope, book, raws), [id_ for id_, _ in near], issue)
                 first = next((one for one in levels[0].fixes if one.odds.solved), None)
-                info = known.issue(scope, book, issue, first, related)
+                info = known.issue(scope, book, about, raws, first, related)
             told = None if target is None else self._of_target(scope, book, target)
         return Diagnosis(
             issue=issue,
@@ -75,38 +76,48 @@ class Lookup:
             issue, known = book.resolve(raws[0]), self._knowledge
             near = [other for other, _ in _near(book, book.titles[raws[0]][1], issue)]
             related = _related(known.together(scope, book, raws), near, issue)
-            return known.issue(scope, book, issue, known.best_of(scope, book, raws), related)
+            about = known.about(scope, raws)
+            return known.issue(scope, book, about, raws, known.best_of(scope, book, about, raws), related)
 
     def target(self, scope: Scope, name: str) -> TargetInfo | None:
         """What is known of a target; None when nothing is."""
         with self._books.of(scope) as book:
             return self._of_target(scope, book, name)
 
-    def _kind(self, scope: Scope, book: Book, problem: Problem, raws: Sequence[str]) -> str:
+    def _kind(self, problem: Problem, about: About) -> str:
         """The type of a problem; where nobody said any, that of its issue."""
         told = problem.type or USUAL
-        if told != USUAL or not raws:
-            return told
-        return book.kept(("kind", raws), lambda: self._knowledge.kind(scope, raws)) or told
+        return told if told != USUAL else self._knowledge.kind(about) or told
 
     def _of_target(self, scope: Scope, book: Book, name: str) -> TargetInfo | None:
         key = "target", name, self._knowledge.today
         return book.kept(key, lambda: self._knowledge.target(scope, book, name))
 
     def _levels(
-        self, scope: Scope, book: Book, ways: Mapping[str, Sequence[Way]], limit: int, target: str | None
+        self,
+        scope: Scope,
+        book: Book,
+        ways: Mapping[str, Sequence[Way]],
+        limit: int,
+        place: tuple[str, str | None],
     ) -> tuple[Level, ...]:
-        chosen: list[tuple[str, list[Way], list[Way]]] = []
+        """What was found at each level, told; at a ``place`` (type, target) once while nothing changes."""
+        chosen: dict[str, tuple[list[Way], list[Way]]] = {}
         for name in LEVELS:
             good = [one for one in ways[name] if one.works] + [one for one in ways[name] if _promising(one)]
             bad = [one for one in ways[name] if one.failed] if name in ("issue", "target") else []
             bad.sort(key=lambda one: (-one.sums.known, one.plan))
-            chosen.append((name, good[:limit], bad[:limit]))
-        every = (one for _, *both in chosen for some in both for one in some)
-        told = iter(self._knowledge.told(scope, book, every, target))
-        return tuple(
-            Level(name, tuple(islice(told, len(good))), tuple(islice(told, len(bad)))) for name, good, bad in chosen
-        )
+            chosen[name] = good[:limit], bad[:limit]
+        known, target = self._knowledge, place[1]
+        known.learn(scope, book, (one for both in chosen.values() for some in both for one in some))
+
+        def level(name: str) -> Level:
+            return Level(name, *(tuple(known.told(scope, book, some, target)) for some in chosen[name]))
+
+        def kept(name: str) -> Level:
+            return book.kept(("level", name, *place, limit), lambda: level(name))
+
+        return tuple(kept(name) if name in ("target", "type") else level(name) for name in LEVELS)
 
 
 def _promising(one: Way) -> bool:
@@ -119,8 +130,10 @@ def _near(book: Book, text: str, issue: str, crashes: Sequence[tuple[str, float]
     found: dict[str, float] = {}
     for raw, like in (*crashes, *book.texts.alike(text, NEAR * MORE)):
         id_ = book.resolve(raw)
-        if id_ != issue and like >= ALIKE and len(found) < NEAR:
+        if id_ != issue and like >= ALIKE:
             found.setdefault(id_, min(1.0, like))
+        if len(found) == NEAR:
+            break
     return list(found.items())
 
 

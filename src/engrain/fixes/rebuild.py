@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -11,7 +12,8 @@ from engrain.fixes.names import Named, Names
 from engrain.fixes.plans import does_something, plan_of
 from engrain.fixes.rows import GONE, plain, problem_of
 from engrain.fixes.signature import VERSION
-from engrain.fixes.writer import Index, add_up, words_of
+from engrain.fixes.tallies import Ledger
+from engrain.fixes.writer import Index, plans_of, words_of
 from engrain.model.report import Check
 from engrain.model.scope import Scope
 from engrain.store.changes import bump, inline
@@ -19,59 +21,98 @@ from engrain.store.port import Store, Transaction
 from engrain.store.rows import INDEX
 
 BATCH = 500
-ADDED = 5_000  # rows whose sums are added up before they are written
+READ = 5_000  # rows that are signed at a time
+ADDED = 20_000  # rows whose sums are added up before they are written: few upserts, in some 100 MB
+Renamed = Mapping[str, Mapping[str, Any]]
 
 
 def rebuild(store: Store, index: Index) -> int:
-    """Everything of every agent, one in each transaction; how many fixes were used."""
+    """Everything of every agent; how many fixes were used. What takes long (signatures, words, vectors) is made while
+    others write; the sums are then made in one transaction."""
     scopes = [Scope(row["tenant"], row["agent"]) for row in store.read("fix_agents")]
     return sum(_rebuilt(store, index, scope) for scope in scopes)
 
 
 def _rebuilt(store: Store, index: Index, scope: Scope) -> int:
     base = {"tenant": scope.tenant, "agent": scope.agent}
-    names, used = Names(), 0
-    with store.transaction(scope.tenant) as tx:
-        seqs = {
-            "seq": bump(tx, scope.tenant, own_scope(scope.agent), purges=1),
-            "shared_seq": bump(tx, scope.tenant, SHARED, purges=1),
-        }
-        tx.run("erase_fix_tallies", base)
-        wanted: dict[str, tuple[str, Named | None]] = {}
-        seen: dict[str, set[str]] = {}
-        rows: list[dict[str, Any]] = []
-        for told in everything(tx, scope):
+    names, changed = Names(), {}
+    wanted: dict[str, tuple[str, Named | None]] = {}
+    seen: dict[str, set[str]] = {}
+    rows = everything(store, scope)
+    while some := list(islice(rows, READ)):
+        made = []
+        for told in some:
             row, named, text = told, None, ""
             if told["state"] != GONE:
                 problem = problem_of(told)
                 named, text = names.name(problem), words_of(problem)
-                row = _resigned(tx, told, named)
-            rows.append(row)
-            if len(rows) >= ADDED:
-                add_up(tx, scope.tenant, rows)
-                rows.clear()
-            raw = row["signature"]
-            seen.setdefault(raw, set()).add(row["visibility"])
-            if wanted.get(raw, ("", None))[1] is None:
-                wanted[raw] = text, named
-            used += 1
-        add_up(tx, scope.tenant, rows)
-        titles = {row["id"]: row["title"] for row in tx.read("signature_all", base)}
-        pairs = iter(sorted(wanted.items()))
-        while some := list(islice(pairs, BATCH)):
-            texts = [text or titles.get(raw, raw) for raw, (text, _) in some]
-            for (raw, (_, named)), passages in zip(some, index(texts), strict=True):
-                made = {**base, **seqs, "id": raw, **dict(zip(INDEX, inline(passages[:1]), strict=True))}
-                tx.run("signature_index", made)
-                if named is None:
-                    continue
-                told = {"kind": named.kind, "title": named.title, "scope": named.scope, "text": named.text}
-                for visibility in sorted(seen[raw]):
-                    shared = None if visibility == "private" else seqs["shared_seq"]
-                    tx.run("signature_put", {**made, **told, "visibility": visibility, "shared_seq": shared})
+                if differs := _differs(told, named):
+                    row, changed[told["id"]] = {**told, **differs}, differs
+            made.append(row)
+            seen.setdefault(row["signature"], set()).add(row["visibility"])
+            if wanted.get(row["signature"], ("", None))[1] is None:
+                wanted[row["signature"]] = text, named
+        if plans := plans_of(made):
+            with store.transaction(scope.tenant) as tx:
+                tx.run_many("plan_put", plans)
+    titles = {row["id"]: row["title"] for row in store.read("signature_all", base)}
+    pairs = iter(sorted(wanted.items()))
+    while part := list(islice(pairs, BATCH)):
+        texts = [text or titles.get(raw, raw) for raw, (text, _) in part]
+        signed = [(raw, named, passages) for (raw, (_, named)), passages in zip(part, index(texts), strict=True)]
+        _sign(store, scope, signed, seen)
+    return _summed(store, scope, changed)
+
+
+def _sign(
+    store: Store, scope: Scope, signed: Iterable[tuple[str, Named | None, Any]], seen: Mapping[str, set[str]]
+) -> None:
+    """Signatures with their words and vectors, in one transaction."""
+    with store.transaction(scope.tenant) as tx:
+        seqs = _turned(tx, scope)
+        for raw, named, passages in signed:
+            made = {
+                "tenant": scope.tenant, "agent": scope.agent, **seqs, "id": raw,
+                **dict(zip(INDEX, inline(passages[:1]), strict=True)),
+            }  # fmt: skip
+            tx.run("signature_index", made)
+            if named is None:
+                continue
+            told = {"kind": named.kind, "title": named.title, "scope": named.scope, "text": named.text}
+            for visibility in sorted(seen[raw]):
+                shared = None if visibility == "private" else seqs["shared_seq"]
+                tx.run("signature_put", {**made, **told, "visibility": visibility, "shared_seq": shared})
+
+
+def _summed(store: Store, scope: Scope, changed: Renamed) -> int:
+    """All sums, of rows with what has ``changed`` of them, by id; how many rows. Nobody records meanwhile."""
+    base = {"tenant": scope.tenant, "agent": scope.agent}
+    used = 0
+    with store.transaction(scope.tenant) as tx:
+        _turned(tx, scope)
+        tx.run("erase_fix_tallies", base)
+        query: dict[str, Any] = {**base, "after": "", "limit": ADDED}
+        while rows := tx.read("fix_counted", query):
+            ledger = Ledger()
+            for row in rows:
+                told = plain(row)
+                if told["state"] != GONE and (differs := changed.get(told["id"])):
+                    tx.run("fix_resign", {**base, "id": told["id"], **differs})
+                    told |= differs
+                ledger.add(told)
+            tx.run_many("tally_add", ledger.params(scope.tenant))
+            query["after"], used = rows[-1]["id"], used + len(rows)
         tx.run("signature_unused", base)
         tx.run("plan_unused", base)
     return used
+
+
+def _turned(tx: Transaction, scope: Scope) -> dict[str, int]:
+    """New change numbers, by which every process loads anew what it knows."""
+    return {
+        "seq": bump(tx, scope.tenant, own_scope(scope.agent), purges=1),
+        "shared_seq": bump(tx, scope.tenant, SHARED, purges=1),
+    }
 
 
 def everything(store: Store | Transaction, scope: Scope) -> Iterator[dict[str, Any]]:
@@ -82,19 +123,15 @@ def everything(store: Store | Transaction, scope: Scope) -> Iterator[dict[str, A
         query["after"] = rows[-1]["id"]
 
 
-def _resigned(tx: Transaction, row: dict[str, Any], named: Named) -> dict[str, Any]:
-    """The row as it would be recorded today."""
-    import json
-
+def _differs(row: Mapping[str, Any], named: Named) -> dict[str, Any]:
+    """What would be recorded otherwise today; empty when nothing would."""
     commands = json.loads(row["commands"])
     now = {
         "signature": named.raw,
         "plan": plan_of(commands, row["analysis"], row["target"]),
         "effective": int(does_something(commands, row["analysis"])),
     }
-    if any(row[name] != value for name, value in now.items()):
-        tx.run("fix_resign", {**now, **{name: row[name] for name in ("tenant", "agent", "id")}})
-    return {**row, **now}
+    return now if any(row[name] != value for name, value in now.items()) else {}
 
 
 def check(store: Store, made_with: Mapping[str, Any]) -> Check:

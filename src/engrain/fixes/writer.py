@@ -140,19 +140,25 @@ def words_of(problem: Problem) -> str:
     return "\n".join(one[:INDEXED] for one in told if one) or problem.message
 
 
-def add_up(tx: Transaction, tenant: str, rows: Iterable[Mapping[str, Any]]) -> None:
+def add_up(tx: Transaction, tenant: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows of fixes into the sums and plans that are derived of them."""
     ledger = Ledger()
-    plans: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:
         ledger.add(row)
-        if row["plan"] is not None and row["effective"] and row["state"] == KEPT:
-            named = {name: row[name] for name in ("tenant", "agent", "visibility", "plan", "analysis")}
-            named["commands"] = to_json(done(json.loads(row["commands"]), row["target"]))
-            key = row["plan"], row["agent"], row["visibility"]
-            if key not in plans or plans[key]["at"] <= row["occurred_at"]:
-                plans[key] = {**named, "at": row["occurred_at"]}
     if adds := ledger.params(tenant):
         tx.run_many("tally_add", adds)
-    if plans:
-        tx.run_many("plan_put", [one for _, one in sorted(plans.items())])
+    if plans := plans_of(rows):
+        tx.run_many("plan_put", plans)
+
+
+def plans_of(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Parameters of ``plan_put``: what was done in rows of fixes, each plan as the latest has it."""
+    plans: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for row in rows:
+        if row["plan"] is not None and row["effective"] and row["state"] == KEPT:
+            key = row["plan"], row["agent"], row["visibility"]
+            if key not in plans or plans[key]["at"] <= row["occurred_at"]:
+                named = {name: row[name] for name in ("tenant", "agent", "visibility", "plan", "analysis")}
+                named["commands"] = to_json(done(json.loads(row["commands"]), row["target"]))
+                plans[key] = {**named, "at": row["occurred_at"]}
+    return [one for _, one in sorted(plans.items())]

@@ -146,7 +146,10 @@ def _kind(given: object, values: Mapping[str, Any], extra: Mapping[str, Any]) ->
 
 
 def _type(value: str | None) -> str | None:
-    return None if value is None else _GAPS.sub("_", value.strip()).lower()
+    """As it is kept. A secret stays as it came: in lower case nobody would know it any more (see ``clean``)."""
+    if value is None or redact(value[: validate.FIELD_CHARACTERS]).rules:
+        return value
+    return _GAPS.sub("_", value.strip()).lower()
 
 
 def type_name(value: object) -> str:

@@ -75,10 +75,11 @@ def _field(name: str, value: Any, kinds: Collection[str]) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A refused value for a message: never long, and never itself an error (Python does not spell huge numbers)."""
+    """A refused value for a message: never long, and never itself an error (Python does not spell huge numbers, nor
+    what is nested a thousand deep)."""
     try:
         text = repr(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return f"a {type(value).__name__} too large to show"
     return text if len(text) <= 80 else f"{text[:77]}..."
 

@@ -18,12 +18,11 @@ from engrain.recall.segment import Segment
 from engrain.recall.select import best
 from engrain.recall.vectors import cosines
 from engrain.recall.view import Part, View
-from engrain.recall.words import Bm25, score_words
+from engrain.recall.words import covered
 from engrain.store.port import Row
 
 NEAR = 0.8  # cosine from which the second of two says little that is new
 ASKED = 2000  # characters of a text to which others are likened
-PLAIN = Bm25()
 LOOKED = 50  # candidates among which that is looked for
 
 
@@ -112,10 +111,9 @@ class Loose:
         if view is None or not view.n:
             return []
         asked = text[:ASKED]
-        words = score_words(view, list(dict.fromkeys(analyze(asked))), PLAIN, PLAIN, PLAIN)
-        covered = words.covered / np.float32(words.total) if words.total > 0 else np.zeros(view.n, np.float32)
+        held = covered(view, list(dict.fromkeys(analyze(asked))))
         meant = np.maximum(view.per_item(cosines(view, self._embedder.embed([asked])[0])), 0)
-        alike = (covered + meant) / 2
+        alike = (held + meant) / 2
         few = np.argpartition(-alike, limit - 1)[:limit] if limit < view.n else np.arange(view.n)
         chosen = few[np.lexsort((few, -alike[few]))]
         return list(zip(view.ids(chosen), alike[chosen].astype(np.float64).tolist(), strict=True))

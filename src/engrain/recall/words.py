@@ -80,6 +80,21 @@ def score_words(
     )
 
 
+def covered(view: View, terms: Sequence[int]) -> Floats:
+    """What ``score_words`` has as the covered share of the total, where every item is a session of its own: without
+    arrays [terms, items], a tenth of the time. Sums come in the same order, so they are the same."""
+    found = view.look_up(terms)
+    rare, slices = rarest(view, terms, found), found.slices()
+    out = np.zeros(view.n, np.float32)
+    for number, weight in zip(rare.number.tolist(), rare.information[:, 0], strict=True):
+        place = found.place[slices[number]]
+        if view.single and len(place) == view.n:
+            out += weight  # all of them hold it
+        else:
+            out[place if view.single else view.owner[place]] += weight  # an item once, in whatever many passages
+    return out / np.float32(rare.total) if rare.total > 0 else out
+
+
 def rarity(total: int, having: int) -> float:
     """idf: log(1 + (N-n+½)/(n+½)) of what ``having`` of ``total`` units have."""
     return math.log1p((total - having + 0.5) / (having + 0.5))

@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from engrain.errors import NotFound
+from engrain.intake import validate
 from engrain.model.fix import Diagnosis, Fix, IssueEdit, IssueInfo, KnownFix, Problem, TargetInfo
 
 if TYPE_CHECKING:
@@ -96,8 +97,8 @@ def target(memory: Memory, agent: Agent, given: dict[str, Any]) -> TargetInfo:
 def recent(memory: Memory, agent: Agent, given: dict[str, Any]) -> FixList:
     from engrain.world import from_micros
 
-    days = given.pop("days", 7)
-    since = from_micros(memory.world.now() - days * 86_400_000_000)
+    days = validate.number("days", given.pop("days", 7), 0.0, 36_500.0)
+    since = from_micros(memory.world.now() - int(days * 86_400_000_000))
     return {"fixes": agent.fixes(since=since, **given)}
 
 
@@ -132,11 +133,8 @@ def export(memory: Memory, agent: Agent, given: dict[str, Any]) -> Written:
     if given.get("format", "json") == "json":
         document = agent.export_fixes(given["path"])
         return {"path": str(given["path"]), "fixes": len(document["fixes"])}
-    from engrain.upkeep import outside
-
     found = agent.fixes(limit=10_000)
-    path = outside(memory.store, memory.home, memory.config, given["path"])
-    path.write_text(_table(found), encoding="utf-8", newline="")
+    agent._written(given["path"], _table(found))
     return {"path": str(given["path"]), "fixes": len(found)}
 
 

@@ -3,6 +3,11 @@
 -- name: fix_all
 select * from fixes where tenant = :tenant and agent = :agent and id > :after order by id limit :limit;
 
+-- What of them is counted.
+-- name: fix_counted
+select id, agent, visibility, state, signature, type, target, plan, effective, success, verified, micros, fixer, occurred_at
+from fixes where tenant = :tenant and agent = :agent and id > :after order by id limit :limit;
+
 -- name: fix_resign
 update fixes set signature = :signature, plan = :plan, effective = :effective
 where tenant = :tenant and agent = :agent and id = :id;
