@@ -195,8 +195,7 @@ class Bank:
         with self._room.store.transaction(scope.tenant) as tx:
             row = self._room.own(tx, scope, id_)
             new = ACTS[event]
-            if row["state"] == "merged":
-                raise InvalidField(f"pattern {id_!r} is merged into {row['merged_into']!r}; undo that first.")
+            _whole(row)
             if all(row[name] == value for name, value in new.items()):
                 raise InvalidField(f"pattern {id_!r} is {' and '.join(new.values())} already.")
             held = {"held": row["good"] + row["bad"] + AFRESH}
@@ -214,6 +213,7 @@ class Bank:
         near = links.neighbours(room, scope, self.search.nearest, self._words, told)
         with room.store.transaction(scope.tenant) as tx:
             row = room.own(tx, scope, id_)
+            _whole(row)
             twins = tx.read(
                 "pattern_same", {"tenant": scope.tenant, "agent": scope.agent, "fingerprint": new["fingerprint"]}
             )
@@ -229,6 +229,7 @@ class Bank:
         """Let others see a pattern, or nobody else any more."""
         with self._room.store.transaction(scope.tenant) as tx:
             row = self._room.own(tx, scope, id_)
+            _whole(row)
             told = f"{row['visibility']} → {visibility}"
             events.change(self._room, tx, row, "shared", told, events.actor(scope), {"visibility": visibility})
         return self.get(scope, id_)
@@ -257,7 +258,20 @@ class Bank:
 
     def undo(self, scope: Scope, id_: str) -> Pattern:
         """Take back what was done last to one's own pattern, or what was merged into it last."""
-        return self.get(scope, events.undo(self._room, scope, id_)[0])
+        changed, event = events.undo(self._room, scope, id_)
+        if event == "updated":
+            self._relink(scope, changed)
+        return self.get(scope, changed)
+
+    def _relink(self, scope: Scope, id_: str) -> None:
+        """Find anew what a pattern is like."""
+        room = self._room
+        told = canonical(room.one(scope, id_))
+        near = links.neighbours(room, scope, self.search.nearest, self._words, told)
+        with room.store.transaction(scope.tenant) as tx:
+            if room.own(tx, scope, id_)["seq"] == told["seq"]:  # else whoever changed it has done that
+                tx.run("pattern_link_clear", {"tenant": scope.tenant, "id": id_})
+                self._link(tx, scope, id_, near)
 
     # -- derived ------------------------------------------------------------------------------------------------------
 
@@ -277,6 +291,12 @@ class Bank:
 
 
 _COUNTS = ("shown", "applied", "helpful", "unhelpful")
+
+
+def _whole(row: Row) -> None:
+    """Refuse what is merged: another pattern stands for it, and the merge is what ``undo`` takes back first."""
+    if row["state"] == "merged":
+        raise InvalidField(f"pattern {row['id']!r} is merged into {row['merged_into']!r}; undo that first.")
 
 
 def _use_of(row: Row, own: bool) -> PatternUse:
