@@ -50,6 +50,7 @@ class Config:
     )
     discount: float = field(default=0.95, metadata={"help": "what a reward one decision later is worth in planning"})
     discounts: tuple[str, ...] = field(default=(), metadata={"help": "the same for single task types: TASK=0.99"})
+    every_patterns: str = field(default="1d", metadata={"help": "how often patterns are looked for and put in order"})
     every_expire: str = field(default="15m", metadata={"help": "how often what is past its expiry is archived"})
     every_decay: str = field(default="1d", metadata={"help": "how often importance is let fade"})
     every_archive: str = field(default="1d", metadata={"help": "how often what faded is archived"})

@@ -289,6 +289,8 @@ class Home(LearningParts, FixParts, PatternParts):
             lambda: self.journal,
             lambda: self.dreamer,
             lambda: self.fix_retention,
+            lambda: self.finder,
+            lambda: self.consolidator,
             self._silence,
         )
         return Supervisor(self.store, self.world, found, self.config.role_minutes, self._plugins)

@@ -20,6 +20,7 @@ from engrain.agent import Agent, KeyValue
 from engrain.cold import ColdArchive
 from engrain.errors import AccessDenied, ConfigError, ServiceError, StoreClosed, StoreUnavailable, UnknownPolicy
 from engrain.memory import Memory
+from engrain.model.fix import Problem
 from engrain.shells.calls import Rows
 from engrain.shells.cli import main
 from engrain.shells.client import Client, RemoteAgent, RemoteArchive, RemoteKeyValue
@@ -150,6 +151,11 @@ READS: dict[str, Callable[[Agent, list[MemoryItem]], Any]] = {
     "transitions": lambda agent, items: agent.transitions(limit=3),
     "archived": lambda agent, items: agent.archived(),
     "adaptation": lambda agent, items: agent.adaptation(),
+    "diagnose": lambda agent, items: agent.diagnose({"message": "no answer after 9 s", "model": "qwen"}),
+    "context_for": lambda agent, items: agent.context_for(KeyError("port")),
+    "fixes": lambda agent, items: (agent.fixes(), agent.fixes("timeout", "qwen", successful=True, since=WHEN)),
+    "issues": lambda agent, items: (agent.issues(), agent.targets(), agent.target("qwen"), agent.target("none")),
+    "fix_report": lambda agent, items: (agent.fix_stats(), agent.fix_report(9).targets, agent.issue_edits()),
     "kv": lambda agent, items: (agent.kv("n").search(), agent.kv("n").get("k", 7), agent.kv().get("k", 7)),
 }  # fmt: skip
 
@@ -164,6 +170,11 @@ def test_both_see_the_same(client: Client, embedded: Memory) -> None:
     remote.observe(advice.decision_id, Outcome(success=False, error="no"), "x")
     remote.observe_step("t", {"size": 2}, "x", Outcome(success=True), propensity=0.5, next_state={"size": 3})
     remote.observe_many([{"task_type": "t", "action": "y", "outcome": Outcome(quality=0.5, success=True)}])
+    fix = remote.record_fix("no answer after 3 s", "restart", type="timeout", target="qwen", success=True)
+    seen = remote.record_fixes([{"problem": KeyError("port")}, {"problem": Problem("disk full", metadata={"n": 1})}])
+    assert remote.verify_fix(fix.id).verified
+    assert (remote.merge_issues(seen[1].issue, seen[0].issue, "one").seen, seen[0].type) == (2, "exception")
+    assert remote.undo_issues() == local.issue_edits()[0]
     remote.kv("n").set("k", {"a": None}, ttl="1d")
     remote.kv("n").set("none", None)
     assert remote.pin(items[1].id).pinned

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from engrain.dream.journal import Journal
     from engrain.fixes.retention import Retention
     from engrain.lifecycle.sweep import Sweeps
+    from engrain.patterns.consolidate import Consolidator
+    from engrain.patterns.finder import Finder
 
 FAILED = "role-failed"  # the alert of a role that fails again and again
 GONE = 2 * DAY  # µs after it was due, by which a role that nobody runs is one that there is no more
@@ -180,6 +182,18 @@ def learning(journal: Callable[[], Journal], dreamer: Callable[[], Dreamer], con
     return run
 
 
+def seeking(finder: Callable[[], Finder], consolidator: Callable[[], Consolidator]) -> Callable[[Work], Done]:
+    """Looks for patterns in what agents did and brings those that are there in order, agent by agent. Counts: what was
+    looked at, and what became of patterns."""
+
+    def run(work: Work) -> Done:
+        from engrain.patterns.rounds import background
+
+        return background(work.store, finder(), consolidator(), dry=work.dry, after=work.checkpoint, stop=work.stop)
+
+    return run
+
+
 def roles(
     config: Config,
     sweeps: Sweeps,
@@ -189,6 +203,8 @@ def roles(
     journal: Callable[[], Journal],
     dreamer: Callable[[], Dreamer],
     fixes: Callable[[], Retention],
+    finder: Callable[[], Finder],
+    consolidator: Callable[[], Consolidator],
     silence: Silence = lambda: None,
 ) -> list[Role]:
     """The roles of a home, in the order in which those that are due are run. ``backups`` is the folder of its copies;
@@ -222,5 +238,6 @@ def roles(
         Role("metrics", DAY, metrics(config.alert_items, silence), ages=False, midnight=True),
         Role("report", every("report"), keep_report, ages=False),
         Role("learn", every("learn"), learning(journal, dreamer, config), ages=False, backlog=eager),
+        Role("patterns", every("patterns"), seeking(finder, consolidator), ages=False),
         Role("backup", every("backup"), copying(backups, config.keep_backups), ages=False),
     ]

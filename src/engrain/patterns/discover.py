@@ -1,13 +1,14 @@
 """Strategies in what an agent did: an action that ends well more often, or less often, than the others in like states.
 
-Cases are tasks: what one task (or else one episode) did under one action is one outcome, the majority of it; a tie
-says nothing. Compared is an action with all others, always and under each condition on the state (see ``conditions``),
+Cases are tasks: what one task (or else one episode) did under one action is one outcome, the majority of it; a tie says
+nothing. Compared is an action with all others, always and under each condition on the state (see ``conditions``),
 within strata of the features that have to do both with the choice and with the outcome (else easy tasks would praise
 whatever was done in them). The test is exact (see ``model.exact``). Where nothing is better, at most one task type in
-twenty is said anything of, ever: the comparisons of a look share its risk (Tarone 1990), and the looks share 5 %. There
-are sixteen, at 16, 24, 36, 54 … 7,000 cases; the first may take most, the k-th 1/k of that. What comes in between two
-looks is evidence for what was found, but finds nothing, so that looking often does not wear the bound out. What holds
-always is not said again of a condition.
+twenty is said anything of, ever: of a look's risk, one half is shared by the comparisons of what holds always, the
+other by those under conditions (Tarone 1990), and each of the sixteen looks, at 16, 24, 36, 54 … 7,000 cases, may take
+an eighth of 5 %, as they are about the same cases for the most part (Pocock 1977). What comes in between two looks is
+evidence for what was found, but finds nothing, so that looking often does not wear the bound out. What holds always is
+not said again of a condition.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from engrain.store.rows import to_json
 SOURCE = "discovered"
 RISK = 0.05  # of finding anything in a task type in which nothing is better
 FIRST, GROWTH = 16, 1.5  # cases at the first look, and how many times as many at each next one
+LOOKS = 8.0  # independent looks that all of them are worth
 MOST = 10_000  # cases, the latest
 CONFOUNDERS = 3
 LIKELY = 0.25  # chance up to which a feature may have to do with something
@@ -85,7 +87,7 @@ def look(n: int) -> tuple[int, float]:
     """(cases of the last look when there are so many, the risk that it may take); (0, 0.0) before the first."""
     sizes = _looks()
     k = sum(size <= n for size in sizes)
-    return (sizes[k - 1], RISK / k / sum(1.0 / one for one in range(1, len(sizes) + 1))) if k else (0, 0.0)
+    return (sizes[k - 1], RISK / LOOKS) if k else (0, 0.0)
 
 
 @cache
@@ -103,7 +105,7 @@ def _fresh(task_type: str, cases: Sequence[Case], before: Sequence[Finding]) -> 
         return []
     strata = _strata(seen)
     tests: list[tuple[float, bool, Finding]] = []
-    lowest: list[float] = []
+    lowest: tuple[list[float], list[float]] = [], []  # of what holds always, of what does under conditions
     for condition in conditions([case.state for case in seen]):
         inside = [at for at, case in enumerate(seen) if holds(condition, case.state)]
         for action in sorted({seen[at].action for at in inside}):
@@ -114,15 +116,15 @@ def _fresh(task_type: str, cases: Sequence[Case], before: Sequence[Finding]) -> 
             for polarity in ("do", "avoid"):
                 p, least = chance(_table(seen, strata, with_it, others, polarity == "do"))
                 if polarity == "do" or len({seen[at].action for at in inside}) > 2:
-                    lowest.append(least)  # of two actions, one is better when the other is worse
+                    lowest[bool(condition)].append(least)  # of two actions, one is better when the other is worse
                 best = _stands_out(seen, inside, action, polarity == "do")
                 tests.append((p, best, (condition, action, polarity)))
     found: list[Finding] = []
-    bound = share(lowest, risk)
+    bounds = [share(some, risk / 2.0) for some in lowest]
     for p, best, one in sorted(
         tests, key=lambda test: (len(test[2][0]), test[0], to_json(told(test[2][0])), test[2][1:])
     ):
-        if best and p <= bound and not any(_covers(other, one) for other in [*before, *found]):
+        if best and p <= bounds[bool(one[0])] and not any(_covers(other, one) for other in [*before, *found]):
             found.append(one)
     return found
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from engrain.model.exact import chance
 from engrain.model.pattern import Step, Trajectory
+from engrain.model.report import counted
 from engrain.patterns.drafts import Draft, Voice
 from engrain.patterns.judge import failed
 from engrain.patterns.trajectories import Acts
@@ -170,7 +171,7 @@ def _recoveries(task_type: str | None, runs: Sequence[Run], mask: Mask) -> Itera
             continue
         done, said, asked = steps[key]
         wins = len({run.lineage for run, passed in tried if passed})
-        why = f"the same check passed after it in {wins} of {len({run.lineage for run, _ in tried})} tasks"
+        why = f"the same check passed after it in {wins} of {counted(len({run.lineage for run, _ in tried}), 'task')}"
         title = f"{_short(asked)} fails" + (f" with {_short(said, 80)}" if said else "") + f": {_short(done[0], 80)}"
         content = "\n".join(f"{number}. {action}" for number, action in enumerate([*done, asked], 1))
         yield _draft(

@@ -39,7 +39,9 @@ PAGE = 50  # resources in one answer
 INSTRUCTIONS = (
     "A memory that outlives this session. Before a task: recall or context, to see what is known; advise, when there "
     "are several ways of doing it. After it: observe what came of an advice, with how well that is known "
-    "(claimed, executed, verified); remember what a later session should know; helpful, when something recalled helped."
+    "(claimed, executed, verified); remember what a later session should know; helpful, when what was recalled helped. "
+    "When something fails: diagnose, to see what solved it before and what must not be tried again; then record_fix, "
+    "with what was tried and what came of it."
 )
 PROMPTS = {
     "prime": (
