@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import wraps
 from pathlib import Path
 from types import TracebackType
@@ -16,15 +17,15 @@ from engrain.config import load
 from engrain.errors import ConfigError, InvalidField
 from engrain.intake.redact import refuse_secret
 from engrain.intake.validate import NAME_CHARACTERS, text
+from engrain.model.run import Run
 from engrain.model.scope import Scope
 from engrain.spool import Spool
 from engrain.store import is_server, restore_store
 from engrain.world import RealWorld, World, from_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from engrain.model.run import Run
     from engrain.recall.embed import Embedder
 
     Excerpt = Callable[[str, str, int, Callable[[str], bool]], str]

@@ -13,6 +13,7 @@ variable ones by the number of their words.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
@@ -279,18 +280,16 @@ def _fitting(line: Pieces, known: Collection[Pieces], patterns: Iterable[tuple[i
 
 
 def _weight(found: Iterable[str]) -> float:
-    """How much words at one place speak for a value."""
-    total = 0.0
-    for word in found:
-        if word == MASK:
-            continue
-        if _STRUCTURED.search(word):
-            total += STRUCTURED
-        elif _TELLING.fullmatch(word) or (len(word) > 1 and word.isupper()):
-            total += TELLING
-        else:
-            total += 1
-    return total
+    """How much words at one place speak for a value. Exactly so in any order of the words, which come from sets."""
+    return math.fsum(map(_speaks, found))
+
+
+def _speaks(word: str) -> float:
+    if word == MASK:
+        return 0.0
+    if _STRUCTURED.search(word):
+        return STRUCTURED
+    return TELLING if _TELLING.fullmatch(word) or (len(word) > 1 and word.isupper()) else 1.0
 
 
 def _care(line: Pieces, place: int) -> float:

@@ -180,17 +180,20 @@ def _carry() -> None:
         for name, original in inspect.getmembers(facade, inspect.isfunction):
             if not name.startswith("_") and name not in vars(remote):
                 setattr(remote, name, _refused(original))
+    carried: dict[str, list[Verb]] = {}
     for verb in verbs_of("rest"):
-        owner, _, name = verb.method.partition(".")
+        carried.setdefault(verb.method, []).append(verb)
+    for method, verbs in carried.items():
+        owner, _, name = method.partition(".")
         facade, remote = _REMOTE[owner]
         if not hasattr(facade, name):
             continue
-        original = getattr(facade, name)
+        original, verb = getattr(facade, name), verbs[0]
         if verb.returns is Rows:  # whose types JSON does not tell
             path = ("" if verb.admin else "agents/AGENT/") + verb.name.replace(" ", "/")
             setattr(remote, name, _refused(original, f"is POST /v1/{path} over HTTP, not of the client"))
         else:
-            setattr(remote, name, _carried(verb, original))
+            setattr(remote, name, _carried(verbs, original))
 
 
 def _refused(original: Callable[..., Any], why: str = "is not offered over HTTP") -> Callable[..., Any]:
@@ -201,10 +204,11 @@ def _refused(original: Callable[..., Any], why: str = "is not offered over HTTP"
     return refuse
 
 
-def _carried(verb: Verb, original: Callable[..., Any]) -> Callable[..., Any]:
-    """The facade's method, done by the service: the same arguments, value and errors."""
+def _carried(verbs: Sequence[Verb], original: Callable[..., Any]) -> Callable[..., Any]:
+    """The facade's method, done by the service: the same arguments, value and errors. Of several verbs that stand for
+    it (a listing and a search) the one that most of what was given goes with."""
     signature = inspect.signature(original)
-    fields = {field.name for field in verb.fields}
+    fields = {field.name for verb in verbs for field in verb.fields}
 
     @wraps(original)
     def carry(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -212,8 +216,10 @@ def _carried(verb: Verb, original: Callable[..., Any]) -> Callable[..., Any]:
         given.pop("self")
         default = given.pop("default", None) if "default" not in fields else None
         kind = _hints(original)["return"]
+        body = _body(given)
+        verb = _meant(verbs, body)
         try:
-            answer = self._ask(verb, _body(given))
+            answer = self._ask(verb, body)
         except UnknownPolicy:
             raise  # None would be an answer: the online learner advises
         except NotFound:
@@ -226,6 +232,16 @@ def _carried(verb: Verb, original: Callable[..., Any]) -> Callable[..., Any]:
             raise ServiceError(f"The service answers what this engrain does not understand: {error!r}.") from error
 
     return carry
+
+
+def _meant(verbs: Sequence[Verb], body: Mapping[str, Any]) -> Verb:
+    """The verb that lacks nothing of what it needs, and takes most of what is sent."""
+
+    def fits(verb: Verb) -> tuple[bool, int]:
+        named = {field.name for field in verb.fields}
+        return all(one.name in body for one in verb.fields if one.required), len(named & set(body))
+
+    return max(verbs, key=fits)
 
 
 def _body(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ PATTERNS: tuple[Verb, ...] = (
         repeats=True,
     ),
     Verb("patterns show", "One pattern: what it says, what it came to, what became of it, what it has to do with.",
-         (_ID,), calls.Shown, call=calls.show, reads=True, does="pattern"),
+         (_ID,), calls.Shown, part="pattern", call=calls.show, reads=True, does="pattern"),
     Verb(
         "patterns add",
         "Keep a strategy, or with --polarity avoid what proved not to work.",
