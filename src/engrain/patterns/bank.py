@@ -17,7 +17,7 @@ from engrain.patterns.search import Search, Wanted
 from engrain.patterns.shown import Shown
 from engrain.patterns.uses import Use, use
 from engrain.store.changes import bump
-from engrain.store.port import Row, Transaction
+from engrain.store.port import Row, Store, Transaction
 from engrain.store.rows import to_json
 from engrain.world import from_micros
 
@@ -65,14 +65,14 @@ class Bank:
         """The same for many, in one transaction."""
         room, now = self._room, self._room.world.now()
         drafts = [self._draft(scope, row, now) for row in rows]
-        indexed = room.texts(drafts)
-        near = [links.neighbours(room, scope, self.search.nearest, self._words, one) for one in drafts]
+        new = [draft for draft in drafts if not self._same(room.store, draft)]  # what is there needs no words
+        made = {draft["id"]: passages for draft, passages in zip(new, room.texts(new), strict=True)}
+        near = {one["id"]: links.neighbours(room, scope, self.search.nearest, self._words, one) for one in new}
         base, ids = {"tenant": scope.tenant, "agent": scope.agent}, []
         with room.store.transaction(scope.tenant) as tx:
             seq = bump(tx, scope.tenant, own_scope(scope.agent))
-            for draft, passages, found in zip(drafts, indexed, near, strict=True):
-                same = tx.read("pattern_same", {**base, "fingerprint": draft["fingerprint"]})
-                same = same or tx.read("pattern_own", {**base, "id": draft["id"]})
+            for draft in drafts:
+                same = self._same(tx, draft)
                 ids.append(same[0]["id"] if same else draft["id"])
                 if same:
                     continue
@@ -80,12 +80,18 @@ class Bank:
                 if draft["visibility"] != "private":
                     draft["shared_seq"] = bump(tx, scope.tenant, SHARED)
                 tx.run("pattern_insert", draft)
-                room.passages(tx, scope.tenant, draft["id"], passages)
+                room.passages(tx, scope.tenant, draft["id"], made.get(draft["id"]) or room.texts([draft])[0])
                 row, who = tx.read("pattern_own", {**base, "id": draft["id"]})[0], actor or events.actor(scope)
                 told = {"source": draft["origin"]}
                 events.note(room, tx, row, "made", f"from {draft['origin']}", who, detail=told, undo=False)
-                self._link(tx, scope, draft["id"], found)
+                self._link(tx, scope, draft["id"], near.get(draft["id"], ()))
         return [self.get(scope, id_) for id_ in ids]
+
+    @staticmethod
+    def _same(at: Store | Transaction, draft: Mapping[str, Any]) -> list[Row]:
+        whose = {"tenant": draft["tenant"], "agent": draft["agent"]}
+        found = at.read("pattern_same", {**whose, "fingerprint": draft["fingerprint"]})
+        return list(found or at.read("pattern_own", {**whose, "id": draft["id"]}))
 
     def _draft(self, scope: Scope, told: Mapping[str, Any], now: int) -> dict[str, Any]:
         provenance = dict(told["provenance"] or {"source": "hand"})
