@@ -84,7 +84,9 @@ RESET = """
 
 def sums(memory: Memory) -> list[tuple[Any, ...]]:
     """What the tenant and its agents have learned of a task type, but for change numbers."""
-    rows = [memory.store.read("q_task", {"tenant": "acme", "agent": name, "task_type": "build"}) for name in ("", "ann")]
+    rows = [
+        memory.store.read("q_task", {"tenant": "acme", "agent": name, "task_type": "build"}) for name in ("", "ann")
+    ]
     return [tuple(row)[:-1] for some in rows for row in some]
 
 

@@ -80,7 +80,9 @@ def undo(room: Room, scope: Scope, id_: str) -> tuple[str, str]:
             told["held"] = max(before["held"], row["good"] + row["bad"] + AFRESH)
         twins = tx.read("pattern_same", {**base, "fingerprint": told["fingerprint"]})
         if any(twin["id"] != row["id"] for twin in twins):
-            raise InvalidField(f"pattern {twins[0]['id']!r} says by now what {id_!r} said before; change that one first.")
+            raise InvalidField(
+                f"pattern {twins[0]['id']!r} says by now what {id_!r} said before; change that one first."
+            )
         passages = room.texts([told])[0] if any(row[name] != told[name] for name in _SAID) else None
         room.put(tx, told)
         if passages is not None:
