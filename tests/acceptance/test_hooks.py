@@ -21,9 +21,7 @@ from hypothesis import strategies as st
 import engrain
 from engrain.shells.cli import main
 from engrain.shells.hooks import session
-from engrain.shells.hooks.events import respond
 from engrain.spool import Spool
-from engrain.world import RealWorld
 from tests.hooks import TRANSCRIPT, event, hook, recorded
 
 KEY = "sk-ant-api03-" + "aB3dE5gH7jK9mN1pQ" * 5 + "-xyzAA"
@@ -382,22 +380,6 @@ def test_what_was_done_of_a_task_is_told_apart(home: Path) -> None:
     short = kept.read_bytes()
     kept.write_bytes(short + whole[len(short) :])  # killed before the rest was cut off
     assert session.peek(home, "s")["files"] == ["b"]
-
-
-def test_what_waits_for_a_server_comes_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It waits in the project's folder, wherever in it the hook was called, and the home there lets it wait."""
-    (tmp_path / "sub").mkdir()
-    given = json.dumps(event("PostToolUse", tool_name="Write")).encode()
-    for folder, server in ((tmp_path, "a"), (tmp_path / "sub", "a"), (tmp_path, "b")):
-        monkeypatch.chdir(folder)
-        words = ["--home", f"http://127.0.0.1:9/{server}", "--agent=ann"]
-        assert respond(words, given, {"CLAUDE_PROJECT_DIR": str(tmp_path)}, RealWorld().now) == ""
-    spools = [Spool(tmp_path / ".engrain", f"http://127.0.0.1:9/{server}") for server in "ab"]
-    assert [len(one.waiting()) for one in spools] == [2, 1]
-    with engrain.open(tmp_path / ".engrain") as memory:
-        assert memory.agent("ann").experiences() == []
-    assert [len(one.waiting()) for one in spools] == [2, 1]
-    assert not (tmp_path / "sub" / ".engrain").exists()
 
 
 def test_what_hooks_left_is_forgotten_too(home: Path) -> None:
