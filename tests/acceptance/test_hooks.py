@@ -362,8 +362,8 @@ def test_a_bad_line_takes_no_other_with_it(home: Path) -> None:
 
 def test_what_was_done_of_a_task_is_told_apart(home: Path) -> None:
     """A process was killed between an attempt and the sighting that the same task brought."""
-    attempt = {"problem": {"message": "no"}, "commands": ["make"], "success": False, "task_id": "t"}
-    sighting = {"problem": {"message": "no"}, "task_id": "t"}
+    sighting: dict[str, Any] = {"problem": {"message": "no"}, "task_id": "t"}
+    attempt = {**sighting, "commands": ["make"], "success": False}
     with engrain.open(home) as memory:
         memory.agent("ann").record_fixes([attempt])
     Spool(home).add([{"do": "record_fix", "agent": "ann", "with": one} for one in (attempt, sighting)])
@@ -377,8 +377,7 @@ def test_what_was_done_of_a_task_is_told_apart(home: Path) -> None:
     whole = kept.read_bytes()
     with session.state(home, "s") as state:
         state["files"] = ["b"]
-    short = kept.read_bytes()
-    kept.write_bytes(short + whole[len(short) :])  # killed before the rest was cut off
+    kept.write_bytes((short := kept.read_bytes()) + whole[len(short) :])  # killed before the rest was cut off
     assert session.peek(home, "s")["files"] == ["b"]
 
 
