@@ -21,9 +21,7 @@ from hypothesis import strategies as st
 import engrain
 from engrain.shells.cli import main
 from engrain.shells.hooks import session
-from engrain.shells.hooks.events import respond
 from engrain.spool import Spool
-from engrain.world import RealWorld
 from tests.hooks import TRANSCRIPT, event, hook, recorded
 
 KEY = "sk-ant-api03-" + "aB3dE5gH7jK9mN1pQ" * 5 + "-xyzAA"
@@ -364,8 +362,8 @@ def test_a_bad_line_takes_no_other_with_it(home: Path) -> None:
 
 def test_what_was_done_of_a_task_is_told_apart(home: Path) -> None:
     """A process was killed between an attempt and the sighting that the same task brought."""
-    attempt = {"problem": {"message": "no"}, "commands": ["make"], "success": False, "task_id": "t"}
-    sighting = {"problem": {"message": "no"}, "task_id": "t"}
+    sighting: dict[str, Any] = {"problem": {"message": "no"}, "task_id": "t"}
+    attempt = {**sighting, "commands": ["make"], "success": False}
     with engrain.open(home) as memory:
         memory.agent("ann").record_fixes([attempt])
     Spool(home).add([{"do": "record_fix", "agent": "ann", "with": one} for one in (attempt, sighting)])
@@ -379,25 +377,8 @@ def test_what_was_done_of_a_task_is_told_apart(home: Path) -> None:
     whole = kept.read_bytes()
     with session.state(home, "s") as state:
         state["files"] = ["b"]
-    short = kept.read_bytes()
-    kept.write_bytes(short + whole[len(short) :])  # killed before the rest was cut off
+    kept.write_bytes((short := kept.read_bytes()) + whole[len(short) :])  # killed before the rest was cut off
     assert session.peek(home, "s")["files"] == ["b"]
-
-
-def test_what_waits_for_a_server_comes_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It waits in the project's folder, wherever in it the hook was called, and the home there lets it wait."""
-    (tmp_path / "sub").mkdir()
-    given = json.dumps(event("PostToolUse", tool_name="Write")).encode()
-    for folder, server in ((tmp_path, "a"), (tmp_path / "sub", "a"), (tmp_path, "b")):
-        monkeypatch.chdir(folder)
-        words = ["--home", f"http://127.0.0.1:9/{server}", "--agent=ann"]
-        assert respond(words, given, {"CLAUDE_PROJECT_DIR": str(tmp_path)}, RealWorld().now) == ""
-    spools = [Spool(tmp_path / ".engrain", f"http://127.0.0.1:9/{server}") for server in "ab"]
-    assert [len(one.waiting()) for one in spools] == [2, 1]
-    with engrain.open(tmp_path / ".engrain") as memory:
-        assert memory.agent("ann").experiences() == []
-    assert [len(one.waiting()) for one in spools] == [2, 1]
-    assert not (tmp_path / "sub" / ".engrain").exists()
 
 
 def test_what_hooks_left_is_forgotten_too(home: Path) -> None:
