@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from functools import wraps
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -111,12 +110,13 @@ class Memory(Administration):
             upkeep.join_team(self.store, tenant, name, team, self.world.now())
         return Agent(self, Scope(tenant, name, team or before), known=bool(known) or team is not None)
 
-    @wraps(Administration.tick)  # its types, too, which are not imported here
     def tick(self, roles: Iterable[str] | None = None, dry_run: bool = False) -> list[Run]:
         self._check_open()
         if not dry_run:
             self.take_in()
         return super().tick(roles, dry_run)
+
+    tick.__doc__ = Administration.tick.__doc__
 
     def take_in(self) -> int:
         """Make the calls that hooks have left in the home because they must not wait (``engrain hook``); how many.

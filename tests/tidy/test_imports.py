@@ -14,7 +14,9 @@ import pytest
 from tests.tidy.tree import PACKAGE, ROOT, python_sources
 
 # Modules that nobody needs to import, because people or their tools start here.
-ENTRY_POINTS = {"engrain", "engrain.__main__", "engrain.aio", "engrain.shells.cli", "engrain.testing"}
+ENTRY_POINTS = {"engrain", "engrain.__main__", "engrain.aio", "engrain.shells.cli", "engrain.testing"} | {
+    f"engrain.integrations.{name}" for name in ("anthropic_memory", "claude_agent_sdk", "langgraph", "openai_agents")
+}
 # Each costs a hook or `engrain --help` more than engrain itself does.
 HEAVY = {
     "asyncio", "httpx2", "mcp", "numpy", "psycopg", "pydantic", "rich", "sqlite3", "Stemmer", "tokenizers", "typer",

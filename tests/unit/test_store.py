@@ -87,7 +87,7 @@ def test_migrations_have_no_gap_and_a_checksum_over_every_text(
         with monkeypatch.context() as patched:
             with_folder(patched, copied(tmp_path / str(number), {name: lambda text: text + " "}))
             assert [step.checksum for step in migrations("sqlite")] != before, name
-    gap = {"0009-late.up.sql": "select 1;", "0009-late.down.sql": "select 1;"}
+    gap = {"0099-late.up.sql": "select 1;", "0099-late.down.sql": "select 1;"}
     with_folder(monkeypatch, copied(tmp_path / "gap", {}, gap))
     with pytest.raises(MigrationError, match="without a gap"):
         migrations("sqlite")

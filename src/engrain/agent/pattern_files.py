@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LINEAGE = validate.FIELD_CHARACTERS + 16  # characters: a source, or a task, and which of the two it is
 
+
 class PatternFiles(Patterns):
     """The verbs by which patterns leave, come, and change their framework."""
 

@@ -18,7 +18,7 @@ from engrain.model.pattern import Pattern
 from engrain.model.scope import Scope
 from engrain.patterns.bank import Bank
 from engrain.patterns.belief import contrast, of_sums
-from engrain.patterns.events import RULES, change
+from engrain.patterns.events import RULES, change, resum
 from engrain.patterns.life import AFRESH, judge
 from engrain.patterns.room import Room
 from engrain.patterns.rows import canonical
@@ -214,6 +214,8 @@ def _hear(room: Room, scope: Scope, id_: str, draft: Draft, new: bool) -> bool:
             tx.run("pattern_use_insert", {**one, "weight": room.weights[one["evidence"]]})
         hear_again(tx, scope, id_)
         _believe(room, tx, scope, row, draft.task_type, new)
+        if row["merged_into"] is not None:
+            resum(room, tx, scope, row["merged_into"])
     return True
 
 

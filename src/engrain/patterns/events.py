@@ -33,8 +33,8 @@ def note(
     detail: Mapping[str, Any] | None = None,
     undo: bool = True,
 ) -> None:
-    """Write down what is about to be done to a pattern, with the row as it is. The times of its events rise, whatever the
-    clock says: the latest one is the one that is taken back."""
+    """Write down what is about to be done to a pattern, with the row as it is. The times of its events rise, whatever
+    the clock says: the latest one is the one that is taken back."""
     ids = [row["id"], *([other] if other else [])]
     last = tx.read("pattern_event_times", {"tenant": row["tenant"], "ids": ids})
     now = max([room.world.now(), *(one["at"] + 1 for one in last if one["at"] is not None)])
@@ -80,7 +80,9 @@ def undo(room: Room, scope: Scope, id_: str) -> tuple[str, str]:
             told["held"] = max(before["held"], row["good"] + row["bad"] + AFRESH)
         twins = tx.read("pattern_same", {**base, "fingerprint": told["fingerprint"]})
         if any(twin["id"] != row["id"] for twin in twins):
-            raise InvalidField(f"pattern {twins[0]['id']!r} says by now what {id_!r} said before; change that one first.")
+            raise InvalidField(
+                f"pattern {twins[0]['id']!r} says by now what {id_!r} said before; change that one first."
+            )
         passages = room.texts([told])[0] if any(row[name] != told[name] for name in _SAID) else None
         room.put(tx, told)
         if passages is not None:
