@@ -52,7 +52,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
                 "task_type": "test", "foundation": True,
             },
         ),
-        ("{pattern} --no-foundation --clear framework --clear tags", {"foundation": False, "framework": None, "tags": []}),
+        ("{pattern} --no-foundation --clear domain --clear tags", {"foundation": False, "domain": None, "tags": []}),
     ],
     "patterns use": [
         (

@@ -104,6 +104,6 @@ def test_killed_while_it_begins_anew(place: Place, tmp_path: Path) -> None:
             ann, found = memory.agent("ann", tenant="acme"), sums(memory)
             told = ann.experiences("build")
             assert sum(value.visits for value in ann.q_values("build") if value.state is None) == len(told)
-            assert [row[3] for row in found if row[1] == "left"][0] == len(told) + 2
+            assert next(row[3] for row in found if row[1] == "left") == len(told) + 2
             memory.rebuild()
             assert sums(memory) == found

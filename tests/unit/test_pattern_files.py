@@ -116,7 +116,7 @@ USE = {
 }
 BAD_USES: dict[str, dict[str, Any]] = {
     "stage": {"stage": "shown"}, "at": {"at": 1}, "success": {"success": "yes"},
-    "Invalid isoformat": {"at": "x"}, "source": {"source": 1},
+    "at must be a time with its zone": {"at": "x"}, "source": {"source": 1},
 }  # fmt: skip
 BAD: dict[str, Any] = {
     "not JSON": "{",

@@ -68,7 +68,7 @@ class Patterns(Scoped):
         explore: bool = False,
     ) -> builtins.list[PatternHit]:
         """The patterns that answer a question best, by words and meaning; without one all that fit, the newest first.
-        ``tags``: all of; ``task_type``: that one, or none; ``state`` None or "any": in any but merged. With ``explore`` in
+        ``tags``: all of; ``task_type``: that one, or none; ``state`` None, "any": any but merged. With ``explore`` in
         the order in which they are worth trying: relevance times a draw from what is believed of each, so that a new
         one gets its turn. Showing is not using."""
         from engrain.patterns.search import Wanted

@@ -1,7 +1,7 @@
 """An agent begins anew in a task type: its decisions, what came of them, what was learned and its own policies go.
 
-What the whole tenant has learned keeps what its other agents observed: its sums are exact, so that those of the agent are
-taken away from them, in the same transaction. Policies of the whole tenant stay: others are advised by them, too.
+What the whole tenant has learned keeps what its other agents observed: its sums are exact, so that those of the agent
+are taken away from them, in the same transaction. Policies of the whole tenant stay: others are advised by them, too.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Cold(Past, Protocol):
 def begin_anew(
     store: Store, past: Cold, versions: Policies, scope: Scope, task_type: str, now: int, actor: str
 ) -> dict[str, int]:
-    """How many rows went, by what they were, in one transaction. Raises ArchiveError when archived experiences cannot be
-    reached: then nothing was changed."""
+    """How many rows went, by what they were, in one transaction. Raises ArchiveError when archived experiences cannot
+    be reached: then nothing was changed."""
     mine = {"tenant": scope.tenant, "agent": scope.agent, "task_type": task_type}
     for _ in range(TRIES):
         standing = past.standing(store, scope.tenant)

@@ -33,8 +33,8 @@ def note(
     detail: Mapping[str, Any] | None = None,
     undo: bool = True,
 ) -> None:
-    """Write down what is about to be done to a pattern, with the row as it is. The times of its events rise, whatever the
-    clock says: the latest one is the one that is taken back."""
+    """Write down what is about to be done to a pattern, with the row as it is. The times of its events rise, whatever
+    the clock says: the latest one is the one that is taken back."""
     ids = [row["id"], *([other] if other else [])]
     last = tx.read("pattern_event_times", {"tenant": row["tenant"], "ids": ids})
     now = max([room.world.now(), *(one["at"] + 1 for one in last if one["at"] is not None)])

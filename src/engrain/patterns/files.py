@@ -86,8 +86,8 @@ class Files:
 
     def take(self, scope: Scope, content: bytes, check: Check, used: Check) -> PatternsImported:
         """Take in what an export wrote. A pattern that is here already keeps what it says; uses that are new are added
-        to those it has. ``check`` makes the fields of a pattern fit to be stored, ``used`` names, time (µs) and state of
-        a use. Raises InvalidInput, naming the pattern, and nothing is changed."""
+        to those it has. ``check`` makes the fields of a pattern fit to be stored, ``used`` names, time (µs) and state
+        of a use. Raises InvalidInput, naming the pattern, and nothing is changed."""
         rows, links = _read(content)
         told = [self._told(row, number, check) for number, row in enumerate(rows, 1)]
         uses = [self._uses(row, number, used) for number, row in enumerate(rows, 1)]
