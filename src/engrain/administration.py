@@ -18,7 +18,7 @@ from engrain.learning import Learning
 from engrain.model.key import ApiKey
 from engrain.model.report import AgentInfo, Check, Report, ReportInfo, ReportRows, counted
 from engrain.model.run import Alert, DaemonInfo, DaemonStatus, HealthReport, RoleState, Run
-from engrain.spool import LOG, REFUSED, Spool
+from engrain.spool import LOG, REFUSED
 from engrain.world import from_micros
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Administration(Learning):
 
     def _hooked(self) -> list[Check]:
         """Whether what hooks have left came in; nothing where there never was a hook."""
-        spool = Spool(self.home)
+        spool = self.spool
         if not spool.folder.is_dir():
             return []
         waiting, refused, errors = (

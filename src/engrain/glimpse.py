@@ -28,6 +28,7 @@ NEWEST = 6_000  # of an agent's items are looked at, and as many of what others 
 SHARE, TERMS = 0.12, 3  # an item holds so much of a question's information, or so many of its words, or is not shown
 SURE = 0.4  # ... by one word alone only when it says so much
 NEAR = 0.35  # of the best score
+MARGIN = 8192  # characters beyond a cut that are read for secrets which it would make unknown: as long as a key is
 SAME, ISSUES, ATTEMPTS = 0.5, 5, 60  # share from which an issue is taken for the same; how many, and attempts at them
 
 
@@ -61,11 +62,12 @@ class Strategy(NamedTuple):
 
 
 class Glimpse:
-    """One agent's scope of one home in a folder."""
+    """One agent's scope of one home in a folder. With a ``server`` there is only its spool."""
 
-    def __init__(self, home: Path, scope: Scope, now: int) -> None:
+    def __init__(self, home: Path, scope: Scope, now: int, server: str = "") -> None:
         self.home, self.scope, self._now = home, scope, now
-        self.spool = Spool(home)
+        self.spool = Spool(home, server)
+        self.sessions = self.spool.sessions(scope.tenant, scope.agent)
         self._store: Glance | None = None
 
     def about(self, question: str, limit: int, without: Sequence[str] = ()) -> list[Seen]:
@@ -137,7 +139,7 @@ class Glimpse:
         what is pinned, then what matters most."""
         first, past = SESSIONS
         between = {"first": first, "past": past}
-        waiting = [line for line in self.spool.waiting() if self._mine(line)]
+        waiting = [line for line in self.spool.waiting("remember") if self._mine(line)]
 
         def look(store: Glance) -> list[Seen]:
             kept = store.read("glance_keys", self._asked(kind=SESSION_KIND, limit=SHOWN_SESSIONS, **between))
@@ -199,6 +201,17 @@ def _is_near(one: Glanced) -> bool:
 def cleaned(text: str) -> str:
     """The text without secrets."""
     return redact(text).text
+
+
+def clipped(text: str, head: int, tail: int = 0) -> str:
+    """The first and the last characters of a text without its secrets. They are taken out before it is cut: nobody
+    would know half of one again."""
+    if len(text) <= head + tail + 2 * MARGIN:
+        text = cleaned(text)
+        return text if len(text) <= head + tail else f"{text[:head]}\n…\n{text[-tail:]}" if tail else text[:head]
+    first, last = cleaned(text[: head + MARGIN]), cleaned(text[-tail - MARGIN :]) if tail else ""
+    first, last = first[: min(head, len(first) - MARGIN)], last[max(MARGIN, len(last) - tail) :]
+    return f"{first}\n…\n{last}" if tail else first
 
 
 def _latest(lines: Sequence[Line]) -> list[Seen]:

@@ -22,6 +22,7 @@ from engrain.model.item import KINDS
 from engrain.model.life import Rules
 from engrain.model.scope import Scope
 from engrain.recall.items import Items
+from engrain.spool import Spool
 from engrain.store import is_server, open_store
 from engrain.world import World
 
@@ -98,6 +99,7 @@ class Home(LearningParts, FixParts, PatternParts):
         self.kinds = frozenset((*KINDS, *config.kinds))
         self._location = location
         self._given_embedder = embedder
+        self.spool = Spool(home, location if is_server(location) else "")
         self.store = open_store(location, config, None if is_server(location) else home)
         self._open = True
         try:

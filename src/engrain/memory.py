@@ -18,7 +18,6 @@ from engrain.intake.redact import refuse_secret
 from engrain.intake.validate import NAME_CHARACTERS, text
 from engrain.model.run import Run
 from engrain.model.scope import Scope
-from engrain.spool import Spool
 from engrain.store import is_server, restore_store
 from engrain.world import RealWorld, World, from_micros
 
@@ -121,7 +120,7 @@ class Memory(Administration):
     def take_in(self) -> int:
         """Make the calls that hooks have left in the home because they must not wait (``engrain hook``); how many.
         Opening a memory and ``tick`` do it, too. What cannot be done now waits on, and is told by ``doctor``."""
-        return take_in(self, Spool(self.home))
+        return take_in(self, self.spool)
 
     def __enter__(self) -> Memory:
         return self

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engrain.config import Config
 from engrain.errors import EngrainError, InvalidField
+from engrain.intake import validate
 from engrain.intake.revise import FEEDBACK
 from engrain.intake.writer import Indexer
 from engrain.model.decision import Outcome
@@ -85,11 +86,12 @@ def join_team(store: Store, tenant: str, agent: str, team: str, now: int) -> Non
 def outside(store: Store, home: Path, config: Config, path: str | os.PathLike[str]) -> Path:
     """The path, to which something may be written. Raises InvalidField when that would replace a part of the store or
     of its archive."""
-    target = Path(path).resolve()
+    path = validate.path(path)
+    target = path.resolve()
     kept = str(target).startswith(str(Path(store.describe()["location"]).resolve()))
     if kept or (config.archive != "none" and target.is_relative_to((home / config.archive).resolve())):
         raise InvalidField(f"{path} is a part of the memory itself; choose another name.")
-    return Path(path)
+    return path
 
 
 def stats(store: Store, home: Path, config: Config) -> dict[str, Any]:

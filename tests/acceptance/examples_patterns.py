@@ -7,7 +7,11 @@ from typing import Any
 OF = "--kind strategy --framework unittest --language python --domain web --tag ci --task-type build --tier short "
 EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "patterns list": [
-        (OF + "--state active --polarity do --limit 1", {"patterns.0.pattern.id": "{pattern}", "patterns.0.draw": None})
+        (
+            OF + "--state active --polarity do --limit 1",
+            {"patterns.0.pattern.id": "{pattern}", "patterns.0.draw": None},
+        ),
+        ("--state any --explore --limit 1", {"patterns.0.contradicts": []}),
     ],
     "patterns search": [
         (
@@ -48,7 +52,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
                 "task_type": "test", "foundation": True,
             },
         ),
-        ("{pattern} --no-foundation", {"foundation": False}),
+        ("{pattern} --no-foundation --clear framework --clear tags", {"foundation": False, "framework": None, "tags": []}),
     ],
     "patterns use": [
         (

@@ -113,6 +113,21 @@ def test_for_all_projects_of_a_user(project: Path, tmp_path: Path, capsys: pytes
     assert not own.exists()
 
 
+def test_what_cannot_be_done_leaves_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A name that no agent may have; and a folder that cannot be made, which is not taken for ours afterwards."""
+    assert main(["init", "--claude-code", "--agent", f"sk-ant-api03-{'aB3dE5gH7jK9mN1pQ' * 5}-xyzAA"]) == 2
+    assert main(["init", "--claude-code", "--tenant", "a\0b"]) == 2
+    assert not (project / PLUGIN).exists()
+    (project / PLUGIN).symlink_to(project / "nowhere")
+    assert main(["init", "--claude-code"]) == 3
+    assert "cannot be made" in capsys.readouterr().err
+    (project / PLUGIN).unlink()
+    (project / PLUGIN).mkdir()
+    (project / PLUGIN / "notes.md").write_text("mine")
+    assert main(["init", "--claude-code"]) == 3
+    assert [path.name for path in (project / PLUGIN).iterdir()] == ["notes.md"]
+
+
 def test_the_packaged_plugin_is_whole() -> None:
     """It may be used as it is, with ``claude --plugin-dir``, where engrain is on the path."""
     manifest = json.loads((TEMPLATE / ".claude-plugin" / "plugin.json").read_text(encoding="utf-8"))

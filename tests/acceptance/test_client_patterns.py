@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engrain.agents import learning
+from engrain.model.pattern import Step
 from engrain.shells.client import Client
 from tests.serving import home_of
 
@@ -19,8 +21,6 @@ def test_an_agent_over_http_lists_and_opens_its_patterns_and_learns(tmp_path: Pa
 
 def walk(client: Client) -> None:
     """What such an agent does, once."""
-    from engrain.agents import learning
-
     agent = client.agent("strategist")
     made = agent.add_pattern("Ship in the morning", "Ship the crates in the morning.", task_type="ship")
     with learning(agent, "ship", options=["early"], about="ship the crates in the morning") as task:
@@ -31,3 +31,11 @@ def walk(client: Client) -> None:
     assert [hit.pattern.id for hit in agent.patterns("when to ship?", explore=True)] == [made.id]
     assert (found := agent.pattern(made.id)).applied == 1
     assert found.title == made.title
+    assert agent.update_pattern(made.id, task_type=None, content="Ship it.").task_type is None, "None empties"
+    agent.deprecate_pattern(made.id, "late")
+    assert agent.patterns() == []
+    assert [hit.pattern.state for hit in agent.patterns(state=None)] == ["deprecated"], "None is any state"
+    assert agent.learned()[0].task_type == "ship"
+    told = agent.add_trajectory("Ship", ["load the crate", Step("sail", {"wind": 3}, exit_code=0)], task_type="ship")
+    assert [step.action for step in agent.trajectory(told.id).steps] == ["load the crate", "sail"]
+    assert agent.trajectories("ship") == [told]

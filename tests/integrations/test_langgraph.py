@@ -118,6 +118,22 @@ def test_questions_are_ranked_within_a_namespace_and_a_filter() -> None:
             store.batch([PutOp(("good",), "k", {"a": 1}), PutOp(("bad.label",), "k", {"a": 1})])
         with pytest.raises(InvalidInput, match="split it"):
             store.put(("big",), "k", {"text": "x" * 2_000_000})
+        round_: dict[str, Any] = {}
+        round_["again"] = round_
+        for wrong in (round_, {"again": {"a": b"x"}}):
+            with pytest.raises(InvalidInput, match="JSON cannot hold"):
+                store.put(("good",), "k", wrong)
+        for ttl in (float("nan"), float("inf"), -1, "5"):
+            with pytest.raises(InvalidInput):
+                store.put(("good",), "k", {"a": 1}, ttl=ttl)  # type: ignore[arg-type]
+        for how in ({"limit": -1}, {"offset": -2}, {"filter": 5}, {"query": 5}):
+            with pytest.raises(InvalidInput):
+                store.search((), **how)  # type: ignore[arg-type]
+        agent.remember("whoever has the agent may use any key", kind="fact", key="langgraph:good..foreign")
+        agent.remember("any key at all", kind="fact", key="langgraph:good", tags=["langgraph:good"], source="langgraph")
+        assert store.get(("good",), "foreign") is None
+        assert store.search(("good",), query="any key") == []
+        assert ("good",) not in store.list_namespaces()
         assert store.search(("good",)) == []
 
 

@@ -108,6 +108,25 @@ def test_what_no_memory_can_hold_comes_back_as_it_was(place: Place, world: Simul
     assert (memory.agent("ann").count(), memory.agent("bob").count()) == (0, 1)
 
 
+def test_what_is_no_item_is_refused_and_what_is_none_of_ours_is_left_alone() -> None:
+    with tempfile.TemporaryDirectory() as folder, engrain.open(folder, embedder="hash") as memory:
+        agent = memory.agent("ann")
+        session = EngrainSession("trip", agent)
+        asyncio.run(session.add_items([{"role": "user", "content": "hello"}]))
+        key = str(agent.list()[0].key)
+        agent.remember("whoever has the agent may use any key", kind="context", key=key + "x")
+        around: dict[str, Any] = {"role": "user"}
+        around["content"] = [around]
+        for wrong in (around, {"content": b"bytes"}):
+            with pytest.raises(InvalidInput, match="JSON cannot hold"):
+                asyncio.run(session.add_items([wrong]))  # type: ignore[list-item]
+        assert [one.get("content") for one in asyncio.run(session.get_items(1))] == ["hello"]
+        assert asyncio.run(session.pop_item()) is not None
+        for name in ("\ud800", 5):
+            with pytest.raises(InvalidInput, match="session_id"):
+                EngrainSession(name, agent)  # type: ignore[arg-type]
+
+
 def test_a_runner_goes_on_where_the_conversation_was_and_all_is_remembered() -> None:
     with tempfile.TemporaryDirectory() as folder, engrain.open(folder) as memory:
         ann = memory.agent("ann")

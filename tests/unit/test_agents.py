@@ -340,12 +340,23 @@ def test_generators_and_nonsense_are_refused(agent: Agent) -> None:
     wrong: list[dict[str, Any]] = [
         {"task_type": " "}, {"options": []}, {"options": "ab"}, {"options": ["a", "a"]}, {"agent": 7},
         {"weights": {"speed": 1}}, {"weights": {"success": 0}}, {"weights": {"time": -1}},
+        {"budget_seconds": 0}, {"budget_seconds": float("nan")}, {"budget_seconds": "9"}, {"visibility": "all"},
     ]  # fmt: skip
     for one in wrong:
         with pytest.raises(InvalidField):
             learns(**{"task_type": "t", **one})
     with pytest.raises(InvalidField, match="task_type"):
         BaseAgent(agent)
+    with pytest.raises(InvalidField, match="profile is 7"):
+        BaseAgent(agent, profile=7)  # type: ignore[arg-type]
+    with pytest.raises(InvalidField, match="about"):
+        Builder(agent).perform(7)  # type: ignore[arg-type]
+
+    async def never_awaited(*_: Any) -> None: ...
+
+    for hook in ("pre_task", "post_task", "state"):
+        with pytest.raises(InvalidField, match="must not be async"):
+            type("Forgotten", (Builder,), {hook: never_awaited})
     with pytest.raises(InvalidField, match="does not learn"):
         learning_errors(print)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from engrain.agent import Agent
 from engrain.errors import NotFound
 from engrain.memory import Memory
 from engrain.testing import SimulatedWorld
+from tests import children
 from tests.policies import add, table
 from tests.postgres import Place
 
@@ -65,3 +68,42 @@ def test_nothing_is_taken_when_it_cannot_be_written_first(memory: Memory, tmp_pa
     assert agent.learned()[0].visits == 1
     told = agent.export_learning(tmp_path / "all.json")
     assert (told.experiences, told.decisions, told.q_values) == (1, 1, 2)
+
+
+RESET = """
+    import engrain
+    from engrain import Outcome
+    with engrain.open(**given["open"], embedder="hash") as memory:
+        agent = memory.agent("ann", tenant="acme")
+        for n in range(1000):
+            agent.observe_step("build", {"size": n % 2}, "left", Outcome(success=n % 3 == 0, evidence="executed"))
+            say(n)
+            agent.reset_learning("build", given["file"])
+"""
+
+
+def sums(memory: Memory) -> list[tuple[Any, ...]]:
+    """What the tenant and its agents have learned of a task type, but for change numbers."""
+    rows = [
+        memory.store.read("q_task", {"tenant": "acme", "agent": name, "task_type": "build"}) for name in ("", "ann")
+    ]
+    return [tuple(row)[:-1] for some in rows for row in some]
+
+
+def test_killed_while_it_begins_anew(place: Place, tmp_path: Path) -> None:
+    """All or nothing: what the whole tenant has learned goes in the same transaction, and is what a rebuild makes."""
+    with place.open() as memory:
+        learn(memory.agent("bob", tenant="acme"), "build", "+-")
+        learn(memory.agent("ann", tenant="acme"), "build", "++-")
+    for pause in (0.0, 0.006, 0.02):
+        process = children.spawn(RESET, {"open": place.arguments, "file": str(tmp_path / "kept.json")})
+        children.hear(process)
+        time.sleep(pause)
+        children.kill(process)
+        with place.open() as memory:
+            ann, found = memory.agent("ann", tenant="acme"), sums(memory)
+            told = ann.experiences("build")
+            assert sum(value.visits for value in ann.q_values("build") if value.state is None) == len(told)
+            assert [row[3] for row in found if row[1] == "left"][0] == len(told) + 2
+            memory.rebuild()
+            assert sums(memory) == found

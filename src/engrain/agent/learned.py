@@ -98,7 +98,6 @@ class Learnt(Scoped):
         kept = Path(path) if path is not None else self._place(task_type)
         saved = self._save(outside(memory.store, memory.home, memory.config, kept), task_type)
         gone = self._begin_anew(task_type)
-        memory.learner.rebuild(scope.tenant)
         return LearningReset(task_type, saved.path, **gone)
 
     def _begin_anew(self, task_type: str) -> dict[str, int]:

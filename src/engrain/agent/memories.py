@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from engrain.agent.base import Scoped
-from engrain.errors import InvalidField, InvalidInput
+from engrain.errors import InvalidField, InvalidInput, StoreUnavailable
 from engrain.intake import validate
 from engrain.intake.kv import KeyValue, beyond
 from engrain.model.item import Hit, MemoryItem, Session
@@ -230,10 +230,15 @@ class Memories(Scoped):
         if everything:
             from engrain.exchange.erase import forget_everything
 
-            self._memory.signals.flush()
             parts = self._memory
+            parts.take_in()  # what waits goes with the rest, and does not come back afterwards
+            parts.signals.flush()
             made_of = (parts.reviser, parts.learner, parts.tiers, parts.bank)
             count = forget_everything(parts.store, parts.world, *made_of, self.scope)
+            try:
+                parts.spool.forget(self.scope.tenant, self.scope.agent)
+            except OSError as error:
+                raise StoreUnavailable(f"{parts.spool.folder} still has something of this agent: {error}.") from error
         else:
             count = self._memory.reviser.forget(self.scope, [validate.text("id", id, validate.FIELD_CHARACTERS)])
         return self._forgotten(count) > 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engrain.agent.patterns import Patterns
+from engrain.agent.patterns import Patterns, _visible
 from engrain.errors import InvalidField
 from engrain.exchange.whole import write_json
 from engrain.intake import validate
@@ -18,6 +18,8 @@ from engrain.upkeep import outside
 
 if TYPE_CHECKING:
     from engrain.patterns.files import Files
+
+LINEAGE = validate.FIELD_CHARACTERS + 16  # characters: a source, or a task, and which of the two it is
 
 
 class PatternFiles(Patterns):
@@ -57,6 +59,7 @@ class PatternFiles(Patterns):
 
         self._memory._check_open()
         words = _parameters(parameters)
+        _visible(visibility)
         if words:
             said = self.pattern(id)
             texts = {name: getattr(said, name) for name in ("title", "description", "content", "template")}
@@ -91,7 +94,19 @@ class PatternFiles(Patterns):
         from engrain.patterns.files import load
 
         self._memory._check_open()
-        return self._wrote(self._files.take(self.scope, load(Path(path)), self._pattern))
+        return self._wrote(self._files.take(self.scope, load(validate.path(path)), self._pattern, self._used))
+
+    def _used(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """Checked names, time and state of a use, without secrets."""
+        optional = ("source", "task_type", "task_id")
+        found: dict[str, Any] = {name: self._optional(name, told.get(name)) for name in optional}
+        found |= {name: validate.text(name, told.get(name), LINEAGE) for name in ("id", "lineage", "at")}
+        self._named(**found)
+        try:
+            at = validate.moment("at", datetime.fromisoformat(found["at"]))
+        except ValueError as error:
+            raise InvalidField(f"at must be a time with its zone: {error}.") from error
+        return {**found, "at": at, "state": self._clean(told.get("state"))}
 
     @cached_property
     def _files(self) -> Files:

@@ -11,7 +11,7 @@ from engrain.errors import InvalidField
 from engrain.intake import validate
 from engrain.intake.redact import redact, redact_value
 from engrain.model.item import VISIBILITIES
-from engrain.model.pattern import STAGES, STATES, Pattern, PatternEvent, PatternHit, PatternLink, PatternUse
+from engrain.model.pattern import ANY, STAGES, STATES, Pattern, PatternEvent, PatternHit, PatternLink, PatternUse
 
 EVIDENCE = ("claimed", "executed", "verified")
 TEXT = 64 << 10  # characters of a content or a template
@@ -68,7 +68,7 @@ class Patterns(Scoped):
         explore: bool = False,
     ) -> builtins.list[PatternHit]:
         """The patterns that answer a question best, by words and meaning; without one all that fit, the newest first.
-        ``tags``: all of; ``task_type``: that one, or none; ``state`` None: in any state but merged. With ``explore`` in
+        ``tags``: all of; ``task_type``: that one, or none; ``state`` None or "any": in any but merged. With ``explore`` in
         the order in which they are worth trying: relevance times a draw from what is believed of each, so that a new
         one gets its turn. Showing is not using."""
         from engrain.patterns.search import Wanted
@@ -81,7 +81,7 @@ class Patterns(Scoped):
             **named,
             tags=None if tags is None else frozenset(validate.tags(tags)),
             tier=None if tier is None else _of("tier", tier, ("short", "long")),
-            state=None if state is None else _of("state", state, STATES),
+            state=None if state in (None, ANY) else _of("state", state, STATES),
             polarity=None if polarity is None else _of("polarity", polarity, ("do", "avoid")),
         )
         if query is not None:

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from engrain.agents.profiles import Profile, profile
-from engrain.agents.task import Task, Way
+from engrain.agents.task import Task
 from engrain.agents.troubles import LearningError, Troubles
-from engrain.agents.whose import agent_of, checked_options, checked_type, checked_weights, no_generator
+from engrain.agents.way import Way
+from engrain.agents.whose import agent_of, checked_options, checked_type, checked_weights, no_coroutine, no_generator
 from engrain.errors import InvalidField
 
 if TYPE_CHECKING:
@@ -46,10 +47,12 @@ class BaseAgent:
     def __init_subclass__(cls, **further: Any) -> None:
         super().__init_subclass__(**further)
         no_generator(cls.run, f"{cls.__name__}.run")
+        for name in ("pre_task", "post_task", "state"):
+            no_coroutine(getattr(cls, name), f"{cls.__name__}.{name}")
 
     def __init__(self, agent: Agent | str | None = None, profile: Profile | str | None = None) -> None:
         chosen = profile if profile is not None else self.profile
-        self.character: Profile | None = _profile(chosen) if isinstance(chosen, str) else chosen
+        self.character: Profile | None = None if chosen is None else _profile(chosen)
         self.troubles = Troubles()
         usual = None if self.character is None else self.character.name
         self._agent = agent_of(agent if agent is not None else usual)
@@ -147,7 +150,9 @@ class BaseAgent:
         return self._ways[name]
 
 
-def _profile(name: str) -> Profile:
-    if not name:
-        raise InvalidField("profile is empty; name one of engrain.agents.profiles().")
-    return profile(name)
+def _profile(given: Profile | str) -> Profile:
+    if isinstance(given, Profile):
+        return given
+    if not isinstance(given, str) or not given:
+        raise InvalidField(f"profile is {given!r}; give a Profile, or name one of engrain.agents.profiles().")
+    return profile(given)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from engrain.agents.task import Task, Way
+from engrain.agents.task import Task
 from engrain.agents.troubles import LearningError, Troubles
+from engrain.agents.way import Way
 from engrain.agents.whose import agent_of, checked_options, checked_type, checked_weights, no_generator
 from engrain.errors import InvalidField
 

@@ -6,14 +6,15 @@ import hashlib
 import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from engrain.agents.troubles import LearningError, Troubles
-from engrain.agents.verdict import decided, shown, stronger, verdict_of
+from engrain.agents.troubles import LearningError
+from engrain.agents.verdict import Verdict, decided, shown, stronger, verdict_of
+from engrain.agents.way import Way
 from engrain.errors import ActionNotOffered, InvalidField
 from engrain.model.decision import Advice, Experience, Outcome
 from engrain.model.pattern import PatternHit
@@ -28,23 +29,6 @@ _IMPORTANCE = {"claimed": 3.0, "executed": 5.0, "verified": 6.0}  # of what is r
 def current_task() -> Task | None:
     """The task that the caller works on: the innermost one of this thread or coroutine; None outside of one."""
     return _current.get()
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How tasks of one kind are learned from; the same for all of them."""
-
-    agent: Callable[[], Agent]
-    task_type: str
-    options: tuple[str, ...] | None = None
-    weights: Mapping[str, float] | None = None
-    budget_seconds: float | None = None
-    reads: Mapping[str, str] = field(default_factory=dict)
-    max_tokens: int = 800
-    patterns: int = 3
-    remembers: bool = True
-    visibility: str = "private"
-    troubles: Troubles = field(default_factory=Troubles)
 
 
 class Task:
@@ -69,6 +53,8 @@ class Task:
         details: Mapping[str, Any] | None = None,
         hooks: tuple[Callable[[Task], Any], Callable[[Task], Any]] | None = None,
     ) -> None:
+        if not isinstance(about, str | None):
+            raise InvalidField(f"about says in words what is to be done; it is text, not {type(about).__name__}.")
         self.about = about if about is not None and about.strip() else None
         self.details: Mapping[str, Any] = details or {}
         self.task_id = task_id
@@ -89,6 +75,7 @@ class Task:
         self._steps: list[dict[str, Any]] = []
         self._began: float | None = None
         self._done: float | None = None
+        self._learned = False
         self._token: Token[Task | None] | None = None
 
     def __repr__(self) -> str:
@@ -117,11 +104,12 @@ class Task:
 
     def took(self, action: str) -> None:
         """Another action was taken than the advised one: that gets the credit."""
-        self._taken = action
+        if not self._late("took", self._learned):
+            self._taken = action
 
     def applied(self, pattern_id: str) -> None:
         """A pattern was acted upon: how the task ends is evidence for or against it."""
-        if pattern_id not in self._applied:
+        if not self._late("applied", self._learned) and pattern_id not in self._applied:
             self._applied.append(pattern_id)
 
     def helpful(self, id: str, helpful: bool = True) -> None:
@@ -140,7 +128,9 @@ class Task:
     ) -> None:
         """One step of the work: the steps are kept as a trajectory, from which patterns are distilled."""
         given = {"output": output, "success": success, "exit_code": exit_code, "tests": tests}
-        self._steps.append({"action": action, "state": dict(state or {}), **given})
+        seen = dict(state) if isinstance(state, Mapping) else state or {}  # it may be changed by the next step
+        if not self._late("step", self._learned):
+            self._steps.append({"action": action, "state": seen, **given})
 
     def report(self, success: bool | None = None, evidence: str = "claimed", **parts: Any) -> None:
         """How it went: ``success``, ``quality``, ``exit_code``, ``tests`` … as in a result that is a mapping. Later
@@ -150,19 +140,27 @@ class Task:
     def done(self, result: Any) -> None:
         """What the work returned: the outcome is read from it (see ``engrain.agents.outcome_of``)."""
         self._done = time.perf_counter()
+        if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
+            told = f"what was returned is a {type(result).__name__}, whose work is not done: nothing is known of it"
+            self._way.troubles.note("result", told, self._whose)
         self._hear(result, late=False)
 
     def verified(self, checked: Any) -> None:
         """What an independent check said: True, False, an Outcome, a mapping, or None for nothing."""
-        found = verdict_of(checked, self._way.reads).outcome
-        if decided(found):
+        found = self._read(checked).outcome
+        if decided(found) and not self._late("verify", self.outcome is not None):
             self._reported = stronger(self._reported, replace(found, evidence="verified"))
 
     def check(self, verify: Callable[[], Any]) -> None:
         """Let an independent check say how it went. One that breaks is an error of learning, not of the work; one
         whose assertion fails says that the work did."""
         with self._checking():
-            self.verified(verify())
+            found = verify()
+            if inspect.isawaitable(found):
+                if inspect.iscoroutine(found):
+                    found.close()
+                raise InvalidField("a check may be async only where the work is.")
+            self.verified(found)
 
     async def check_async(self, verify: Callable[[], Any]) -> None:
         """As ``check``, for one that may be awaited."""
@@ -182,19 +180,43 @@ class Task:
         self._way.troubles.works("verify", self._whose)
 
     def _hear(self, told: Any, *, late: bool) -> None:
-        verdict = verdict_of(told, self._way.reads)
-        for one in verdict.odd:
-            self._way.troubles.note("result", f"{one}; it was left out")
+        if self._late("report", self.outcome is not None):
+            return
+        verdict = self._read(told)
         self._taken = self._taken or verdict.action
         pair = (self._reported, verdict.outcome)
         self._reported = stronger(*(pair if late else reversed(pair)))
 
+    def _read(self, told: Any) -> Verdict:
+        """The verdict; what cannot be read of it is noted. A result may hold anything, also what raises when asked."""
+        try:
+            verdict = verdict_of(told, self._way.reads)
+        except Exception as error:  # noqa: BLE001 (the work is done and its result stands)
+            self._way.troubles.note("result", error, self._whose)
+            return Verdict(Outcome())
+        for one in verdict.odd:
+            self._way.troubles.note("result", f"{one}; it was left out")
+        return verdict
+
+    def _late(self, what: str, late: bool) -> bool:
+        """Whether the task is over, so that nobody learns from it any more; noted."""
+        if late:
+            told = "it was told when the task was over: say it before, or task.feedback(...) afterwards"
+            self._way.troubles.note(what, told, self._whose)
+        return late
+
     def feedback(self, value: float, success: bool | None = None, evidence: str = "claimed") -> None:
         """What somebody thinks of it, -1 to 1, when it is over; ``success`` where that is known only now."""
-        late = Outcome(success=success, evidence=evidence, feedback=value)
-        if success is not None and self.outcome is not None:
+        late = self._read({"success": success, "evidence": evidence, "feedback": value}).outcome
+        if late.feedback is None and late.success is None:
+            return
+        if late.success is not None and self.outcome is not None:
             late = stronger(replace(self.outcome, success=None, reward=None, error=None), late)
-        if self.advice is not None and (self._taken or self.action):
+        alone = self.experience is not None and self.experience.decision_id is None
+        if self.advice is None or alone or not (self._taken or self.action):
+            told = "what was done had not been advised: there is no decision that it is about"
+            self._way.troubles.note("feedback", told, self._whose)
+        else:
             self._guard("feedback", lambda agent: setattr(self, "experience", self._observed(agent, late)))
 
     # -- before and after ----------------------------------------------------------------------------------------------
@@ -219,6 +241,7 @@ class Task:
         outcome = self.outcome
         if outcome is None:
             return
+        self._learned = True
         if self.state is not None:
             if (self._taken or self.action) is None:
                 self._way.troubles.note(
@@ -360,7 +383,8 @@ class Task:
 
     def _leave(self) -> None:
         if self._token is not None:
-            _current.reset(self._token)
+            with suppress(ValueError):  # of another context: a generator that is closed by somebody else
+                _current.reset(self._token)
             self._token = None
 
 

@@ -26,6 +26,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from engrain.agents.whose import checked_weights
+from engrain.errors import InvalidField
 from engrain.model.decision import EVIDENCE, Outcome
 
 _RANGES = {
@@ -59,7 +61,11 @@ def verdict_of(result: Any, reads: Mapping[str, str] | None = None) -> Verdict:
     mapping's ``mutation_score`` for the quality, where it names none itself."""
     if isinstance(result, Outcome):
         found = _of_mapping({field.name: getattr(result, field.name) for field in fields(Outcome)}, {})
-        return replace(found, outcome=replace(found.outcome, weights=result.weights))
+        try:
+            weights, odd = checked_weights(result.weights), found.odd
+        except InvalidField as error:
+            weights, odd = None, (*found.odd, error.detail)
+        return Verdict(replace(found.outcome, weights=weights), found.action, odd)
     if isinstance(result, bool):
         return Verdict(Outcome(success=result))
     if isinstance(result, BaseException):
@@ -77,7 +83,10 @@ def failure(error: BaseException) -> Outcome:
 
 def shown(error: BaseException | str) -> str:
     """An error in one text, of bounded length; valid Unicode whatever it holds."""
-    text = error if isinstance(error, str) else f"{type(error).__name__}: {error}".removesuffix(": ")
+    try:
+        text = error if isinstance(error, str) else f"{type(error).__name__}: {error}".removesuffix(": ")
+    except Exception as broken:  # noqa: BLE001 (an error that cannot tell itself is one all the same)
+        text = f"{type(error).__name__} whose str() raised {type(broken).__name__}"
     return text.encode("utf-8", "replace").decode().replace("\x00", " ")[:_ERROR].strip() or "no reason was given"
 
 

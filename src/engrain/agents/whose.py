@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from engrain.errors import InvalidField
 from engrain.memory import open as open_memory
+from engrain.model.item import VISIBILITIES
 
 if TYPE_CHECKING:
     from engrain.agent import Agent
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 NAME = 200  # characters of a task type and of an option
 HEAVIEST = 100
+LONGEST = 1e12  # seconds
 PARTS = {"success", "time", "quality", "resources", "feedback"}
 _lock = threading.Lock()
 _homes: dict[str | None, Memory] = {}
@@ -80,6 +82,15 @@ def checked_weights(given: Mapping[str, float] | None) -> dict[str, float] | Non
     return dict(given)
 
 
+def checked_limits(budget_seconds: object, visibility: object) -> None:
+    """Raises InvalidField for a budget that is no time, and a visibility that there is not."""
+    known = type(budget_seconds) in (int, float) and 0 < cast("float", budget_seconds) <= LONGEST
+    if budget_seconds is not None and not known:
+        raise InvalidField(f"budget_seconds must be a number of seconds above 0, not {budget_seconds!r}.")
+    if visibility not in VISIBILITIES:
+        raise InvalidField(f"visibility must be one of {', '.join(VISIBILITIES)}, not {visibility!r}.")
+
+
 def no_generator(work: Callable[..., Any], name: str) -> None:
     """Refuse generators: when one returns, nothing of it was done. Raises InvalidField."""
     if inspect.isgeneratorfunction(work) or inspect.isasyncgenfunction(work):
@@ -87,3 +98,9 @@ def no_generator(work: Callable[..., Any], name: str) -> None:
             f"{name} is a generator: it returns before its work is done. "
             "Use `with engrain.agents.learning(...)` inside it."
         )
+
+
+def no_coroutine(hook: Callable[..., Any], name: str) -> None:
+    """Refuse a coroutine where nobody would await it. Raises InvalidField."""
+    if inspect.iscoroutinefunction(hook):
+        raise InvalidField(f"{name} must not be async: it is called in a thread of its own where run is async.")

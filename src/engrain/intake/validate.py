@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from engrain.errors import InvalidContent, InvalidField, UnknownKind
@@ -15,6 +17,7 @@ CONTENT_BYTES = 1 << 20
 METADATA_BYTES = 64 << 10
 NAME_CHARACTERS = 128
 FIELD_CHARACTERS = 512
+PATH_CHARACTERS, FILE_NAME_BYTES = 4096, 200
 TAGS = 64
 DEPTH = 32
 INTEGER_BITS = 1024  # beyond some 4,300 digits Python itself does not read a number back from text
@@ -219,6 +222,18 @@ def moment(name: str, value: Any) -> int | None:
     except OverflowError as error:
         raise InvalidField(f"{name} lies outside the years 1 to 9999 in UTC.") from error
     return to_micros(value)
+
+
+def path(value: Any) -> Path:
+    """The path of a file, as text or a path."""
+    try:
+        told = os.fspath(value)
+    except TypeError as error:
+        raise InvalidField(f"path must be text or a path, not {type(value).__name__}.") from error
+    found = Path(text("path", told, PATH_CHARACTERS))
+    if not found.name or len(os.fsencode(found.name)) > FILE_NAME_BYTES:
+        raise InvalidField(f"path must end in the name of a file, of {FILE_NAME_BYTES} bytes at most.")
+    return found
 
 
 def flag(name: str, value: object) -> bool:

@@ -112,7 +112,9 @@ class EngrainSessionStore(SessionStore):
 
 
 def _main(key: SessionKey | SessionListSubkeysKey) -> str:
-    return f"claude:{quote(key['project_key'], safe='')}/{quote(key['session_id'], safe='')}"
+    return (
+        f"claude:{records.quoted('project_key', key['project_key'])}/{records.quoted('session_id', key['session_id'])}"
+    )
 
 
 def _name(key: SessionKey) -> str:

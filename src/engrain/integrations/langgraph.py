@@ -84,6 +84,7 @@ class EngrainStore(BaseStore):
         asked = list(ops)
         for op in asked:
             validate_op_namespace(op)
+            _check(op)
         results: list[Result] = []
         puts: dict[str, PutOp] = {}
         for op in asked:
@@ -115,7 +116,10 @@ class EngrainStore(BaseStore):
                     self._agent.update(item.id, **{name: row[name] for name in ("metadata", "tags", "expires_in")})
 
     def _rows(self, puts: Mapping[str, PutOp]) -> list[dict[str, Any]]:
-        texts = [self._texts(op) for op in puts.values()]
+        try:
+            texts = [self._texts(op) for op in puts.values()]
+        except RecursionError as error:
+            raise InvalidField("A value holds itself, or is nested too deep; JSON cannot hold it.") from error
         vectors: list[list[str]] = [[] for _ in texts]
         if self.embeddings is not None and any(texts):
             made = iter(self.embeddings.embed_documents([text for some in texts for text in some]))
@@ -139,7 +143,7 @@ class EngrainStore(BaseStore):
             tags=tags if texts else [*tags, _HIDDEN],
             pinned=True,
             source=_SOURCE,
-            expires_in=None if op.ttl is None else timedelta(minutes=op.ttl),
+            expires_in=None if op.ttl is None else _minutes(op.ttl),
         )
         if len(found) > 1:
             raise InvalidField(f"The value of {op.key!r} has more than {records.BLOCK:,} bytes; split it.")
@@ -159,7 +163,7 @@ class EngrainStore(BaseStore):
 
     def _get(self, op: GetOp) -> Item | None:
         item = self._agent.lookup(self._kind, _key(op.namespace, op.key))
-        if item is None:
+        if item is None or not records.holds(item):
             return None
         self._read(item, refresh=op.refresh_ttl)
         return Item(**_fields(item))
@@ -209,11 +213,12 @@ class EngrainStore(BaseStore):
     def _own(self, item: MemoryItem) -> bool:
         """Recall also finds what others share."""
         scope = self._agent.scope
-        return (item.tenant, item.agent, item.source) == (scope.tenant, scope.agent, _SOURCE) and item.key is not None
+        return (item.tenant, item.agent, item.source) == (scope.tenant, scope.agent, _SOURCE) and _kept(item)
 
     def _all(self, prefix: tuple[str, ...]) -> Iterator[MemoryItem]:
-        """All values below a namespace, in the order in which they were first put."""
-        return records.every(self._agent, _key(prefix), self._kind)
+        """All values below a namespace, in the order in which they were first put; not what others remembered under
+        such a key."""
+        return filter(_kept, records.every(self._agent, _key(prefix), self._kind))
 
     def _read(self, item: MemoryItem, *, refresh: bool) -> None:
         if refresh and item.metadata.get("ttl") is not None:
@@ -232,6 +237,27 @@ class EngrainStore(BaseStore):
 def _key(namespace: Sequence[str], key: str | None = None) -> str:
     """Labels hold no dot and are not empty, so that two dots end them. Without a key: what all below it begin with."""
     return f"{_SOURCE}:" + "".join(f"{label}." for label in namespace) + ("" if key is None else f".{key}")
+
+
+def _kept(item: MemoryItem) -> bool:
+    return records.holds(item) and ".." in (item.key or "")
+
+
+def _check(op: Op) -> None:
+    """Raises InvalidField for what cannot be asked."""
+    if isinstance(op, SearchOp) and not (isinstance(op.filter, Mapping | None) and isinstance(op.query, str | None)):
+        raise InvalidField("A search has a filter that is a mapping and a query that is text, or none.")
+    if isinstance(op, SearchOp | ListNamespacesOp) and not all(
+        type(one) is int and one >= 0 for one in (op.limit, op.offset)
+    ):
+        raise InvalidField(f"limit and offset must be whole numbers from 0, not {op.limit!r} and {op.offset!r}.")
+
+
+def _minutes(ttl: Any) -> timedelta:
+    try:
+        return timedelta(minutes=ttl)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidField(f"ttl must be a number of minutes, not {ttl!r}.") from error
 
 
 def _place(item: MemoryItem) -> tuple[tuple[str, ...], str]:

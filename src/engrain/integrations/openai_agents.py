@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from engrain.agent import Agent
 from engrain.errors import ConfigError
@@ -41,7 +40,7 @@ class EngrainSession(SessionABC):
         )
         self._agent = agent
         # No colon before an id: after "token" or "secret" it would look like one.
-        self._prefix = f"{records.tag(_SOURCE, quote(session_id, safe=''))}|"
+        self._prefix = f"{records.tag(_SOURCE, records.quoted('session_id', session_id))}|"
         self._tag = records.tag(_SOURCE, session_id)
 
     async def get_items(self, limit: int | None = None) -> list[TResponseInputItem]:
@@ -94,4 +93,4 @@ def _text(item: dict[str, Any]) -> str:
         return "\n".join(text for text in said if isinstance(text, str))
     if isinstance(item.get("name"), str):
         return f"{item['name']}({item.get('arguments', '')})"
-    return json.dumps(content) if content is not None else str(item.get("type", ""))
+    return json.dumps(content, default=str) if content is not None else str(item.get("type", ""))

@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from engrain.agent import Agent
 from engrain.errors import InvalidField
@@ -41,8 +42,12 @@ class Record(NamedTuple):
 def rows(document: Any, text: str, *, key: str, **fields: Any) -> list[dict[str, Any]]:
     """What ``remember_many`` is to be given for a document: its item, and items for the rest of it. ``text`` is what
     recall is to find it by; ``fields`` are those of ``remember``, the same for all."""
-    coded = not _plain(document, 0)
-    body, moved, pieces = _moved([json.dumps(document)] if coded else document)
+    try:
+        coded = not _plain(document, 0)
+        whole = json.dumps(document) if coded else ""
+    except (RecursionError, ValueError) as error:
+        raise InvalidField(f"JSON cannot hold it: {error}.") from error
+    body, moved, pieces = _moved([whole] if coded else document)
     if not coded and len(repr(body)) > ROOM:  # many small things
         coded = True
         body, moved, pieces = _moved([json.dumps(document)])
@@ -74,6 +79,11 @@ def keep(agent: Agent, batch: Sequence[Mapping[str, Any]]) -> list[MemoryItem]:
     return items
 
 
+def holds(item: MemoryItem) -> bool:
+    """Whether an item was kept as the document it holds; whoever has the agent may remember under any key."""
+    return "document" in item.metadata
+
+
 def document(item: MemoryItem, parts: Sequence[MemoryItem] = ()) -> Any:
     """The document of an item and its parts, in order. Raises ValueError or LookupError when it is not whole."""
     body = item.metadata["document"]
@@ -97,8 +107,10 @@ def newest(agent: Agent, prefix: str, most: int | None = None) -> Iterator[Recor
     waiting: dict[str, list[MemoryItem]] = {}
     for item in every(agent, prefix, newest=True, first=PAGE if most is None else most + 1):
         base, _, number = (item.key or "").rpartition(_PART)
-        if base and number.isdecimal() and "document" not in item.metadata:
+        if base and number.isdecimal() and not holds(item):
             waiting.setdefault(base, []).append(item)
+            continue
+        if not holds(item):
             continue
         if most == 0:
             return
@@ -192,6 +204,17 @@ def _encodes(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def quoted(name: str, given: object) -> str:
+    """A name as a part of a key. Raises InvalidField for what is none."""
+    if not isinstance(given, str) or not _sound(given):
+        raise InvalidField(f"{name} must be text that is valid Unicode, not {given!r}.")
+    return quote(given, safe="")
+
+
+def _sound(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def tag(source: str, name: str) -> str:

@@ -24,6 +24,7 @@ PATTERN_KINDS = (
 """The usual kinds of a pattern; any other name may be given."""
 
 STATES = ("active", "quarantined", "deprecated", "merged")
+ANY = "any"  # state, of those that are not merged
 STAGES = ("shown", "applied", "helpful")
 LINKS = ("similar", "duplicate", "contradicts", "refines", "translates")
 

@@ -17,7 +17,7 @@ from engrain.patterns.search import Search, Wanted
 from engrain.patterns.shown import Shown
 from engrain.patterns.uses import Use, use
 from engrain.store.changes import bump
-from engrain.store.port import Row, Transaction
+from engrain.store.port import Row, Store, Transaction
 from engrain.store.rows import to_json
 from engrain.world import from_micros
 
@@ -65,14 +65,14 @@ class Bank:
         """The same for many, in one transaction."""
         room, now = self._room, self._room.world.now()
         drafts = [self._draft(scope, row, now) for row in rows]
-        indexed = room.texts(drafts)
-        near = [links.neighbours(room, scope, self.search.nearest, self._words, one) for one in drafts]
+        new = [draft for draft in drafts if not self._same(room.store, draft)]  # what is there needs no words
+        made = {draft["id"]: passages for draft, passages in zip(new, room.texts(new), strict=True)}
+        near = {one["id"]: links.neighbours(room, scope, self.search.nearest, self._words, one) for one in new}
         base, ids = {"tenant": scope.tenant, "agent": scope.agent}, []
         with room.store.transaction(scope.tenant) as tx:
             seq = bump(tx, scope.tenant, own_scope(scope.agent))
-            for draft, passages, found in zip(drafts, indexed, near, strict=True):
-                same = tx.read("pattern_same", {**base, "fingerprint": draft["fingerprint"]})
-                same = same or tx.read("pattern_own", {**base, "id": draft["id"]})
+            for draft in drafts:
+                same = self._same(tx, draft)
                 ids.append(same[0]["id"] if same else draft["id"])
                 if same:
                     continue
@@ -80,12 +80,18 @@ class Bank:
                 if draft["visibility"] != "private":
                     draft["shared_seq"] = bump(tx, scope.tenant, SHARED)
                 tx.run("pattern_insert", draft)
-                room.passages(tx, scope.tenant, draft["id"], passages)
+                room.passages(tx, scope.tenant, draft["id"], made.get(draft["id"]) or room.texts([draft])[0])
                 row, who = tx.read("pattern_own", {**base, "id": draft["id"]})[0], actor or events.actor(scope)
                 told = {"source": draft["origin"]}
                 events.note(room, tx, row, "made", f"from {draft['origin']}", who, detail=told, undo=False)
-                self._link(tx, scope, draft["id"], found)
+                self._link(tx, scope, draft["id"], near.get(draft["id"], ()))
         return [self.get(scope, id_) for id_ in ids]
+
+    @staticmethod
+    def _same(at: Store | Transaction, draft: Mapping[str, Any]) -> list[Row]:
+        whose = {"tenant": draft["tenant"], "agent": draft["agent"]}
+        found = at.read("pattern_same", {**whose, "fingerprint": draft["fingerprint"]})
+        return list(found or at.read("pattern_own", {**whose, "id": draft["id"]}))
 
     def _draft(self, scope: Scope, told: Mapping[str, Any], now: int) -> dict[str, Any]:
         provenance = dict(told["provenance"] or {"source": "hand"})
@@ -195,8 +201,7 @@ class Bank:
         with self._room.store.transaction(scope.tenant) as tx:
             row = self._room.own(tx, scope, id_)
             new = ACTS[event]
-            if row["state"] == "merged":
-                raise InvalidField(f"pattern {id_!r} is merged into {row['merged_into']!r}; undo that first.")
+            _whole(row)
             if all(row[name] == value for name, value in new.items()):
                 raise InvalidField(f"pattern {id_!r} is {' and '.join(new.values())} already.")
             held = {"held": row["good"] + row["bad"] + AFRESH}
@@ -214,6 +219,7 @@ class Bank:
         near = links.neighbours(room, scope, self.search.nearest, self._words, told)
         with room.store.transaction(scope.tenant) as tx:
             row = room.own(tx, scope, id_)
+            _whole(row)
             twins = tx.read(
                 "pattern_same", {"tenant": scope.tenant, "agent": scope.agent, "fingerprint": new["fingerprint"]}
             )
@@ -229,6 +235,7 @@ class Bank:
         """Let others see a pattern, or nobody else any more."""
         with self._room.store.transaction(scope.tenant) as tx:
             row = self._room.own(tx, scope, id_)
+            _whole(row)
             told = f"{row['visibility']} → {visibility}"
             events.change(self._room, tx, row, "shared", told, events.actor(scope), {"visibility": visibility})
         return self.get(scope, id_)
@@ -257,7 +264,20 @@ class Bank:
 
     def undo(self, scope: Scope, id_: str) -> Pattern:
         """Take back what was done last to one's own pattern, or what was merged into it last."""
-        return self.get(scope, events.undo(self._room, scope, id_)[0])
+        changed, event = events.undo(self._room, scope, id_)
+        if event == "updated":
+            self._relink(scope, changed)
+        return self.get(scope, changed)
+
+    def _relink(self, scope: Scope, id_: str) -> None:
+        """Find anew what a pattern is like."""
+        room = self._room
+        told = canonical(room.one(scope, id_))
+        near = links.neighbours(room, scope, self.search.nearest, self._words, told)
+        with room.store.transaction(scope.tenant) as tx:
+            if room.own(tx, scope, id_)["seq"] == told["seq"]:  # else whoever changed it has done that
+                tx.run("pattern_link_clear", {"tenant": scope.tenant, "id": id_})
+                self._link(tx, scope, id_, near)
 
     # -- derived ------------------------------------------------------------------------------------------------------
 
@@ -277,6 +297,12 @@ class Bank:
 
 
 _COUNTS = ("shown", "applied", "helpful", "unhelpful")
+
+
+def _whole(row: Row) -> None:
+    """Refuse what is merged: another pattern stands for it, and the merge is what ``undo`` takes back first."""
+    if row["state"] == "merged":
+        raise InvalidField(f"pattern {row['id']!r} is merged into {row['merged_into']!r}; undo that first.")
 
 
 def _use_of(row: Row, own: bool) -> PatternUse:

@@ -33,11 +33,15 @@ def note(
     detail: Mapping[str, Any] | None = None,
     undo: bool = True,
 ) -> None:
-    """Write down what is about to be done to a pattern, with the row as it is."""
+    """Write down what is about to be done to a pattern, with the row as it is. The times of its events rise, whatever the
+    clock says: the latest one is the one that is taken back."""
+    ids = [row["id"], *([other] if other else [])]
+    last = tx.read("pattern_event_times", {"tenant": row["tenant"], "ids": ids})
+    now = max([room.world.now(), *(one["at"] + 1 for one in last if one["at"] is not None)])
     told = {"id": room.world.new_id(), "tenant": row["tenant"], "agent": row["agent"], "pattern_id": row["id"]}
     before = to_json(canonical(row)) if undo else "{}"
     more = {"other_id": other, "event": event, "reason": reason, "actor": who, "undo": int(undo), "before": before}
-    tx.run("pattern_event_insert", {**told, **more, "detail": to_json(dict(detail or {})), "now": room.world.now()})
+    tx.run("pattern_event_insert", {**told, **more, "detail": to_json(dict(detail or {})), "now": now})
 
 
 def change(
@@ -74,6 +78,11 @@ def undo(room: Room, scope: Scope, id_: str) -> tuple[str, str]:
         told = {**before, "shared_seq": row["shared_seq"]}
         if (before["tier"], before["state"]) != (row["tier"], row["state"]):
             told["held"] = max(before["held"], row["good"] + row["bad"] + AFRESH)
+        twins = tx.read("pattern_same", {**base, "fingerprint": told["fingerprint"]})
+        if any(twin["id"] != row["id"] for twin in twins):
+            raise InvalidField(
+                f"pattern {twins[0]['id']!r} says by now what {id_!r} said before; change that one first."
+            )
         passages = room.texts([told])[0] if any(row[name] != told[name] for name in _SAID) else None
         room.put(tx, told)
         if passages is not None:
@@ -91,10 +100,14 @@ _SAID = ("title", "description", "content", "template", "tags", "framework", "la
 
 
 def resum(room: Room, tx: Transaction, scope: Scope, id_: str) -> None:
-    """Sum up the evidence of a pattern anew; what comparison said of it stays until its next use."""
-    try:
-        row = room.mine(tx, scope, id_)
-    except UnknownPattern:
-        return
-    kept = {name: row[name] for name in ("id", "tenant", "agent", "contrast", "contrast_low", "contrast_high")}
-    tx.run("pattern_believe", {**kept, **room.sums(tx, scope.tenant, room.group(tx, scope.tenant, id_))})
+    """Sum up the evidence of a pattern anew, and of what it is merged into; what comparison said of it stays until its
+    next use."""
+    told: str | None = id_
+    while told is not None:
+        try:
+            row = room.mine(tx, scope, told)
+        except UnknownPattern:
+            return
+        kept = {name: row[name] for name in ("id", "tenant", "agent", "contrast", "contrast_low", "contrast_high")}
+        tx.run("pattern_believe", {**kept, **room.sums(tx, scope.tenant, room.group(tx, scope.tenant, told))})
+        told = row["merged_into"]

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,12 @@ from engrain.patterns.bank import Bank
 from engrain.patterns.mapping.placeholders import parameterise
 from engrain.patterns.search import Wanted
 from engrain.store.port import Row, Transaction
-from engrain.world import from_micros, to_micros
+from engrain.world import from_micros
 
 VERSION = 1
 MOST = 64 << 20  # bytes of a file
-USES = 10_000  # of a pattern, the latest
-PATTERNS = 10_000
+ALL = 1 << 31  # uses of a pattern, and patterns: every one
+PATTERNS = 100_000  # in a file that is taken in
 SAID = (
     "title", "description", "content", "template", "kind", "polarity", "framework", "language", "domain", "tags",
     "task_type", "visibility", "foundation", "provenance",
@@ -56,7 +55,7 @@ class Files:
         """Everything that a scope sees of its own and others' patterns, as plain JSON values. ``parameters``: words of
         this project, and the names of the placeholders that stand for them in the file."""
         self._bank.flush()
-        found = [hit.pattern for hit in self._bank.find(scope, None, wanted, PATTERNS)]
+        found = [hit.pattern for hit in self._bank.find(scope, None, wanted, ALL)]
         rows = [self._row(scope, one, parameters) for one in sorted(found, key=lambda one: one.id)]
         ids = {one.id for one in found}
         links = {
@@ -77,7 +76,7 @@ class Files:
         if parameters:
             said |= {name: parameterise(said[name], parameters) for name in _WORDS if said[name]}
         group = self._room.group(self._room.store, scope.tenant, one.id)
-        asked = {"tenant": scope.tenant, "ids": group, "limit": USES}
+        asked = {"tenant": scope.tenant, "ids": group, "limit": ALL}
         uses = [_use(row, scope.agent) for row in self._room.store.read("pattern_use_list", asked)]
         told = {"tags": list(one.tags), "provenance": dict(one.provenance)}
         at = {"created_at": one.created_at.isoformat(), "tier": one.tier, "state": one.state}
@@ -85,13 +84,13 @@ class Files:
 
     # -- in -----------------------------------------------------------------------------------------------------------
 
-    def take(self, scope: Scope, content: bytes, check: Check) -> PatternsImported:
+    def take(self, scope: Scope, content: bytes, check: Check, used: Check) -> PatternsImported:
         """Take in what an export wrote. A pattern that is here already keeps what it says; uses that are new are added
-        to those it has. ``check`` makes the fields of a pattern fit to be stored. Raises InvalidInput, naming the
-        pattern, and nothing is changed."""
+        to those it has. ``check`` makes the fields of a pattern fit to be stored, ``used`` names, time (µs) and state of
+        a use. Raises InvalidInput, naming the pattern, and nothing is changed."""
         rows, links = _read(content)
         told = [self._told(row, number, check) for number, row in enumerate(rows, 1)]
-        uses = [self._uses(row, number) for number, row in enumerate(rows, 1)]
+        uses = [self._uses(row, number, used) for number, row in enumerate(rows, 1)]
         before = {one.id for one in self._own(scope)}
         kept = self._bank.add_many(scope, told) if told else []
         new = {one.id for one in kept} - before
@@ -109,7 +108,7 @@ class Files:
         return PatternsImported(len(new), len({one.id for one in kept} - new), count, linked)
 
     def _own(self, scope: Scope) -> Sequence[Pattern]:
-        return [hit.pattern for hit in self._bank.find(scope, None, Wanted(state=None), PATTERNS)]
+        return [hit.pattern for hit in self._bank.find(scope, None, Wanted(state=None), ALL)]
 
     def _told(self, row: Any, number: int, check: Check) -> dict[str, Any]:
         try:
@@ -120,42 +119,35 @@ class Files:
                 raise InvalidField("tier must be short or long.")
             if row.get("state", "active") not in ("active", "quarantined", "deprecated"):
                 raise InvalidField("state must be active, quarantined or deprecated.")
-            origin = row.get("provenance") if isinstance(row.get("provenance"), Mapping) else {}
+            known = row.get("provenance")
+            origin = known.get("was", known) if isinstance(known, Mapping) else {}  # of whoever told it first
             ids = [row["id"]] if isinstance(row.get("id"), str) else []
             return check({**said, "provenance": {"source": "import", "ids": ids, "was": origin}})
         except InvalidInput as error:
             raise InvalidField(f"Pattern {number}: {error.detail}") from error
 
-    def _uses(self, row: Mapping[str, Any], number: int) -> list[dict[str, Any]]:
+    def _uses(self, row: Mapping[str, Any], number: int, used: Check) -> list[dict[str, Any]]:
         found = row.get("uses") or []
         if not isinstance(found, list):
             raise InvalidField(f"Pattern {number}: uses must be a list.")
-        return [self._one_use(one, f"Pattern {number}, use {place}") for place, one in enumerate(found, 1)]
+        return [self._one_use(one, f"Pattern {number}, use {place}", used) for place, one in enumerate(found, 1)]
 
-    def _one_use(self, told: Any, where: str) -> dict[str, Any]:
+    def _one_use(self, told: Any, where: str, used: Check) -> dict[str, Any]:
         if not isinstance(told, Mapping):
             raise InvalidField(f"{where}: it must be an object.")
-        texts = {name: told.get(name) for name in ("source", "task_type", "task_id")}
-        for name in ("id", "lineage", "at"):
-            if not isinstance(told.get(name), str) or not told[name]:
-                raise InvalidField(f"{where}: {name} must be text.")
-        if any(value is not None and not isinstance(value, str) for value in texts.values()):
-            raise InvalidField(f"{where}: source, task_type and task_id must be text.")
         if told.get("stage") not in ("applied", "helpful") or told.get("evidence") not in EVIDENCE:
             raise InvalidField(f"{where}: stage must be applied or helpful, evidence one of {', '.join(EVIDENCE)}.")
         if told.get("success") not in (True, False, None):
             raise InvalidField(f"{where}: success must be true, false or null.")
         try:
-            at = datetime.fromisoformat(told["at"])
-            state = None if told.get("state") is None else self._room.state(told["state"])
-            if at.tzinfo is None:
-                raise ValueError("it has no zone")
-        except (ValueError, InvalidInput) as error:
-            raise InvalidField(f"{where}: {error}") from error
+            names = used(told)
+            state = None if names["state"] is None else self._room.state(names["state"])
+        except InvalidInput as error:
+            raise InvalidField(f"{where}: {error.detail}") from error
         success = told.get("success")
         return {
-            "id": told["id"], "stage": told["stage"], "evidence": told["evidence"], "lineage": told["lineage"], **texts,
-            "success": None if success is None else int(success), "at": to_micros(at),
+            **names, "stage": told["stage"], "evidence": told["evidence"],
+            "success": None if success is None else int(success),
             "weight": 0.0 if success is None else self._room.weights[told["evidence"]],
             "state": state.text if state else None, "state_key": state.key if state else None,
         }  # fmt: skip
@@ -178,7 +170,7 @@ class Files:
         with room.store.transaction(scope.tenant) as tx:
             room.own(tx, scope, pattern.id)
             group = room.group(tx, scope.tenant, pattern.id)
-            there = tx.read("pattern_use_list", {"tenant": scope.tenant, "ids": group, "limit": USES})
+            there = tx.read("pattern_use_list", {"tenant": scope.tenant, "ids": group, "limit": ALL})
             known, have = {row["id"] for row in there}, Counter(_told(row) for row in there)
             for use in uses:
                 told = _told(use)

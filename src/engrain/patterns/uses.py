@@ -49,7 +49,9 @@ def use(room: Room, scope: Scope, id_: str, told: Use) -> None:
     }  # fmt: skip
     with room.store.transaction(scope.tenant) as tx:
         row = room.own(tx, owner, row["id"])
-        tx.run("pattern_use_insert", {**kept, "now": room.world.now()})
+        while row["state"] == "merged":  # since it was looked up
+            row = room.mine(tx, owner, row["merged_into"])
+        tx.run("pattern_use_insert", {**kept, "pattern_id": row["id"], "now": room.world.now()})
         if told.success is not None:
             voice = {"lineage": lineage, "task_type": task_type or "", "claimed": int(claimed)}
             good, bad = (weight, 0.0) if told.success else (0.0, weight)

@@ -180,11 +180,16 @@ def found(item: MemoryItem | None, what: str) -> MemoryItem:
     return item
 
 
-def update(memory: Memory, agent: Agent, given: dict[str, Any]) -> MemoryItem:
-    emptied = {name: EMPTY[name] for name in given.pop("clear", ())}
-    if both := sorted(emptied.keys() & given.keys()):
+def emptied(given: dict[str, Any], empty: Mapping[str, Any]) -> dict[str, Any]:
+    """What is to be changed, with what is to be cleared. Raises InvalidField."""
+    cleared = {name: empty[name] for name in given.pop("clear", ())}
+    if both := sorted(cleared.keys() & given.keys()):
         raise InvalidField(f"{both[0]} is among what to clear and is given a value; do one of the two.")
-    return agent.update(given.pop("id"), **emptied, **given)
+    return {**cleared, **given}
+
+
+def update(memory: Memory, agent: Agent, given: dict[str, Any]) -> MemoryItem:
+    return agent.update(given.pop("id"), **emptied(given, EMPTY))
 
 
 def with_outcome(given: Mapping[str, Any]) -> dict[str, Any]:

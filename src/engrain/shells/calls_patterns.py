@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from engrain.errors import NotFound
 from engrain.model.learned import Learned, LearnedDay
 from engrain.model.pattern import Pattern, PatternEvent, PatternHit, PatternLink, PatternUse
+from engrain.shells.calls import emptied
 
 if TYPE_CHECKING:
     from engrain.agent import Agent
     from engrain.memory import Memory
 
+# What update can set back to nothing, and what that is.
+EMPTY: dict[str, Any] = {
+    "content": "", "description": "", "template": None, "framework": None, "language": None, "domain": None,
+    "tags": (), "task_type": None,
+}  # fmt: skip
 USES, EVENTS = 20, 20  # that one screen tells of
 
 
@@ -49,6 +55,10 @@ def show(memory: Memory, agent: Agent, given: dict[str, Any]) -> Shown:
     history = agent.pattern_history(found.id, limit=EVENTS)
     uses = agent.pattern_uses(found.id, limit=USES)
     return {"pattern": found, "history": history, "uses": uses, "links": links, "titles": titles}
+
+
+def update(memory: Memory, agent: Agent, given: dict[str, Any]) -> Pattern:
+    return agent.update_pattern(given.pop("id"), **emptied(given, EMPTY))
 
 
 def status(memory: Memory, agent: Agent, given: dict[str, Any]) -> Status:

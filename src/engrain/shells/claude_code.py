@@ -11,6 +11,7 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -53,12 +54,14 @@ def add(folder: Path, home: str, words: list[str], user: bool) -> list[str]:
         marks = {**receipt["files"], **{name: _mark(text) for name, text in stale.items()}}
         receipt = {"files": marks, "folders": [*receipt["folders"], *map(str, made)]}
         _keep(folder, {**receipts, str(path): receipt})
-        for name, text in stale.items():
-            try:
-                (path / name).parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise ConfigError(f"{error.filename or path} cannot be made: {error.strerror}.") from error
-            write_whole(path / name, text)
+        try:
+            for name, text in stale.items():
+                _write(path / name, text)
+        except ConfigError:
+            if not any((path / name).exists() for name in wanted):  # nothing of ours is there: nothing to remember
+                _emptied(made)
+                _keep(folder, receipts)
+            raise
         steps.append(f"{path} is a plugin of Claude Code now; a new session loads it.")
     else:
         steps.append(f"{path} is there already.")
@@ -81,11 +84,24 @@ def remove(folder: Path, user: bool) -> list[str]:
             steps.append(f"{path / name} was edited and stays.")
         else:
             (path / name).unlink(missing_ok=True)
-    for one in sorted(receipt["folders"], key=len, reverse=True):
-        with suppress(OSError):  # something else is in it by now
-            Path(one).rmdir()
+    _emptied(map(Path, receipt["folders"]))
     _keep(folder, receipts)
     return [*steps, f"{path} is gone." if not path.exists() else f"{path} has nothing of engrain's any more."]
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{error.filename or path} cannot be made: {error.strerror}.") from error
+    write_whole(path, text)
+
+
+def _emptied(folders: Iterable[Path]) -> None:
+    """Take folders away that nothing is in."""
+    for one in sorted(folders, key=lambda path: len(str(path)), reverse=True):
+        with suppress(OSError):  # something else is in it by now
+            one.rmdir()
 
 
 def _files(home: str, words: list[str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from datetime import datetime, timedelta
 from functools import cache, wraps
 from pathlib import Path
@@ -22,6 +22,7 @@ from engrain.memory import HOME, Memory
 from engrain.model.decision import Advice, Outcome
 from engrain.model.event import Event
 from engrain.model.item import MemoryItem
+from engrain.model.pattern import ANY, Step
 from engrain.model.scope import Scope
 from engrain.shells.calls import Rows
 from engrain.shells.connection import Connection
@@ -124,8 +125,9 @@ class Client(_Memory):
         return found
 
     def take_in(self) -> int:
-        """As ``Memory.take_in``, of what hooks have left in the folder of settings here (./.engrain)."""
-        return take_in(self, Spool(Path(HOME)))
+        """As ``Memory.take_in``, of what hooks have left for this service in the folder of settings here."""
+        usual = os.environ.get("ENGRAIN_HOME") or HOME
+        return take_in(self, Spool(Path(HOME if "://" in usual else usual), self._url))
 
     @property
     def archive(self) -> ColdArchive:
@@ -209,6 +211,7 @@ def _carried(verbs: Sequence[Verb], original: Callable[..., Any]) -> Callable[..
     it (a listing and a search) the one that most of what was given goes with."""
     signature = inspect.signature(original)
     fields = {field.name for verb in verbs for field in verb.fields}
+    anything = {field.name for verb in verbs for field in verb.fields if ANY in field.choices}
 
     @wraps(original)
     def carry(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -216,7 +219,7 @@ def _carried(verbs: Sequence[Verb], original: Callable[..., Any]) -> Callable[..
         given.pop("self")
         default = given.pop("default", None) if "default" not in fields else None
         kind = _hints(original)["return"]
-        body = _body(given)
+        body = {**_body(given), **{name: ANY for name, value in given.items() if value is None and name in anything}}
         verb = _meant(verbs, body)
         try:
             answer = self._ask(verb, body)
@@ -261,6 +264,8 @@ def _body(given: Mapping[str, Any]) -> dict[str, Any]:
             body |= {"problem": flat.pop("message"), **_body(flat)}
         elif name == "commands" and isinstance(value, str):
             body[name] = [value]
+        elif name == "steps" and not isinstance(value, str | bytes | Mapping):
+            body[name] = [_step(one) for one in value]
         elif name == "rows":
             body[name] = [_body(row) if isinstance(row, Mapping) else row for row in value]
         elif isinstance(value, Advice):
@@ -268,6 +273,12 @@ def _body(given: Mapping[str, Any]) -> dict[str, Any]:
         elif value is not None or name == "value":  # of a key
             body["decision_id" if name == "advice" else name] = _sent(value)
     return body
+
+
+def _step(given: Any) -> Any:
+    if isinstance(given, str):
+        return {"action": given}
+    return {field.name: getattr(given, field.name) for field in fields(given)} if isinstance(given, Step) else given
 
 
 def _sent(value: Any) -> Any:

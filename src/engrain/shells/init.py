@@ -32,7 +32,7 @@ def init(home: str | None, agent: str, tenant: str, team: str | None, mcp_file: 
     each. Twice is the same as once. Raises ConfigError, having changed nothing, when the file cannot be understood."""
     path = Path(mcp_file).resolve()  # through links: the file that they point to is the one to change
     before = _read(path)
-    folder, steps = _made(home)
+    folder, steps = _made(home, agent, tenant)
     entry = _entry(home, folder, path, ["--agent", agent], tenant, team)
     receipts = receipts_of(folder)
     after, receipt = _added(before, entry, receipts.get(str(path)))
@@ -47,7 +47,7 @@ def init_claude_code(home: str | None, agent: str, tenant: str, team: str | None
     """Make the home as ``init`` does, and the plugin of Claude Code, which brings the tools with it."""
     from engrain.shells.claude_code import add
 
-    folder, steps = _made(home)
+    folder, steps = _made(home, agent, tenant)
     where = _where(home)
     words = ["--agent", agent, *(["--tenant", tenant] if tenant != "default" else [])]
     words += ["--team", team] if team is not None else []
@@ -68,11 +68,12 @@ def undo_claude_code(home: str | None, user: bool) -> list[str]:
     return [*remove(folder, user), f"{folder} and what it remembers stay; delete the folder to forget it all."]
 
 
-def _made(home: str | None) -> tuple[Path, list[str]]:
-    """A home with its settings; what was done."""
+def _made(home: str | None, agent: str, tenant: str) -> tuple[Path, list[str]]:
+    """A home with its settings; what was done. Raises InvalidField for names that no agent of it could have."""
     if urlsplit(_where(home)).password:
         raise InvalidField("home holds a password, which a client's file should not; keep it in a password file.")
     with engrain.open(home) as memory:
+        memory.agent(agent, tenant=tenant)
         folder, schema = memory.home, memory.stats()["schema"]
     folder.mkdir(parents=True, exist_ok=True)  # with a server's URL the folder is only for settings
     steps = [f"{folder} is a home (schema {schema})."]

@@ -7,7 +7,7 @@ from typing import Any
 from engrain.model.decision import EVIDENCE
 from engrain.model.item import VISIBILITIES
 from engrain.model.learned import LearningExported, LearningReset
-from engrain.model.pattern import PATTERN_KINDS, STAGES, STATES, Pattern
+from engrain.model.pattern import ANY, PATTERN_KINDS, STAGES, STATES, Pattern
 from engrain.model.translation import PatternsExported, PatternsImported, Translation
 from engrain.shells import calls_patterns as calls
 from engrain.shells.fields import Field
@@ -29,10 +29,12 @@ _OF = (
     Field("tags", "words", "Only with all of these tags.", None, option="--tag"),
     Field("task_type", "text", "Only for this task type, or for any.", None),
     Field("tier", "choice", "Only short-term (new) or long-term (proven) ones.", None, TIERS),
-    Field("state", "choice", "Only in this state.", "active", STATES),
+    Field("state", "choice", "Only in this state.", "active", (*STATES, ANY)),
     Field("polarity", "choice", "Only what to do, or what to avoid.", None, POLARITIES),
     Field("limit", "integer", "At most so many.", 10),
 )
+_EXPLORE = Field("explore", "flag", "In the order in which they are worth trying, new ones among them.", False,
+                 option="--explore")  # fmt: skip
 _SAID = (
     Field("description", "text", "What it is about.", ""),
     Field("template", "text", "Code or text with {{placeholders}}; - reads stdin.", None, stdin=True),
@@ -57,7 +59,7 @@ def _act(name: str, help: str) -> Verb:
 
 
 PATTERNS: tuple[Verb, ...] = (
-    Verb("patterns list", "The patterns, the newest first.", _OF, calls.PatternHits, part="patterns",
+    Verb("patterns list", "The patterns, the newest first.", (*_OF, _EXPLORE), calls.PatternHits, part="patterns",
         no="patterns", reads=True,
          does="patterns"),
     Verb(
@@ -66,8 +68,7 @@ PATTERNS: tuple[Verb, ...] = (
         (
             Field("query", "text", "What it is about.", positional=True),
             *_OF,
-            Field("explore", "flag", "In the order in which they are worth trying, new ones among them.", False,
-                  option="--explore"),
+            _EXPLORE,
         ),
         calls.PatternHits,
         part="patterns",
@@ -100,8 +101,10 @@ PATTERNS: tuple[Verb, ...] = (
             Field("title", "text", "What it is, in a line.", None),
             Field("content", "text", "What to do; - reads stdin.", None, stdin=True),
             *(_later(one) for one in (*_SAID, _FOUNDATION)),
+            Field("clear", "words", f"What to empty: {', '.join(calls.EMPTY)}.", None, tuple(calls.EMPTY)),
         ),
         Pattern,
+        call=calls.update,
         does="update_pattern",
     ),
     Verb(
@@ -184,7 +187,7 @@ _DAYS = Field("days", "integer", "Of so many days, with today.", 30)
 
 LEARNED: tuple[Verb, ...] = (
     Verb("learn status", "What the agent has learned, by task type, and its patterns.", (_OF_TASK,), calls.Status,
-         call=calls.status, does="learned", reads=True),
+         part="learned", call=calls.status, does="learned", reads=True),
     Verb("learn history", "What came in day by day, and what it was worth.", (_OF_TASK, _DAYS), calls.Days, part="days",
          does="learned_days", reads=True),
     Verb(

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engrain.glimpse import clipped
 from engrain.shells.hooks.lines import TOOLS
 
 HEAD, TAIL = 64 << 10, 2 << 20  # bytes of a transcript that are read: its beginning and its end ...
@@ -98,9 +99,10 @@ def _told(line: Mapping[str, Any]) -> Iterator[Turn]:
 
 def digest(said: list[Turn], files: list[str], checks: Mapping[str, bool], cwd: str, project: str) -> str:
     """The session in at most some 4,000 characters; "" when nothing happened in it."""
-    asked = _unique(_short(turn.text, 300) for turn in said if turn.role == "user")
+    asked = _unique(turn.text for turn in said if turn.role == "user")
     if len(asked) > ASKED:
         asked = [asked[0], *asked[1 - ASKED :]]
+    asked = _unique(_short(text, 300) for text in asked)
     decided = _unique(sentence for turn in said for sentence in _telling(turn))[-DECIDED:]
     root = cwd.rstrip("/") + "/"
     changed = _unique([*files, *(turn.text for turn in said if turn.role == "file")])
@@ -133,7 +135,7 @@ def _telling(turn: Turn) -> Iterator[str]:
 
 
 def _short(text: str, most: int) -> str:
-    text = " ".join(text.split())
+    text = " ".join(clipped(text, 2 * most).split())
     return text if len(text) <= most else f"{text[:most].rsplit(' ', 1)[0]} …"
 
 

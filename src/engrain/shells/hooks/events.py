@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from engrain.shells.hooks import session
 
 HOME = ".engrain"
 TOKENS = 1000  # of what is shown at a session's start; a prompt gets half of it
+BACKGROUND = 50  # seconds that taking in may take
 TOKEN = 3  # characters, about: too few rather than too many
 ITEM, STRATEGY = 700, 240  # characters of one item, and of a strategy
 QUESTION = 4000  # characters of a prompt that are looked at
@@ -28,9 +30,11 @@ _NAMES = {name.lower(): name for name in EVENTS}
 
 
 class Asked(NamedTuple):
-    """Where and as whom a hook works. ``named``: somebody named the home, so it may be made."""
+    """Where and as whom a hook works. ``folder``: of the home, or of a server's settings; ``named``: somebody named the
+    home, so it may be made."""
 
     location: str
+    folder: Path
     named: bool
     scope: Scope
     tokens: int
@@ -49,19 +53,19 @@ def respond(words: Sequence[str], raw: bytes, environ: Mapping[str, str], clock:
         name = asked.event
         if not event or not name:
             return ""
-        folder = Path(asked.location if "://" not in asked.location else HOME)
+        folder = asked.folder
         if not folder.is_dir():
             if not asked.named or folder.exists():
                 return ""
             folder.mkdir(mode=0o700, parents=True)
-        glimpse = Glimpse(folder, asked.scope, now)
+        glimpse = Glimpse(folder, asked.scope, now, asked.location if "://" in asked.location else "")
         text = _handled(name, event, asked, glimpse, now)
         if not text:
             return ""
         return json.dumps({"hookSpecificOutput": {"hookEventName": name, "additionalContext": text}}) + "\n"
     except Exception as error:  # noqa: BLE001 (a fault of ours must not fail the session; it is told of by doctor)
         if glimpse is not None:
-            glimpse.spool.log({"at": now, "event": name, "error": f"{type(error).__name__}: {error}"[:500]})
+            _note(name, error, glimpse, now)
         return ""
     finally:
         if glimpse is not None:
@@ -102,8 +106,10 @@ def options(words: Sequence[str], environ: Mapping[str, str], event: Mapping[str
     usual = str(Path(base) / HOME) if base and Path(base).is_dir() else HOME
     who = {name: given.get(name) or environ.get(f"ENGRAIN_{name.upper()}") or "default" for name in ("agent", "tenant")}
     tokens = given.get("max-tokens", "")
+    places = (named, environ.get("ENGRAIN_HOME"), usual)
     return Asked(
         named or usual,
+        Path(next((one for one in places if one and "://" not in one), usual)),
         bool(named),
         Scope(who["tenant"], who["agent"], given.get("team") or None),
         min(int(tokens), 10_000) if tokens.isascii() and tokens.isdigit() else TOKENS,
@@ -117,22 +123,22 @@ def _handled(name: str, event: Mapping[str, Any], asked: Asked, glimpse: Glimpse
         case "SessionStart" | "UserPromptSubmit":
             return _shown(name, event, asked, glimpse, now)
         case "PostToolUse" | "PostToolUseFailure":
-            return _observe(event, asked, glimpse, now, failed=name == "PostToolUseFailure")
+            return _observe(name, event, asked, glimpse, now)
         case "PreCompact" | "SessionEnd":
             _save(event, glimpse, now)
             if name == "SessionEnd":
-                session.end(glimpse.spool.folder, _session(event))
+                session.end(glimpse.sessions, _session(event))
             else:  # what was shown is gone from the context afterwards
-                with session.state(glimpse.spool.folder, _session(event)) as state:
+                with session.state(glimpse.sessions, _session(event)) as state:
                     state["shown"] = []
         case "Stop":
             if not glimpse.spool.idle():
-                _open(asked).close()
+                _take_in(asked, glimpse)
     return ""
 
 
 def _shown(name: str, event: Mapping[str, Any], asked: Asked, glimpse: Glimpse, now: int) -> str:
-    folder, own = glimpse.spool.folder, _session(event)
+    folder, own = glimpse.sessions, _session(event)
     prompt = event.get("prompt") or event.get("user_prompt")
     prompt = prompt if isinstance(prompt, str) else ""
     starts = name == "SessionStart"
@@ -149,11 +155,12 @@ def _shown(name: str, event: Mapping[str, Any], asked: Asked, glimpse: Glimpse, 
     seen = glimpse.standing(STANDING) if starts else glimpse.about(asked_for, ABOUT, before)
     rest, ids = block(seen, budget - len(first) // TOKEN)
     text = "\n".join(part for part in (first, rest) if part)
-    if ids or patterns:
-        glimpse.leave([("shown", {"ids": ids, "patterns": patterns})])
-        ids += patterns
+    with _noted(name, glimpse, now):
+        if ids or patterns:
+            _leave(glimpse, [("shown", {"ids": ids, "patterns": patterns})])
+    ids += patterns
     if ids or starts:  # what a start shows is for all of the session; what a prompt asks for may be among it
-        with session.state(folder, own) as state:
+        with _noted(name, glimpse, now), session.state(folder, own) as state:
             state["shown"] = [] if starts else [*state["shown"], *ids][-SHOWN:]
     return text
 
@@ -194,16 +201,17 @@ def block(seen: Sequence[Seen], budget: int) -> tuple[str, list[str]]:
     return ("\n".join(lines), ids) if len(lines) > 1 else ("", [])
 
 
-def _observe(event: Mapping[str, Any], asked: Asked, glimpse: Glimpse, now: int, *, failed: bool) -> str:
+def _observe(name: str, event: Mapping[str, Any], asked: Asked, glimpse: Glimpse, now: int) -> str:
     """Leave what an outcome teaches; of a failure, what is known about it."""
     from engrain.shells.hooks.learned import learned
     from engrain.shells.hooks.outcome import told
 
+    failed = name == "PostToolUseFailure"
     found = told(event, failed)
     if found is None:
         return ""
-    found = found._replace(command=cleaned(found.command), output=cleaned(found.output))
-    with session.state(glimpse.spool.folder, _session(event)) as state:
+    found = found._replace(id=found.id or f"hook-{now:x}")  # by which it is known again
+    with _noted(name, glimpse, now), session.state(glimpse.sessions, _session(event)) as state:
         _leave(glimpse, learned(found, event, state, _session(event), _project(event), now))
     if not failed or not found.command or "://" in asked.location:
         return ""
@@ -227,6 +235,19 @@ def solved(tried: Sequence[Tried], budget: int) -> str:
     return "\n".join(lines) if len(lines) > 1 else ""
 
 
+@contextmanager
+def _noted(name: str, glimpse: Glimpse, now: int) -> Iterator[None]:
+    """Where nothing can be written, what is known is shown all the same."""
+    try:
+        yield
+    except OSError as error:
+        _note(name, error, glimpse, now)
+
+
+def _note(name: str, error: Exception, glimpse: Glimpse, now: int) -> None:
+    glimpse.spool.log({"at": now, "event": name, "error": cleaned(f"{type(error).__name__}: {error}")[:500]})
+
+
 def _leave(glimpse: Glimpse, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     if not glimpse.leave(calls):
         raise OSError("too much waits in the spool; open the home with any command of engrain to take it in")
@@ -236,7 +257,7 @@ def _save(event: Mapping[str, Any], glimpse: Glimpse, now: int) -> None:
     from engrain.shells.hooks.digest import digest, turns
 
     own, cwd = _session(event), event.get("cwd")
-    state = session.peek(glimpse.spool.folder, own)
+    state = session.peek(glimpse.sessions, own)
     path = event.get("transcript_path")
     said: list[Any] = []
     with suppress(OSError):
@@ -270,8 +291,20 @@ def _served(asked: Asked, prompt: str, budget: int) -> str:
         memory.close()
 
 
+def _take_in(asked: Asked, glimpse: Glimpse) -> None:
+    """Nobody waits for this one, so it may take its time."""
+    from engrain.arrivals import take_in
+
+    if hasattr(signal, "setitimer") and signal.getitimer(signal.ITIMER_REAL)[0]:
+        signal.setitimer(signal.ITIMER_REAL, BACKGROUND)
+    memory = _open(asked)
+    try:
+        take_in(memory, glimpse.spool)
+    finally:
+        memory.close()
+
+
 def _open(asked: Asked) -> Any:
-    """The memory, which takes in what waits when it is opened."""
     import engrain
 
     return engrain.open(asked.location)

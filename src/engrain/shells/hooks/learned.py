@@ -12,13 +12,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from engrain.glimpse import cleaned
+from engrain.glimpse import cleaned, clipped
 from engrain.shells.hooks.lines import same
 from engrain.shells.hooks.outcome import Told, problem
 from engrain.shells.hooks.session import State
 
 FIXER = "claude-code"
 OPEN, ACTS, CHANGES = 10, 20, 6  # failed checks that are followed; commands and edits that are kept of an attempt
+LINES, LINE = 6, 200  # lines of an edit that are shown, and characters of each
 _VARIES = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?|'[^']*'|\"[^\"]*\"|/\S+")
 _CHECKED = ("test", "lint", "build", "install", "run", "git")
 
@@ -116,8 +117,9 @@ def _changed(event: Mapping[str, Any]) -> tuple[str, str]:
     where = event.get("cwd")
     if isinstance(where, str) and where and path.startswith(where.rstrip("/") + "/"):
         path = path[len(where.rstrip("/")) + 1 :]
-    old, new = (given.get(name) if isinstance(given.get(name), str) else "" for name in ("old_string", "new_string"))
+    texts = (given.get(name) for name in ("old_string", "new_string"))
+    old, new = (clipped(text, LINES * LINE) if isinstance(text, str) else "" for text in texts)
     shown = [path[:300]]
-    shown += [f"- {line}" for line in (old or "").splitlines()[:6]]
-    shown += [f"+ {line}" for line in (new or "").splitlines()[:6]]
-    return cleaned(path[:300]), cleaned("\n".join(line[:200] for line in shown)) if path else ""
+    shown += [f"- {line}" for line in old.splitlines()[:LINES]]
+    shown += [f"+ {line}" for line in new.splitlines()[:LINES]]
+    return cleaned(path[:300]), cleaned("\n".join(line[:LINE] for line in shown)) if path else ""

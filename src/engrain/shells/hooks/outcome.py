@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from engrain.glimpse import clipped
 from engrain.shells.hooks import lines
 
 EXCERPT, COMMAND = 4000, 8000  # characters of what a tool printed, and of a command
@@ -33,7 +34,8 @@ _TRACE = re.compile(r"^\s*(?:Traceback|File \"|at .+:\d+|\S+:\d+: )", re.MULTILI
 
 class Told(NamedTuple):
     """A tool and what came of it. ``quality``: share of tests that
-    passed; ``output``: what it printed, shortened."""
+    passed; ``output``: what it printed, shortened. Neither it nor
+    ``command`` holds a secret."""
 
     tool: str
     kind: str
@@ -54,7 +56,7 @@ def told(event: Mapping[str, Any], failed: bool) -> Told | None:
     if not tool or ("engrain" in tool.lower() and tool.startswith("mcp__")):
         return None
     group = lines.TOOLS.get(tool, "tool")
-    command = _text(given.get("command"))[:COMMAND] if group == "shell" else ""
+    command = clipped(_text(given.get("command")), COMMAND) if group == "shell" else ""
     kind = lines.kind_of(command) if command else "edit" if group == "edit" else "tool"
     output = _printed(event.get("error") or event.get("error_message") if failed else event.get("tool_response"))
     if failed:
@@ -131,7 +133,7 @@ def problem(told: Told, project: str) -> dict[str, Any]:
 
 
 def _printed(answer: Any) -> str:
-    """What a tool said: of a long text the beginning and, as errors stand there, more of the end."""
+    """What a tool said, without secrets: of a long text the beginning and, as errors stand there, more of the end."""
     if isinstance(answer, Mapping):
         found = [answer.get(name) for name in ("stdout", "stderr", "output", "content", "error", "result")]
         text = "\n".join(one for one in map(_text, found) if one)
@@ -139,10 +141,7 @@ def _printed(answer: Any) -> str:
         text = "\n".join(_text(one.get("text")) for one in answer[:50] if isinstance(one, Mapping))
     else:
         text = _text(answer)
-    text = text.replace("\r\n", "\n").strip()
-    if len(text) <= EXCERPT:
-        return text
-    return f"{text[: EXCERPT // 4]}\n…\n{text[-3 * EXCERPT // 4 :]}"
+    return clipped(text.replace("\r\n", "\n").strip(), EXCERPT // 4, EXCERPT - EXCERPT // 4)
 
 
 def _text(value: Any) -> str:

@@ -17,7 +17,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 DAYS = 7
-BYTES = 1 << 20
+BYTES = 8 << 20
 State = dict[str, Any]
 """``open``: failed checks by command; ``files``: that were changed; ``checks``: by command, whether it passed last;
 ``shown``: ids that were shown."""
@@ -25,9 +25,9 @@ State = dict[str, Any]
 
 @contextmanager
 def state(folder: Path, session: str) -> Iterator[State]:
-    """The state of a session, to be changed; it is kept when the block ends well. One that cannot be read is empty."""
-    place = folder / "sessions"
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """The state of a session of those in a folder, to be changed; it is kept when the block ends well. One that cannot
+    be read is empty."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(_path(folder, session), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if fcntl is not None:
@@ -60,20 +60,21 @@ def end(folder: Path, session: str) -> None:
 def sweep(folder: Path, now: int) -> None:
     """Take away what sessions left that ended without saying so. ``now`` in µs."""
     with suppress(OSError):
-        for path in (folder / "sessions").iterdir():
+        for path in folder.parent.rglob("*.json"):
             if path.stat().st_mtime < now / 1e6 - DAYS * 86400:
                 path.unlink()
 
 
 def _path(folder: Path, session: str) -> Path:
     plain = "".join(one for one in session if one.isascii() and (one.isalnum() or one in "-_"))[:80]
-    return folder / "sessions" / f"{plain}-{crc32(session.encode('utf-8', 'surrogatepass')):08x}.json"
+    return folder / f"{plain}-{crc32(session.encode('utf-8', 'surrogatepass')):08x}.json"
 
 
 def _read(raw: bytes) -> State:
     try:
-        found = json.loads(raw) if raw else {}
-    except ValueError:
+        # what stands behind is of an older and longer state, whose writer was killed before it cut that off
+        found = json.JSONDecoder().raw_decode(raw.decode())[0] if raw else {}
+    except (ValueError, RecursionError):
         found = {}
     found = found if isinstance(found, dict) else {}
     usual: State = {"open": {}, "files": [], "checks": {}, "shown": []}

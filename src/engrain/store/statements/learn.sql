@@ -152,6 +152,10 @@ union select distinct agent, task_type from experiences where tenant = :tenant;
 -- name: q_forget
 delete from q_values where tenant = :tenant and agent = :agent and task_type = :task_type;
 
+-- Rows of actions that nobody has told of any more.
+-- name: q_drop_empty
+delete from q_values where tenant = :tenant and agent = :agent and task_type = :task_type and visits = 0;
+
 -- Of an agent, by task type: what it observed, decided, and when last.
 -- name: learned_tasks
 select task_type, count(*) as n, count(reward) as told, sum(case when reward is not null and success = 1 then 1 else 0 end)

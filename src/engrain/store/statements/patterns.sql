@@ -166,7 +166,13 @@ where tenant = :tenant and pattern_id = :id
 union
 select id, pattern_id, other_id, at, event, reason, actor, undo, detail, undone_at from pattern_events
 where tenant = :tenant and other_id = :id
-order by id desc limit :limit;
+order by at desc, id desc limit :limit;
+
+-- When the last thing was done to patterns: the next one is later.
+-- name: pattern_event_times
+-- scope: tenant
+select max(at) as at from pattern_events where tenant = :tenant and pattern_id in (:ids)
+union select max(at) as at from pattern_events where tenant = :tenant and other_id in (:ids);
 
 -- The latest that can be taken back.
 -- name: pattern_event_last
@@ -175,7 +181,7 @@ where tenant = :tenant and agent = :agent and pattern_id = :id and undo = 1 and 
 union
 select * from pattern_events
 where tenant = :tenant and agent = :agent and other_id = :id and undo = 1 and undone_at is null
-order by id desc limit 1;
+order by at desc, id desc limit 1;
 
 -- name: pattern_event_undone
 update pattern_events set undone_at = :now where id = :id and tenant = :tenant and agent = :agent;
