@@ -163,8 +163,8 @@ def test_an_echo_is_no_fix() -> None:
         assert does_something([one], None), one
     assert does_something([], "raise the timeout")
     assert not does_something([], None)
-    same = plan_of(["pull llama3", "kill 123456", "rm build/ab12/x"], None, "llama3")
-    assert same == plan_of(["pull  qwen:7b", "kill 999999", "rm build/zz9/x", "echo 1"], None, "qwen:7b")
+    same = plan_of(["pull llama3", "kill 123456", "rm /var/tmp/ab12/x"], None, "llama3")
+    assert same == plan_of(["pull  qwen:7b", "kill 999999", "rm /var/tmp/zz9/x", "echo 1"], None, "qwen:7b")
     assert same != plan_of(["pull qwen:7b"], None, "qwen:7b")
     assert plan_of((), None, None) is None
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from engrain.errors import NotFound
-from engrain.intake import validate
+from engrain.errors import InvalidField, NotFound
 from engrain.model.fix import Diagnosis, Fix, IssueEdit, IssueInfo, KnownFix, Problem, TargetInfo
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from engrain.memory import Memory
 
 _PROBLEM = frozenset(one.name for one in fields(Problem)) - {"message"}
+LONGEST = 36_500  # days
 COLUMNS = tuple(one.name for one in fields(Fix))
 
 
@@ -97,7 +97,9 @@ def target(memory: Memory, agent: Agent, given: dict[str, Any]) -> TargetInfo:
 def recent(memory: Memory, agent: Agent, given: dict[str, Any]) -> FixList:
     from engrain.world import from_micros
 
-    days = validate.number("days", given.pop("days", 7), 0.0, 36_500.0)
+    days = given.pop("days", 7)
+    if not 0 <= days <= LONGEST:
+        raise InvalidField(f"days must lie in 0..{LONGEST}, not {days}.")
     since = from_micros(memory.world.now() - int(days * 86_400_000_000))
     return {"fixes": agent.fixes(since=since, **given)}
 
