@@ -38,6 +38,22 @@ def level(found: Diagnosis, name: str) -> Any:
     return next(one for one in found.levels if one.name == name)
 
 
+def test_what_was_done_names_the_only_target(agent: Agent) -> None:
+    agent.record_fix("cart is broken", "edit cart.py", target="cart.py", success=True, verified=True)
+    assert agent.diagnose("cart is broken").fixes[0].commands == ("edit cart.py",)
+    assert agent.diagnose({"message": "cart is broken", "target": "shop.py"}).fixes[0].commands == ("edit shop.py",)
+
+
+def test_a_small_budget_leaves_out_the_reason_not_what_worked(agent: Agent) -> None:
+    message = TIMEOUT.format(1, 30)
+    agent.record_fix(message, "restart db", analysis="a long reason " * 12, success=True, verified=True, **TOLD)
+    agent.record_fix(message, "purge cache", success=False, **TOLD)
+    text = agent.context_for({"message": message, **TOLD}, max_tokens=60)
+    assert "restart db [for this issue: verified 1 of 1" in text
+    assert "a long reason" not in text
+    assert "because: a long reason" in agent.context_for({"message": message, **TOLD}, max_tokens=400)
+
+
 def test_what_counts_as_solved(agent: Agent) -> None:
     """A success that nobody verified, an echo and a sighting are no solution, and nothing failed is told as solved."""
     message = TIMEOUT.format(1, 30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from engrain.model.fix import Diagnosis, IssueInfo, KnownFix, Odds, TargetInfo
 
@@ -22,9 +23,12 @@ _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 
 def told(found: Diagnosis, max_tokens: int, count: Callable[[str], int]) -> str:
     """The text; never above ``max_tokens``, "" when nothing is known. Lines go in by how much they matter: what worked,
-    what failed, the issue, the target. ``count`` must add up over lines."""
+    what failed, the issue, the target; what worked goes in without its reason where that is too long. ``count`` must
+    add up over lines."""
+    solved = [one for one in found.fixes if one.odds.solved]
+    brief = {_way(one): _way(replace(one, analysis=None)) for one in solved if one.commands}
     parts = [
-        (WORKED, [_way(one) for one in found.fixes if one.odds.solved]),
+        (WORKED, [_way(one) for one in solved]),
         (FAILED, [_failed(one) for one in found.avoid]),
         (SAID, [_way(one) for one in found.fixes if not one.odds.solved]),
         ("", [*_issue(found.info), *_target(found.target)]),
@@ -34,10 +38,12 @@ def told(found: Diagnosis, max_tokens: int, count: Callable[[str], int]) -> str:
     for head, lines in parts:
         some: list[str] = []
         for line in lines:
-            cost = count(line) + (count(head) if head and not some else 0)
-            if cost <= left:
-                some.append(line)
-                left -= cost
+            for text in dict.fromkeys((line, brief.get(line, line))):
+                cost = count(text) + (count(head) if head and not some else 0)
+                if cost <= left:
+                    some.append(text)
+                    left -= cost
+                    break
         kept.append((head, some))
     if not any(some for _, some in kept):
         return ""

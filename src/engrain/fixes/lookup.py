@@ -44,7 +44,7 @@ class Lookup:
                 ways["target"] = book.kept(("target", kind, target), lambda: known.of_target(scope, kind, target))
             ways["type"] = book.kept(("type", kind), lambda: known.of_type(scope, kind))
             ways["similar"] = known.of_similar(scope, [(book.group(id_), like) for id_, like in near])
-            levels = self._levels(scope, book, ways, limit, (kind, target))
+            levels = self._levels(scope, book, ways, limit, (kind, target), _alone(about))
             avoid = _once((one for level in levels for one in level.avoid), ())
             fixes = _once(
                 sorted((one for level in levels for one in level.fixes), key=_sure), {one.key for one in avoid}
@@ -100,8 +100,10 @@ class Lookup:
         ways: Mapping[str, Sequence[Way]],
         limit: int,
         place: tuple[str, str | None],
+        alone: str | None,
     ) -> tuple[Level, ...]:
-        """What was found at each level, told; at a ``place`` (type, target) once while nothing changes."""
+        """What was found at each level, told; at a ``place`` (type, target) once while nothing changes.
+        ``alone``: the only target of the issue, whose name stands in what was done where no other was told."""
         chosen: dict[str, tuple[list[Way], list[Way]]] = {}
         for name in LEVELS:
             good = [one for one in ways[name] if one.works] + [one for one in ways[name] if _promising(one)]
@@ -112,7 +114,8 @@ class Lookup:
         known.learn(scope, book, (one for both in chosen.values() for some in both for one in some))
 
         def level(name: str) -> Level:
-            return Level(name, *(tuple(known.told(scope, book, some, target)) for some in chosen[name]))
+            meant = target if target is not None or name != "issue" else alone
+            return Level(name, *(tuple(known.told(scope, book, some, meant)) for some in chosen[name]))
 
         def kept(name: str) -> Level:
             return book.kept(("level", name, *place, limit), lambda: level(name))
@@ -123,6 +126,12 @@ class Lookup:
 def _promising(one: Way) -> bool:
     """Said to work, and never verified either way."""
     return not one.works and not one.failed and one.sums.claimed > 0 and one.level in ("issue", "target")
+
+
+def _alone(about: About) -> str | None:
+    """The target of an issue that was seen at one alone."""
+    names = {row["part"] for row in about.get("issue-target", ()) if row["part"]}
+    return names.pop() if len(names) == 1 else None
 
 
 def _near(book: Book, text: str, issue: str, crashes: Sequence[tuple[str, float]] = ()) -> list[tuple[str, float]]:
