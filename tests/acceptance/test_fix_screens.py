@@ -54,11 +54,11 @@ SCREENS: list[tuple[str, list[str]]] = [
     ]),
     ("fixes targets", [f"qwen  5  {THREE}", f"db  2  {NONE}"]),
     ("fixes recent 7", [
-        "claimed  timeout  qwen  qwen  raise limit", "failed  timeout  qwen  qwen  restart",
-        "seen  timeout  qwen  –  no answer after 35 s", "failed  error  db  claude  rm cache",
+        "claimed  timeout  qwen  by qwen", "failed  timeout  qwen  by qwen", "$ restart",
+        "qwen  .. ago no answer after 35 s", "failed  error  db  by claude",
     ]),
-    ("fixes recent 60 --successful", ["verified  test_failure  –  claude  fix x"]),
-    ("fixes recent 60 --target db", ["did nothing  error  db  me  echo ok"]),
+    ("fixes recent 60 --successful", ["verified  test_failure  –  by claude", "$ fix x"]),
+    ("fixes recent 60 --target db", ["did nothing  error  db  by me", "$ echo ok"]),
     ("fixes successful", [
         f"timeout no answer after <*> {BOTH}  2 of 2 verified, 1 only claimed", "test_failure test_x failed",
         "67 % (22–97)  1 of 1 verified  from the same issue  $ fix x",
@@ -128,7 +128,7 @@ def test_files_of_reports_and_of_fixes(home: Path, said: Callable[..., str]) -> 
     assert told["timeout"]["noted"] == 5
     assert told["timeout"]["verified_share"] == 0.6667
     for name, kind, begins in (("trend", "svg", b"<?xml"), ("targets", "png", b"\x89PNG")):
-        said(f"fixes report {name} --chart {kind} --output {home}/c.{kind}")
+        assert "written to" in said(f"fixes report {name} --chart {kind} --output {home}/c.{kind}")
         assert (home / f"c.{kind}").read_bytes().startswith(begins)
     assert json.loads(said("fixes report --json"))["fixers"][0]["tried"] == 3
     said(f"fixes export {home}/all.csv --format csv")
@@ -136,7 +136,14 @@ def test_files_of_reports_and_of_fixes(home: Path, said: Callable[..., str]) -> 
         table = list(csv.DictReader(file))
     assert sorted(row["message"] for row in table) == sorted(row["problem"] for row in ROWS)
     assert {row["commands"] for row in table} >= {'["raise limit"]', "[]"}
-    for wrong in ("--format csv", "fixers --chart svg", "fixers --output x.txt", "nobody", "--days 0"):
+    for wrong in (
+        "--format csv",
+        "fixers --chart svg",
+        "fixers --output x.txt",
+        "fixers --chart terminal --output x",
+        "nobody",
+        "--days 0",
+    ):
         said(f"fixes report {wrong}", 2)
     assert said(f"fixes export {home}/all.json")
     assert "0 new, 0 with a newer outcome, 8 known already" in said(f"fixes import {home}/all.json")

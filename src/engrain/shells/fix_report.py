@@ -44,6 +44,8 @@ def report(place: Place, given: Mapping[str, Any]) -> int:
     if name is None and wanted:
         raise InvalidField(f"--{wanted[0]} is for one report: {', '.join(REPORTS)}.")
     drawn, output = given.get("chart"), given.get("output")
+    if drawn == "terminal" and output:
+        raise InvalidField("--chart terminal draws here; a chart in a file is svg or png.")
     if drawn in ("svg", "png") and not output:
         raise InvalidField(f"A chart in {drawn} needs a file: --output fixes.{drawn}.")
     with engrain.open(place.home) as memory:
@@ -114,6 +116,7 @@ def _one(place: Place, given: Mapping[str, Any], rows: ReportRows) -> int:
 
         with replaced(Path(output or "")) as file:
             file.write(draw(rows, drawn))
+        print(f"a chart of {counted(len(rows.rows), 'row')} written to {printable(output or '')}")
         return 0
     suffix = Path(output).suffix.lstrip(".") if output else ""
     how = how or ("json" if place.json else suffix if suffix in ("json", "csv") else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from engrain.errors import ConfigError
@@ -81,6 +81,8 @@ def _lines(axes: Axes, made: ReportRows) -> None:
         numbers = [float("nan") if row[name] is None else float(row[name]) for row in made.rows]
         axes.plot(days, numbers, color=colour, label=_words(name), linewidth=2,  # type: ignore[arg-type]
                   marker="o", markersize=3.5 if place == 0 or len(days) < 40 else 0)  # fmt: skip
+    if info.unit == "share":
+        axes.set_ylim(-0.03, 1.03)
     axes.set_ylabel(info.unit)
     _dates(axes, days)
 
@@ -94,6 +96,8 @@ def _dates(axes: Axes, days: Sequence[date]) -> None:
 
     if not days:
         return
+    if days[0] == days[-1]:  # else the axis spans years
+        axes.set_xlim(days[0] - timedelta(days=3), days[-1] + timedelta(days=3))  # type: ignore[arg-type]
     places = AutoDateLocator(minticks=3, maxticks=10)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(places)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(places))  # type: ignore[no-untyped-call]

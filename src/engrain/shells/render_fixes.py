@@ -128,12 +128,13 @@ def _fixes(value: Mapping[str, Any], now: datetime) -> None:
     if not found:
         line(("Nothing was noted in that time.", "dim"))
         return
-    rows = []
     for one in found:
-        told = one.commands[0] if one.commands else one.analysis or one.message
-        rows.append((age(one.occurred_at, now), verdict(one)[0], one.type, one.target or "–", one.fixer or "–",
-                     " ".join(told.split())[:60]))  # fmt: skip
-    table(rows, ("when", "result", "type", "target", "fixer", "what"))
+        told = " ".join((one.commands[0] if one.commands else one.analysis or one.message).split())
+        word, colour = verdict(one)
+        about = "  ".join([one.type, one.target or "–", *([f"by {one.fixer}"] if one.fixer else [])])
+        hanging(2, (word, colour), (f"  {about}", ""), (f"  {age(one.occurred_at, now)}", "dim"))
+        body(("$ " if one.commands else "") + told, 2, 2)
+        line((f"  {one.id}", "dim"))  # what verify asks for
 
 
 def _stats(one: FixStats, now: datetime) -> None:

@@ -60,8 +60,7 @@ def _act(name: str, help: str) -> Verb:
 
 PATTERNS: tuple[Verb, ...] = (
     Verb("patterns list", "The patterns, the newest first.", (*_OF, _EXPLORE), calls.PatternHits, part="patterns",
-        no="patterns", reads=True,
-         does="patterns"),
+         reads=True, does="patterns"),
     Verb(
         "patterns search",
         "The patterns that answer a question best, by words and meaning.",
