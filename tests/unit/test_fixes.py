@@ -260,9 +260,10 @@ def test_secrets_and_bad_input(agent: Agent, memory: Memory) -> None:
     for days in ("nan", "1e9"):
         with pytest.raises(InvalidField, match="days"):
             calls_fixes.recent(memory, agent, {"days": float(days)})
-    for path in ("/", "/no/such/folder/f.json"):
-        with pytest.raises(StoreError, match="cannot be written"):
-            agent.export_fixes(path)
+    with pytest.raises(InvalidField, match="the name of a file"):
+        agent.export_fixes("/")
+    with pytest.raises(StoreError, match="cannot be written"):
+        agent.export_fixes("/no/such/folder/f.json")
     assert agent.fix_stats() == before
 
 
