@@ -64,7 +64,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("--file {home}/problem.txt", {}),
     ],
     "fixes merge": [("{second} {issue} --reason 'the same fault'", {"seen": 5})],
-    "fixes split": [("{split} --reason 'not the same'", {"id": "{split}"})],
+    "fixes split": [("{split} 'not the same'", {"id": "{split}"})],
     "fixes undo": [("", {"undone.kind": "merge", "undone.reason": "by hand"})],
     "fixes edits": [("", {"edits.0.kind": "merge", "edits.0.undone_at": None})],
     "fixes export": [("{home}/f.csv --format csv", {"fixes": 5}), ("{home}/f.json", {"fixes": 5})],

@@ -50,6 +50,10 @@ def test_a_pattern_goes_to_another_framework_and_to_another_home(
     assert bob.translation(made.id, "unittest").text == TEMPLATE, "and back"
     with pytest.raises(TranslationRefused, match="there is: unittest to pytest"):
         bob.translate_pattern(one.id, "jest")
+    cat = memory.agent("cat", tenant="else")
+    words = cat.add_pattern("Fake the clock", "Replace the clock by a fake.", framework="pytest", language="python")
+    with pytest.raises(TranslationRefused, match="has no template, and its content cannot be translated: It is not Py"):
+        cat.translation(words.id, "unittest")
     with pytest.raises(UnknownPattern):
         ann.translate_pattern(made.id, "unittest")
     for n in range(5):
