@@ -16,7 +16,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
             {"issue": "{issue}", "known": True, "fixes.0.commands": ["restart it"], "avoid.0.commands": ["pray"]},
         ),
         ("--file {home}/problem.txt", {"issue": "{issue}", "fixes.0.odds.solved": 1}),
-        ("boom --fingerprint DISK --trace 'at x'", {"known": False}),
+        ("boom --fingerprint DISK --trace 'at x' --target qwen", {"known": False, "target.seen": 3}),
     ],
     "record-fix": [
         (

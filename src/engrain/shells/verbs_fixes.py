@@ -170,7 +170,7 @@ FIXES: tuple[Verb, ...] = (
         does="diagnose",
         shells=LOCAL,
         reads=True,
-        no="similar",
+        no="known similar",
         views=FROM_FILE,
     ),
     Verb(
