@@ -133,7 +133,7 @@ def move(home: Path) -> dict[str, Any]:
 def plain_write(rows: pa.Table, path: Path) -> float:
     """Seconds in which pyarrow writes the same rows, and the disk has them."""
     begun = time.perf_counter()
-    pq.write_table(rows, path, compression="zstd", compression_level=1, row_group_size=GROUP)
+    pq.write_table(rows, path, compression="zstd", compression_level=1, row_group_size=GROUP["memories"])
     descriptor = os.open(path, os.O_RDONLY)
     os.fsync(descriptor)
     os.close(descriptor)

@@ -36,6 +36,8 @@ SECTIONS = {
     "openbandit": "bench.learning_ope:openbandit",  # the same on a shop's own logs
     "gate": "bench.learning_ope:gate",  # how often what is no better passes, and what is better does
     "speed": "bench.learning_speed:run",  # a whole pass over an archive, beside a textbook replay
+    "speed-10m": "bench.learning_speed:large",  # the same over ten millions: long, 5 GB of disk
+    "calibration": "bench.learning_calibration:run",  # online: whether the intervals of advice hold the truth
     "drift": "bench.learning_drift:run",  # online: the best action changes half-way
     "abb": "bench.learning_abb:run",  # online: ordering the tests of CI cycles
     "retrieval": "bench.learning_retrieval:run",  # the most similar earlier task, by recall

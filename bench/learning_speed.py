@@ -1,30 +1,39 @@
 """How long one offline pass over archived experiences takes: read them, learn, and judge what was learned off-policy.
 
-Beside it a textbook replay of the same data: a dict of Q-values, one update an experience, the maximum over actions, as
-many sweeps as until no value moves by 1e-3, at most ``SWEEPS``. Its time does not count reading: it has the experiences
-in memory, in order. Made data: a home whose archive has so many experiences of decisions in episodes of 50, over 5,000
-states and 6 actions, without next states: these must be found.
+Beside it a textbook doing the same in the same run: it reads the experiences from the archive as Python rows, finds
+what came next, replays them (a dict of Q-values, one update an experience, the maximum over actions; one sweep, and as
+many as until no value moves by 1e-3, at most ``SWEEPS``), and judges the greedy policy by self-normalised importance
+sampling of all decisions with 200 bootstraps in numpy. Made data: a home whose archive has so many experiences of
+decisions in episodes of 50, over 5,000 states and 6 actions, without next states: these must be found. Files are as
+large as the compactor makes them.
+
+Seconds are of the clock and of the processor (all threads): on a busy machine only these tell.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from bench.learning_table import Table
 
+T = TypeVar("T")
 STATES, ACTIONS, LENGTH, DISCOUNT = 5_000, ["drop", "east", "north", "pick", "south", "west"], 50, 0.9
-SWEEPS, STEP, CLOSE = 50, 0.1, 1e-3
-AT_ONCE = 250_000  # rows of a batch
+SWEEPS, STEP, CLOSE = 25, 0.1, 1e-3
+BOOTSTRAPS = 200  # of the textbook; ours draws 1,000
+AT_ONCE = 50_000  # rows of a batch, and of its file: as large as the compactor makes one
 LIMIT = 4.0  # GB
 
 
@@ -95,104 +104,253 @@ def _append(memory: Any, number: int, start: int, states: Sequence[Any], at: Any
     memory.store.write([("batch_open", opened), ("batch_close", batch)])
 
 
-def one_pass(home: Path) -> dict[str, float]:
-    """Seconds of each part, and peak GB of memory of this process."""
-    import engrain
-    from engrain.learn.empirical import model_of
-    from engrain.learn.evaluate import evaluate
-    from engrain.learn.pessimism import pessimistic
-    from engrain.learn.rule import TableRule
+class Clock:
+    """Seconds by part: of the clock and of the processor."""
 
+    def __init__(self) -> None:
+        self.wall: dict[str, float] = {}
+        self.busy: dict[str, float] = {}
+
+    def of(self, part: str, work: Callable[[], T]) -> T:
+        began, busy = time.perf_counter(), time.process_time()
+        found = work()
+        self.wall[part], self.busy[part] = time.perf_counter() - began, time.process_time() - busy
+        return found
+
+    def told(self) -> dict[str, Any]:
+        return {"wall": self.wall, "busy": self.busy, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+
+
+def passes(home: Path, times: int) -> list[dict[str, Any]]:
+    """So many passes in one process, each by its parts: the first also loads libraries and gets its memory."""
+    import engrain
+    from engrain.learn.evaluate import evaluate
+
+    found = []
     with engrain.open(home, embedder="hash") as memory:
-        found, began = {}, time.perf_counter()
-        counts, log = memory.logged.both("default", "deliver")
-        found["read"] = time.perf_counter() - began
-        began = time.perf_counter()
-        model = model_of(counts)
-        solved = pessimistic(model, DISCOUNT).solution
-        entries: dict[str, dict[str, tuple[float, float | None, float]]] = {}
-        cells = zip(model.state.tolist(), model.action.tolist(), solved.policy.tolist(), solved.q.tolist(),
-                    model.visits.tolist(), strict=True)  # fmt: skip
-        for state, action, chance, value, visits in cells:
-            entries.setdefault(model.keys[state], {})[model.actions[action]] = (chance, value, visits)
-        rule = TableRule(entries)
-        found["train"] = time.perf_counter() - began
-        began = time.perf_counter()
-        told = evaluate(log, rule, discount=DISCOUNT)
-        found["evaluate"] = time.perf_counter() - began
-        found |= {"n": len(log), "value": told.value or np.nan, "low": told.low or np.nan}
-        found["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
+        for _ in range(times):
+            clock = Clock()
+            counts, log = clock.of("read", lambda: memory.logged.both("default", "deliver"))
+            rule = clock.of("train", lambda one=counts: _trained(one))  # type: ignore[misc]
+            told = clock.of("evaluate", lambda one=log, made=rule: evaluate(one, made, discount=DISCOUNT))  # type: ignore[misc]
+            found.append({**clock.told(), "n": len(log), "value": told.value or np.nan, "low": told.low or np.nan})
+            del counts, log, rule
     return found
 
 
-def replay(home: Path, most: int) -> tuple[list[float], float]:
-    """Seconds of each sweep of the textbook, and by how much a value moved in the last."""
+def _trained(counts: Any) -> Any:
+    from engrain.learn.empirical import model_of
+    from engrain.learn.offline import table
+    from engrain.learn.pessimism import pessimistic
+
+    model = model_of(counts)
+    solved = pessimistic(model, DISCOUNT).solution
+    return table(model, solved.policy, solved.q)
+
+
+# -- the textbook ------------------------------------------------------------------------------------------------------
+
+Row = dict[str, Any]
+Q = dict[tuple[str, str], float]
+
+
+def textbook(home: Path, most: int) -> dict[str, Any]:
+    """Its parts, one sweep after the other, and by how much a value moved in the last."""
+    clock = Clock()
+    rows = clock.of("rows", lambda: _fetched(home))
+    steps = clock.of("next states", lambda: _followed(rows))
+    q: Q = {}
+    clock.of("one sweep", lambda: _swept(steps, q))
+    clock.of("judge", lambda: _judged(rows, q))
+    moved, sweeps, before = np.inf, 1, dict(q)
+    began, busy = clock.wall["one sweep"], clock.busy["one sweep"]
+    while sweeps < most and moved >= CLOSE:
+        clock.of("a sweep", lambda: _swept(steps, q))
+        began, busy, sweeps = began + clock.wall["a sweep"], busy + clock.busy["a sweep"], sweeps + 1
+        moved, before = max(abs(value - before.get(pair, 0.0)) for pair, value in q.items()), dict(q)
+    clock.wall["all sweeps"], clock.busy["all sweeps"] = began, busy
+    return {**clock.told(), "sweeps": sweeps, "moved": float(moved), "n": len(rows)}
+
+
+def _fetched(home: Path) -> list[Row]:
+    from deltalake import DeltaTable
+
+    names = ["agent", "episode", "decided_at", "id", "state_key", "action", "reward", "propensity"]
+    table = DeltaTable(home / "archive" / "experiences").to_pyarrow_table(
+        columns=names, filters=[("task_type", "=", "deliver"), ("tenant", "=", "default")]
+    )
+    rows: list[Row] = table.to_pylist()
+    return rows
+
+
+def _followed(rows: list[Row]) -> list[tuple[str, str, float, str | None]]:
+    """(state, action, reward, next state)."""
+    rows.sort(key=lambda row: (row["agent"], row["episode"], row["decided_at"], row["id"]))
+    found = []
+    for row, after in zip(rows, [*rows[1:], None], strict=True):
+        goes_on = after is not None and (after["agent"], after["episode"]) == (row["agent"], row["episode"])
+        found.append(
+            (row["state_key"], row["action"], row["reward"], after["state_key"] if after and goes_on else None)
+        )
+    return found
+
+
+def _swept(steps: Sequence[tuple[str, str, float, str | None]], q: Q) -> None:
+    for state, action, reward, after in steps:
+        best = 0.0 if after is None else max(q.get((after, one), 0.0) for one in ACTIONS)
+        old = q.get((state, action), 0.0)
+        q[state, action] = old + STEP * (reward + DISCOUNT * best - old)
+
+
+def _judged(rows: Sequence[Row], q: Q) -> tuple[float, float, float]:
+    """The mean reward of a decision of the greedy policy, self-normalised, and its 95 % interval."""
+    greedy: dict[str, tuple[float, str]] = {}
+    for (state, action), value in q.items():
+        greedy[state] = max(greedy.get(state, (-np.inf, "")), (value, action))
+    weight = np.array([(greedy[row["state_key"]][1] == row["action"]) / row["propensity"] for row in rows])
+    worth = weight * np.array([row["reward"] for row in rows])
+    rng, found = np.random.default_rng(0), []
+    for _ in range(BOOTSTRAPS):
+        some = rng.integers(0, len(rows), len(rows))
+        found.append(worth[some].sum() / weight[some].sum())
+    low, high = np.quantile(found, [0.025, 0.975])
+    return float(worth.sum() / weight.sum()), float(low), float(high)
+
+
+# -- dreams ------------------------------------------------------------------------------------------------------------
+
+
+def dream(home: Path) -> dict[str, Any]:
+    """``memory.dream()`` after one more outcome of that task type."""
     import engrain
 
-    with engrain.open(home, embedder="hash") as memory:
-        log = memory.logged.log("default", "deliver")
-    rows = list(zip(log.state.tolist(), log.action.tolist(), log.reward.tolist(), log.next.tolist(), strict=True))
-    actions, q, taken, moved = range(len(log.actions)), dict[tuple[int, int], float](), list[float](), np.inf
-    while len(taken) < most and moved >= CLOSE:
-        began, before = time.perf_counter(), dict(q)
-        for state, action, reward, after in rows:
-            best = max(q.get((after, one), 0.0) for one in actions) if after >= 0 else 0.0
-            old = q.get((state, action), 0.0)
-            q[state, action] = old + STEP * (reward + DISCOUNT * best - old)
-        taken.append(time.perf_counter() - began)
-        moved = max(abs(value - before.get(pair, 0.0)) for pair, value in q.items())
-    return taken, moved
+    with engrain.open(home, embedder="hash", discount=DISCOUNT) as memory:
+        _decided(memory, 1, random.Random(1))
+        clock = Clock()
+        found = clock.of("dream", memory.dream)
+        return {**clock.told(), "state": found.state, "error": found.error}
+
+
+def dreams(times: int, decisions: int) -> dict[str, Any]:
+    """Of a home with so many decisions, all still in the store: each dream after 100 more."""
+    import engrain
+
+    with tempfile.TemporaryDirectory() as name, engrain.open(Path(name) / "home", embedder="hash") as memory:
+        dice, wall, busy = random.Random(0), [], []
+        _decided(memory, decisions, dice)
+        for _ in range(times):
+            _decided(memory, 100, dice)
+            clock = Clock()
+            clock.of("dream", memory.dream)
+            wall.append(clock.wall["dream"])
+            busy.append(clock.busy["dream"])
+        return {**clock.told(), "wall": wall, "busy": busy}
+
+
+def _decided(memory: Any, count: int, dice: random.Random) -> None:
+    from engrain import Outcome
+
+    agent = memory.agent("agent-0")
+    for _ in range(count):
+        at = dice.randrange(50)
+        state = {"row": at // 10, "column": at % 10, "cargo": "abcd"[at % 4], "load": round(at / 7, 3)}
+        advice = agent.advise("deliver", state=state, options=ACTIONS)
+        good = dice.random() < (0.8 if advice.action == ACTIONS[at % len(ACTIONS)] else 0.3)
+        agent.observe(advice, Outcome(success=good, evidence="executed"))
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
 
 
 def run(quick: bool) -> list[Table]:
     rows, most = (100_000, 3) if quick else (1_000_000, SWEEPS)
-    with tempfile.TemporaryDirectory() as name:
-        home = Path(name) / "home"
-        build(home, rows)
-        passes = [_child(home) for _ in range(3)]
-        best = min(passes, key=lambda one: one["read"] + one["train"] + one["evaluate"])
-        sweeps, moved = replay(home, most)
-    whole = best["read"] + best["train"] + best["evaluate"]
-    lines = [[f"engrain: {part}", f"{best[part]:.2f}", ""] for part in ("read", "train", "evaluate")]
-    lines += [
-        ["**engrain: the whole pass**", f"**{whole:.2f}**", ""],
-        ["textbook: one sweep", f"{sweeps[0]:.2f}", f"{sweeps[0] / whole:.1f}×"],
-        [f"textbook: {len(sweeps)} sweeps (a value still moves by {moved:.2g})", f"{sum(sweeps):.1f}",
-         f"{sum(sweeps) / whole:.1f}×"],
+    with _home(rows) as home:
+        told = [_child("passes", home, 3) for _ in range(1 if quick else 3)]
+        plain = _child("textbook", home, most)
+        slept = _child("dream", home)
+    first = min((one[0] for one in told), key=_busy)
+    later = min((one for some in told for one in some[1:]), key=_busy)
+    tables = [_compared(rows, first, later, plain, quick)]
+    small = _child("dreams", *((3, 1_000) if quick else (9, 10_000)))
+    lines = [
+        [f"{rows:,} archived decisions", f"{slept['wall']['dream']:.1f}", f"{slept['busy']['dream']:.1f}",
+         f"{slept['memory'] / (1 << 20):.2f}", str(slept["state"])],
+        [f"{1_000 if quick else 10_000:,} in the store, median of {len(small['wall'])}",
+         f"{statistics.median(small['wall']):.2f}", f"{statistics.median(small['busy']):.2f}",
+         f"{small['memory'] / (1 << 20):.2f}", "completed"],
     ]  # fmt: skip
-    tables = [
-        Table(
-            f"One offline pass over {rows:,} archived experiences",
-            ("", "seconds", "of the whole pass"),
-            lines,
-            "The best of three processes. What was learned would be worth "
-            f"{best['value']:.3f} an episode, at least {best['low']:.3f}.",
-            () if quick else (("replay to the end, of the whole pass", sum(sweeps) / whole, 20.0, True),),
-        )
-    ]
-    if not quick:
-        with tempfile.TemporaryDirectory() as name:
-            build(Path(name) / "home", 10 * rows)
-            large = _child(Path(name) / "home")
-        parts = [f"{large[part]:.1f}" for part in ("read", "train", "evaluate", "memory")]
-        tables.append(
-            Table(
-                f"The same of {10 * rows:,}",
-                ("read, s", "train, s", "evaluate, s", "peak memory, GB"),
-                [parts],
-                checks=(("peak memory, GB", large["memory"], LIMIT, False),),
-            )
-        )
-    return tables
+    heads = ("", "seconds", "of the processor", "peak memory, GB", "came out")
+    return [*tables, Table("memory.dream(): every algorithm, each judged by the gate", heads, lines)]
 
 
-def _child(home: Path) -> dict[str, float]:
-    """``one_pass`` in a process of its own."""
-    code = "import json, sys; from pathlib import Path; from bench.learning_speed import one_pass; "
-    code += "print(json.dumps(one_pass(Path(sys.argv[1]))))"
+def _compared(rows: int, first: Any, later: Any, plain: Any, quick: bool) -> Table:
+    ours, own = sum(later["busy"].values()), sum(later["wall"].values())
+
+    def line(name: str, wall: float, busy: float, of: bool = False) -> list[str]:
+        return [
+            name,
+            f"{wall:.2f}",
+            f"{busy:.2f}",
+            f"{wall / own:.1f}×" if of else "",
+            f"{busy / ours:.1f}×" if of else "",
+        ]
+
+    lines = [line(f"engrain: {part}", later["wall"][part], later["busy"][part]) for part in later["wall"]]
+    lines.append(line("**engrain: the whole pass**", own, ours))
+    lines.append(line("the first pass of a process", sum(first["wall"].values()), _busy(first)))
+    wall, busy = plain["wall"], plain["busy"]
+    parts = ("rows", "next states", "one sweep", "judge")
+    lines += [line(f"textbook: {part}", wall[part], busy[part], part == "one sweep") for part in parts]
+    whole = sum(busy[part] for part in parts)
+    lines.append(line("**textbook: all of that**", sum(wall[part] for part in parts), whole, True))
+    more = f"textbook: {plain['sweeps']} sweeps (a value still moves by {plain['moved']:.2g})"
+    lines.append(line(more, wall["all sweeps"], busy["all sweeps"], True))
+    checks = (
+        ("the textbook with one sweep, of the whole pass", whole / ours, 20.0, True),
+        ("its replay to the end alone, of the whole pass", busy["all sweeps"] / ours, 20.0, True),
+    )
+    return Table(
+        f"One offline pass over {rows:,} archived experiences",
+        ("", "seconds", "of the processor", "of the pass", "by the processor"),
+        lines,
+        f"The best pass of three processes; its peak memory {later['memory'] / (1 << 20):.2f} GB, the textbook's "
+        f"{plain['memory'] / (1 << 20):.2f}. What was learned would be worth {later['value']:.3f} an episode, at least "
+        f"{later['low']:.3f}.",
+        () if quick else checks,
+    )
+
+
+def large(quick: bool) -> list[Table]:
+    """A pass over ten millions; making them takes minutes."""
+    rows = 1_000_000 if quick else 10_000_000
+    with _home(rows) as home:
+        told = _child("passes", home, 1)[0]
+    gigabytes = told["memory"] / (1 << 20)
+    cells = [f"{told['wall'][part]:.1f} ({told['busy'][part]:.1f})" for part in told["wall"]]
+    heads = ("read, s (of the processor)", "train", "evaluate", "peak memory, GB")
+    checks = () if quick else (("peak memory, GB", gigabytes, LIMIT, False),)
+    return [Table(f"The whole pass over {rows:,}", heads, [[*cells, f"{gigabytes:.2f}"]], checks=checks)]
+
+
+def _busy(one: Any) -> float:
+    return float(sum(one["busy"].values()))
+
+
+@contextmanager
+def _home(rows: int) -> Any:
+    with tempfile.TemporaryDirectory() as name:
+        build(Path(name) / "home", rows)
+        yield Path(name) / "home"
+
+
+def _child(function: str, *given: Any) -> Any:
+    """What a function of this module finds in a process of its own."""
+    code = "import json, sys; from pathlib import Path; from bench import learning_speed as one; "
+    code += "given = [Path(x) if isinstance(x, str) else x for x in json.loads(sys.argv[2])]; "
+    code += "print(json.dumps(getattr(one, sys.argv[1])(*given)))"
+    given = [str(one) if isinstance(one, Path) else one for one in given]  # type: ignore[assignment]
     told = subprocess.run(
-        [sys.executable, "-c", code, str(home)], check=True, capture_output=True, text=True,
+        [sys.executable, "-c", code, function, json.dumps(given)], check=True, stdout=subprocess.PIPE, text=True,
         cwd=Path(__file__).resolve().parent.parent,
     )  # fmt: skip
-    found: dict[str, float] = json.loads(told.stdout)
-    return found
+    return json.loads(told.stdout.splitlines()[-1])

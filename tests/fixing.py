@@ -16,7 +16,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
             {"issue": "{issue}", "known": True, "fixes.0.commands": ["restart it"], "avoid.0.commands": ["pray"]},
         ),
         ("--file {home}/problem.txt", {"issue": "{issue}", "fixes.0.odds.solved": 1}),
-        ("boom --fingerprint DISK --trace 'at x'", {"known": False}),
+        ("boom --fingerprint DISK --trace 'at x' --target qwen", {"known": False, "target.seen": 3}),
     ],
     "record-fix": [
         (
@@ -64,7 +64,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("--file {home}/problem.txt", {}),
     ],
     "fixes merge": [("{second} {issue} --reason 'the same fault'", {"seen": 5})],
-    "fixes split": [("{split} --reason 'not the same'", {"id": "{split}"})],
+    "fixes split": [("{split} 'not the same'", {"id": "{split}"})],
     "fixes undo": [("", {"undone.kind": "merge", "undone.reason": "by hand"})],
     "fixes edits": [("", {"edits.0.kind": "merge", "edits.0.undone_at": None})],
     "fixes export": [("{home}/f.csv --format csv", {"fixes": 5}), ("{home}/f.json", {"fixes": 5})],

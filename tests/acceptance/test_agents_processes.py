@@ -1,6 +1,7 @@
 """Agents that learn, in processes: what one learned another knows, and one that is killed at work teaches nothing.
 
-On one store: what they write goes through the facade, whose verbs cross processes on both in test_restart.py.
+On one store but for fixes: what they write goes through the facade, whose verbs cross processes on both in
+test_restart.py.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import pytest
 import engrain
 from engrain import Outcome
 from tests import children
+from tests.postgres import Place
 
 SHIPPER = """
 import engrain
@@ -64,6 +66,42 @@ def test_an_agent_that_is_killed_at_work_teaches_nothing(tmp_path: Path) -> None
         assert {item.metadata["task"] for item in agent.list()} == {first.decision_id}
         late = agent.observe(heard["decision"], Outcome(success=False, evidence="verified"))
         assert (late.action, late.reward) == (heard["action"], -2.0)
+
+
+KEEPER = """
+import engrain
+from engrain.agents import learning
+
+with engrain.open(**given["open"], embedder="hash") as memory:
+    try:
+        with learning(memory.agent("keeper"), "keep", about="keep the disk free", options=["wait", "clean"]) as task:
+            say([task.problem and task.problem["message"], "the strategy clean" in task.context])
+            task.took(given["do"])
+            if given["error"]:
+                raise OSError(given["error"])
+            task.report(True, "executed")
+    except OSError:
+        pass
+    assert task.learning_errors == (), task.learning_errors
+"""
+
+
+def test_an_attempt_in_another_process_is_told_to_the_problem_that_one_left(place: Place) -> None:
+    place.open()
+
+    def attempt(do: str, error: str | None = None) -> list[object]:
+        (told,) = children.run(KEEPER, {"open": place.arguments, "do": do, "error": error})
+        return list(told)
+
+    assert attempt("wait", "no space left on /dev/sda1") == [None, False]
+    assert attempt("clean") == ["OSError: no space left on /dev/sda1", False]
+    assert attempt("wait", "no space left on /dev/sda2") == [None, False]  # the first is solved
+    assert attempt("clean") == ["OSError: no space left on /dev/sda2", True]
+    agent = place.open().agent("keeper")
+    told = [(one.analysis, one.success, one.verified) for one in reversed(agent.fixes())]
+    assert told == [(None, None, False), ("the strategy clean of keep", True, True)] * 2
+    (issue,) = agent.issues()
+    assert (issue.seen, issue.odds.solved, issue.odds.attempts) == (4, 2, 2)
 
 
 def test_without_an_agent_it_is_that_of_the_usual_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from engrain.model.pattern import Step
@@ -28,6 +29,15 @@ def walk(client: Client) -> None:
         task.applied(task.patterns[0].pattern.id)
         task.report(exit_code=0)
     assert task.learning_errors == ()
+    with suppress(OSError), learning(agent, "ship", options=["early"], about="sail") as failed:
+        raise OSError("the wind is gone")
+    with learning(agent, "ship", options=["early"], about="sail") as task:
+        assert task.known is not None
+        assert task.known.info is not None
+        task.tried("row")
+        task.report(exit_code=0)
+    assert failed.learning_errors == task.learning_errors == ()
+    assert [(one.commands, one.verified) for one in agent.fixes()] == [(("row",), True), ((), False)]
     assert [hit.pattern.id for hit in agent.patterns()] == [made.id]
     assert [hit.pattern.id for hit in agent.patterns("when to ship?", explore=True)] == [made.id]
     assert (found := agent.pattern(made.id)).applied == 1

@@ -46,7 +46,7 @@ SCREENS: list[tuple[str, list[str]]] = [
     ("diagnose 'no answer after 90 s' --type timeout --target qwen", [
         "seen 5 times", f"what worked {BOTH}  2 of 2 verified, 1 only claimed  from the same issue  $ raise limit",
         "not to be tried again never worked  0 of 1 verified  from the same issue  $ restart",
-        f"qwen  5 issues noted, {THREE} of attempts solved them",
+        f"qwen  5 attempts and sightings, {THREE} of attempts solved them",
     ]),
     ("fixes target qwen", [
         "qwen  5 times", f"solved  {THREE}: 2 of 3 verified, 1 only claimed", "types  timeout 5",
@@ -77,7 +77,8 @@ SCREENS: list[tuple[str, list[str]]] = [
     ("fixes report types --chart terminal", ["timeout  █▓▒  2  1  1  0"]),
     ("fixes report daily", [f"{OLD}  1  0  0  0  1", f"{DAY}  6  5  2  2  0.5  1"]),
     ("fixes report trend", [f"db  {OLD}  1  0  0  0", f"qwen  {DAY}  5  4  2  1  0.6667"]),
-    ("fixes cleanup 10 --dry-run", ["to let their texts go: 1, of these verified solutions 0"]),
+    ("fixes cleanup 10 --dry-run", ["whose texts would go: 1, of these verified solutions 0; nothing was changed"]),
+    ("fixes cleanup 10", ["whose texts went: 1, of these verified solutions 0; no count is lost"]),
     ("fixes edits", ["There is none."]),
 ]  # fmt: skip
 
@@ -160,7 +161,8 @@ def test_an_empty_home_says_what_to_do(tmp_path: Path, said: Callable[..., str],
     said("remember 'a fact'")
     for line in ("stats", "targets", "patterns"):
         assert "engrain record-fix" in said("fixes " + line)
-    for line in ("recent", "successful", "report", "similar x", "context x", "edits"):
+    for line in ("recent", "successful", "report", "edits"):
         assert said("fixes " + line).strip()
-    assert "engrain record-fix" in said("diagnose x")
-    assert said("fixes undo", 1).strip()
+    assert "engrain record-fix" in said("diagnose x", 1), "as recall: nothing is known"
+    for line in ("similar x", "context x", "undo"):
+        assert said("fixes " + line, 1).strip()

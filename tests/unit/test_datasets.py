@@ -151,6 +151,21 @@ def test_minari_itself_reads_it(memory: Memory, world: SimulatedWorld, tmp_path:
     assert found[1].infos["evidence"].tolist() == [-1, 1, 1, 1]
 
 
+@pytest.mark.parametrize(
+    ("folder", "id_"),
+    [("build-v0", "build-v0"), ("build", "build-v0"), ("my builds.v2", "my-builds-v2-v0"), ("b-v12", "b-v12")],
+)
+def test_minari_knows_a_data_set_by_the_name_of_its_folder(
+    memory: Memory, world: SimulatedWorld, tmp_path: Path, folder: str, id_: str
+) -> None:
+    fill(memory, world)
+    memory.export_experiences(tmp_path / folder, format="minari", task_type="build")
+    told = json.loads((tmp_path / folder / "data" / "metadata.json").read_text())
+    assert told["dataset_id"] == id_
+    minari = pytest.importorskip("minari", reason="the extra bench has it")
+    assert minari.MinariDataset(tmp_path / folder / "data").spec.dataset_id == id_, "it refuses an id without a version"
+
+
 def test_nothing_is_written_where_something_is(memory: Memory, world: SimulatedWorld, tmp_path: Path) -> None:
     fill(memory, world)
     path, folder = tmp_path / "own.parquet", tmp_path / "own-v0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engrain.errors import InvalidInput
+from engrain.fixes.masks import mask
 from engrain.fixes.plans import does_something
 from engrain.intake import trajectory
 from engrain.model.exact import chance, share
-from engrain.model.pattern import Step
+from engrain.model.pattern import Step, Trajectory
 from engrain.patterns.consolidate import differ
 from engrain.patterns.discover import MOST, Case, discover, look
+from engrain.patterns.distil import distil, runs_of
 from engrain.patterns.judge import judge
 
 GREEN, RED = Step("pytest", {}, tests=(4, 0)), Step("pytest", {}, tests=(3, 1))
@@ -169,3 +172,30 @@ ALIKE = "Retry the upload with a backoff when the service answers with status 50
 )
 def test_texts_that_are_nearly_alike_may_say_the_contrary(other: str, how: str | None) -> None:
     assert differ(ALIKE, other) == differ(other, ALIKE) == how
+
+
+@pytest.mark.parametrize(
+    ("outputs", "title"),
+    [
+        (("cart.py:42: KeyError", "src/shop/deep/cart.py:57:3: KeyError"), "KeyError"),
+        (("KeyError at a.py:1", "KeyError at b.py:2"), "KeyError at"),
+        (("a.py:3: KeyError: 'x'", "b.py:4: KeyError: 'x'"), "KeyError: 'x'"),
+        (("KeyError: 'x'", "KeyError: 'y'"), "KeyError: <*>"),
+        (("host.example:80: ConnectionError", "host.example:80: ConnectionError"), "host.example:80: ConnectionError"),
+    ],
+)
+def test_where_it_failed_makes_no_pattern_of_its_own(outputs: tuple[str, str], title: str) -> None:
+    runs = [
+        Trajectory(
+            id=f"j{at}", agent="ann", task="mend", task_type="mend", task_id=f"t{at}", success=True,
+            evidence="executed", why="", visibility="private", created_at=datetime(2026, 1, 1, tzinfo=UTC),
+            steps=(
+                Step("pytest", {}, output, tests=(3, 1)), Step(f"edit cart.py:{at}", {}, exit_code=0), GREEN,
+            ),
+        )
+        for at, output in enumerate(outputs)
+    ]  # fmt: skip
+    drafts = [one for one in distil(runs_of(runs, mask, does_something), mask) if one.kind == "error-recovery"]
+    assert [one.title for one in drafts] == [f"pytest fails with {title}: edit cart.py:<*>"]
+    assert drafts[0].content == "1. edit cart.py:<*>\n2. pytest"
+    assert len(drafts[0].voices) == 2

@@ -17,7 +17,7 @@ from engrain.fixes.plans import does_something, plan_of
 from engrain.fixes.rebuild import rebuild
 from engrain.fixes.signature import Shape, raw_id
 from engrain.memory import Memory
-from engrain.model.fix import Diagnosis, Problem
+from engrain.model.fix import Diagnosis, FixesCleaned, Problem
 from engrain.recall.analyze import analyze
 from engrain.recall.loose import Loose
 from engrain.recall.words import Bm25, covered, score_words
@@ -344,9 +344,9 @@ def test_what_goes_leaves_its_counts(agent: Agent, memory: Memory, world: Simula
         return agent.fix_stats(), info.seen, info.odds, best, agent.targets(), agent.fix_report(200)
 
     before = known()
-    assert agent.clean_fixes(30, dry_run=True) == {"cleared": 4, "solved": 0}
+    assert agent.clean_fixes(30, dry_run=True) == FixesCleaned(4, 0, dry_run=True)
     assert len(agent.fixes()) == 7
-    assert agent.clean_fixes(30) == {"cleared": 4, "solved": 0}  # verified solutions stay longest
+    assert agent.clean_fixes(30) == FixesCleaned(4, 0, dry_run=False)  # verified solutions stay longest
     assert len(agent.fixes()) == 3
     assert known() == before
     assert memory.rebuild()["fixes"] == 7

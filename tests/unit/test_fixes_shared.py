@@ -14,6 +14,7 @@ import engrain
 from engrain import Agent
 from engrain.errors import InvalidField, UnknownFix, UnknownIssue
 from engrain.memory import Memory
+from engrain.model.fix import FixesCleaned
 from engrain.testing import SimulatedWorld
 from tests import children
 from tests.postgres import Place
@@ -80,7 +81,7 @@ def test_a_document_that_comes_twice_counts_once(memory: Memory, world: Simulate
     )
     ann.record_fix("disk full")
     world.advance(hours=1)
-    assert ann.clean_fixes(0) == {"cleared": 2, "solved": 0}
+    assert ann.clean_fixes(0) == FixesCleaned(2, 0, dry_run=False)
     document = ann.export_fixes(tmp_path / "fixes.json")
     assert json.loads((tmp_path / "fixes.json").read_text(encoding="utf-8")) == document
     assert bob.import_fixes(document).added == 2  # it saw the public one before

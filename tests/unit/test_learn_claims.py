@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engrain.learn.credit import Tally, contribution
@@ -86,6 +86,7 @@ def tally(told: list[tuple[float, float, bool]]) -> Tally:
     return found
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(OUTCOMES, OUTCOMES)
 def test_what_counts_never_exceeds_the_caps(
     one: list[tuple[float, float, bool]], two: list[tuple[float, float, bool]]
@@ -105,6 +106,7 @@ def test_what_counts_never_exceeds_the_caps(
             assert share is WHOLE
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(OUTCOMES, st.randoms())
 def test_tallies_do_not_depend_on_the_order(told: list[tuple[float, float, bool]], rng: random.Random) -> None:
     mixed = list(told)

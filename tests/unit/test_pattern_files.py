@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engrain import Agent
 from engrain.errors import InvalidField, TranslationRefused, UnknownPattern
 from engrain.memory import Memory
 from engrain.model.pattern import Pattern
@@ -30,6 +31,12 @@ def said(one: Pattern) -> tuple[Any, ...]:
         one.polarity,
         one.foundation,
     )
+
+
+def test_a_pattern_without_a_template_says_what_can_be_translated(agent: Agent) -> None:
+    words = agent.add_pattern("Fake the clock", "Replace the clock by a fake.", framework="pytest", language="python")
+    with pytest.raises(TranslationRefused, match="has no template, and its content cannot be translated: It is not Py"):
+        agent.translation(words.id, "unittest")
 
 
 def test_a_pattern_goes_to_another_framework_and_to_another_home(

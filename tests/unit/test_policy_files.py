@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engrain import Outcome
-from engrain.errors import EngrainError, InvalidField, InvalidPolicy, PolicyTooNew, UnknownPolicy
+from engrain.errors import EngrainError, InvalidField, InvalidPolicy, PolicyRefused, PolicyTooNew, UnknownPolicy
 from engrain.exchange import policies
 from engrain.learn.state import checked_state
 from engrain.memory import Memory
@@ -88,6 +88,8 @@ def test_a_worse_policy_is_refused_by_the_gate(memory: Memory, file: Callable[[A
     info = memory.policy_import(file(worse))
     assert (info.state, info.metrics["passed"]) == ("candidate", False)
     assert [one.event for one in memory.policy_history("build")] == ["refused", "made"]
+    with pytest.raises(PolicyRefused, match="400 outcomes since what it was trained on: No better"):
+        memory.policy_promote("build", info.version)
 
 
 def test_what_a_learner_may_have_seen_does_not_judge_it(memory: Memory, file: Callable[[Any], Path]) -> None:

@@ -28,7 +28,7 @@ from engrain.memory import Memory
 from engrain.model.decision import Outcome
 from engrain.model.fix import Problem
 from engrain.shells.application import TOPICS, application
-from engrain.shells.cli import call, commands, values_of
+from engrain.shells.cli import _placed, call, commands, values_of
 from engrain.shells.commands import COMMANDS
 from engrain.shells.inputs import COMMON, common
 from engrain.shells.mcp import Tools
@@ -250,6 +250,26 @@ def test_plain_words_are_read_as_typer_reads_them(data: st.DataObject) -> None:
     values = {field.name: found.get(field.name) for field in fields}
     missing = [field.name for field in fields if field.required and values[field.name] is None]
     assert values_of(fields, words) == (None if rest or missing or "help" in found else values)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["a b why", "a --reason why b", "--reason=why a b", "a b --json --reason why", "--reason why -- a b"],
+)
+def test_a_reason_is_given_either_way(words: str) -> None:
+    for name in ("fixes merge", "patterns merge"):
+        fields = (*commands()[name].fields, *COMMON)
+        told = values_of(fields, _placed(fields, words.split()))
+        assert told is not None
+        assert [told["id"], told["into"], told["reason"]] == ["a", "b", "why"]
+
+
+def test_words_without_such_a_field_stay() -> None:
+    fields = commands()["remember"].fields
+    assert _placed(fields, ["x", "--reason", "y"]) == ["x", "--reason", "y"]
+    merge = commands()["fixes merge"].fields
+    assert _placed(merge, ["a", "--home", "--reason", "b"]) == ["a", "--home", "--reason", "b"]
+    assert _placed(merge, ["a", "b", "--reason"]) == ["a", "b", "--reason"]
 
 
 def test_every_command_has_its_topic() -> None:

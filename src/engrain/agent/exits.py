@@ -29,10 +29,11 @@ class Exits(Scoped):
     def export_to(
         self, path: str | os.PathLike[str], format: str | None = None, progress: Progress | None = None
     ) -> Exported:
-        """Write everything that this agent remembers to a file: active, superseded and archived items with all that is
-        known of them. ``format`` is json, jsonl or csv; left out, the suffix says it. The file gets its name when it is
-        whole; one of that name is replaced. Raises InvalidField for another format, StoreError when it cannot be
-        written."""
+        """Write all memories of this agent to a file: active, superseded and archived items with all that is known of
+        them. Fixes, patterns and what was learned are not memories: ``export_fixes``, ``export_patterns`` and
+        ``export_learning`` write them. ``format`` is json, jsonl or csv; left out, the suffix says it. The file gets
+        its name when it is whole; one of that name is replaced. Raises InvalidField for another format, StoreError when
+        it cannot be written."""
         from engrain.exchange.formats import export_format
 
         self._memory._check_open()

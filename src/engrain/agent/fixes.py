@@ -18,6 +18,7 @@ from engrain.model.fix import (
     Attempt,
     Diagnosis,
     Fix,
+    FixesCleaned,
     FixImport,
     FixReport,
     FixStats,
@@ -244,10 +245,10 @@ class Fixes(Scoped):
                 raise InvalidField(f"{named} is not JSON: {str(error)[:200]}.") from error
         return self._wrote(self._memory.fix_exchange.take(self.scope, document, self._attempt, lines))
 
-    def clean_fixes(self, days: float | None = None, dry_run: bool = False) -> dict[str, int]:
+    def clean_fixes(self, days: float | None = None, dry_run: bool = False) -> FixesCleaned:
         """Let go of the texts of one's own attempts and sightings that are older than ``days`` (the setting
         ``fix_days`` when not given); verified solutions are kept for ``verified_fix_days`` at least. No count is lost,
-        and what solved an issue is still known. Counts: cleared, and of these solved. A dry run only counts."""
+        and what solved an issue is still known. A dry run only counts."""
         self._memory._check_open()
         told = None if days is None else validate.number("days", days, 0.0, 36_500.0)
         return self._memory.fix_retention.clean(self.scope, told, validate.flag("dry_run", dry_run))

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from engrain.agents.mending import problem_in
 from engrain.agents.profiles import Profile, profile
 from engrain.agents.task import Task
 from engrain.agents.troubles import LearningError, Troubles
@@ -42,12 +43,13 @@ class BaseAgent:
     budget_seconds: ClassVar[float | None] = None
     max_tokens: ClassVar[int] = 800
     remembers: ClassVar[bool] = True
+    fixes: ClassVar[bool] = True
     visibility: ClassVar[str] = "private"
 
     def __init_subclass__(cls, **further: Any) -> None:
         super().__init_subclass__(**further)
         no_generator(cls.run, f"{cls.__name__}.run")
-        for name in ("pre_task", "post_task", "state"):
+        for name in ("pre_task", "post_task", "state", "problem"):
             no_coroutine(getattr(cls, name), f"{cls.__name__}.{name}")
 
     def __init__(self, agent: Agent | str | None = None, profile: Profile | str | None = None) -> None:
@@ -67,6 +69,11 @@ class BaseAgent:
         """Features of the task, before it is begun: what advice depends on. From the profile's features, else empty;
         task type and capabilities are added."""
         return {} if self.character is None else self.character.state(task.details, task.about)
+
+    def problem(self, task: Task) -> Any:
+        """What went wrong that the task is about: a message, an exception, a mapping of a problem's fields; None when
+        nothing did. From the details ``error`` and ``traceback`` with ``target``, where these are told."""
+        return problem_in(task.details)
 
     def verify(self, task: Task, result: Any) -> Any:
         """An independent check of the result: True, False, an Outcome; None when there is none. What it says counts
@@ -93,13 +100,14 @@ class BaseAgent:
         """Do one task: what ``run`` returns, and what it raises. ``about`` says in words what is to be done,
         ``details`` are what the features are computed from."""
         way = self._way(task_type)
-        task = Task(
+        task: Task = Task(
             way,
             about,
             state=lambda: self._state(task),
             task_id=task_id,
             episode=episode,
             details=details,
+            problem=lambda: self.problem(task),
             hooks=(self.pre_task, self.post_task),
         )
         if inspect.iscoroutinefunction(self.run):
@@ -144,6 +152,7 @@ class BaseAgent:
                 reads={} if character is None else character.reads,
                 max_tokens=self.max_tokens,
                 remembers=self.remembers,
+                fixes=self.fixes,
                 visibility=self.visibility,
                 troubles=self.troubles,
             )

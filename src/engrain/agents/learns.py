@@ -27,10 +27,12 @@ def learns(
     options: Sequence[str] | None = None,
     state: Callable[..., Mapping[str, Any]] | Mapping[str, Any] | None = None,
     about: Callable[..., str] | str | None = None,
+    problem: Callable[..., Any] | Any = None,
     verify: Callable[[Any], Any] | None = None,
     budget_seconds: float | None = None,
     weights: Mapping[str, float] | None = None,
     remembers: bool = True,
+    fixes: bool = True,
     visibility: str = "private",
 ) -> Callable[[F], F]:
     """Make a function learn: each call is a task, whose outcome is read from what it returns or raises.
@@ -39,14 +41,15 @@ def learns(
     ... def deploy(service, *, task):
     ...     return subprocess.run(["deploy", service, "--how", task.action])
 
-    A keyword-only parameter called ``task`` is given the Task; ``engrain.agents.current_task()`` is the same. ``state``
-    and ``about`` are computed from the function's arguments, before it runs. Without ``options`` the function itself
-    is the one way to do it, under its own name. ``verify(result)`` is an independent check, as ``BaseAgent.verify``.
-    ``agent`` is a scope, a name in the usual home, or what gives a scope when it is needed. Works for ``async``
+    A keyword-only parameter called ``task`` is given the Task; ``engrain.agents.current_task()`` is the same.
+    ``state``, ``about`` and ``problem`` (what went wrong that the call is about) are computed from the function's
+    arguments, before it runs. Without ``options`` the function itself is the one way to do it, under its own name.
+    ``verify(result)`` is an independent check, as ``BaseAgent.verify``. ``fixes=False`` leaves the memory of fixes
+    alone. ``agent`` is a scope, a name in the usual home, or what gives a scope when it is needed. Works for ``async``
     functions and methods; a generator is refused with InvalidField. ``learning_errors(function)`` tells what went
     wrong.
     """
-    way = _way(task_type, agent, options, budget_seconds, weights, remembers, visibility)
+    way = _way(task_type, agent, options, budget_seconds, weights, remembers, fixes, visibility)
 
     def decorate(function: F) -> F:
         if not callable(function) or isinstance(function, type):
@@ -54,7 +57,7 @@ def learns(
         no_generator(function, getattr(function, "__qualname__", repr(function)))
         name = getattr(function, "__name__", type(function).__name__)
         own = way if way.options else _named(way, name)
-        return cast(F, _Decorated(function, own, state, about, verify).wrapper())
+        return cast(F, _Decorated(function, own, state, about, problem, verify).wrapper())
 
     return decorate
 
@@ -66,20 +69,22 @@ def learning(
     options: Sequence[str] | None = None,
     state: Mapping[str, Any] | None = None,
     about: str | None = None,
+    problem: Any = None,
     task_id: str | None = None,
     episode: str | None = None,
     budget_seconds: float | None = None,
     weights: Mapping[str, float] | None = None,
     remembers: bool = True,
+    fixes: bool = True,
     visibility: str = "private",
 ) -> Task:
     """A block that is a task: ``with learning(agent, "deploy", options=[…]) as task:``, or ``async with``.
 
     Say how it went with ``task.report(...)`` or ``task.done(result)``: a block that just ends is unknown, one that
-    raises has failed.
+    raises has failed. ``problem`` is what went wrong that it is about: a message, an exception, a mapping.
     """
-    way = _way(task_type, agent, options, budget_seconds, weights, remembers, visibility)
-    return Task(way, about, state=state, task_id=task_id, episode=episode)
+    way = _way(task_type, agent, options, budget_seconds, weights, remembers, fixes, visibility)
+    return Task(way, about, state=state, problem=problem, task_id=task_id, episode=episode)
 
 
 def learning_errors(of: Any) -> tuple[LearningError, ...]:
@@ -99,6 +104,7 @@ class _Decorated:
     way: Way
     state: Callable[..., Mapping[str, Any]] | Mapping[str, Any] | None
     about: Callable[..., str] | str | None
+    problem: Callable[..., Any] | Any
     check: Callable[[Any], Any] | None
 
     def wrapper(self) -> Any:
@@ -132,14 +138,19 @@ class _Decorated:
         return work
 
     def task(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Task:
-        state, about = self.state, self.about
+        state, about, problem = self.state, self.about, self.problem
         said = about
         if callable(about):
             said = self.way.troubles.guard("about", self.way.agent, lambda _: about(*args, **kwargs))
         if said is not None and not isinstance(said, str):
             self.way.troubles.note("about", f"about is {type(said).__name__}, not text")
             said = None
-        return Task(self.way, said, state=(lambda: state(*args, **kwargs)) if callable(state) else state)
+        return Task(
+            self.way,
+            said,
+            state=(lambda: state(*args, **kwargs)) if callable(state) else state,
+            problem=(lambda: problem(*args, **kwargs)) if callable(problem) else problem,
+        )
 
 
 def _wants_task(function: Callable[..., Any]) -> bool:
@@ -157,6 +168,7 @@ def _way(
     budget_seconds: float | None,
     weights: Mapping[str, float] | None,
     remembers: bool,
+    fixes: bool,
     visibility: str,
 ) -> Way:
     return Way(
@@ -166,6 +178,7 @@ def _way(
         weights=checked_weights(weights),
         budget_seconds=budget_seconds,
         remembers=remembers,
+        fixes=fixes,
         visibility=visibility,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,20 +9,22 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar, Token
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
+from engrain.agents import teach
+from engrain.agents.mending import End, Mending, key_of
 from engrain.agents.troubles import LearningError
 from engrain.agents.verdict import Verdict, decided, shown, stronger, verdict_of
 from engrain.agents.way import Way
 from engrain.errors import ActionNotOffered, InvalidField
 from engrain.model.decision import Advice, Experience, Outcome
+from engrain.model.fix import Diagnosis, KnownFix
 from engrain.model.pattern import PatternHit
 
 if TYPE_CHECKING:
     from engrain.agent import Agent
 
 _current: ContextVar[Task | None] = ContextVar("engrain_task", default=None)
-_IMPORTANCE = {"claimed": 3.0, "executed": 5.0, "verified": 6.0}  # of what is remembered: as sure as it is known
 
 
 def current_task() -> Task | None:
@@ -51,6 +52,7 @@ class Task:
         task_id: str | None = None,
         episode: str | None = None,
         details: Mapping[str, Any] | None = None,
+        problem: Any = None,
         hooks: tuple[Callable[[Task], Any], Callable[[Task], Any]] | None = None,
     ) -> None:
         if not isinstance(about, str | None):
@@ -68,6 +70,10 @@ class Task:
         self.experience: Experience | None = None
         self._way = way
         self._given_state = state
+        self._given_problem = problem
+        self._mending = Mending(way)
+        self._error: Exception | None = None
+        self._within: Task | None = None
         self._hooks = hooks or (Task.prepare, Task.learn)
         self._taken: str | None = None
         self._reported = Outcome()
@@ -100,6 +106,17 @@ class Task:
         """Errors of learning, of this task and of all others that share its agent object, function or block."""
         return self._way.troubles.errors
 
+    @property
+    def problem(self) -> Any:
+        """What went wrong: as it came with the task, or as an earlier attempt of the task left it; None when nothing
+        did."""
+        return self._mending.problem
+
+    @property
+    def known(self) -> Diagnosis | None:
+        """What is known of the problem: ways to solve it with their odds, and what failed; None without one."""
+        return self._mending.known
+
     # -- told by the work ---------------------------------------------------------------------------------------------
 
     def took(self, action: str) -> None:
@@ -111,6 +128,12 @@ class Task:
         """A pattern was acted upon: how the task ends is evidence for or against it."""
         if not self._late("applied", self._learned) and pattern_id not in self._applied:
             self._applied.append(pattern_id)
+
+    def tried(self, what: KnownFix | str | Sequence[str], analysis: str | None = None) -> None:
+        """What was done about the problem: a fix of ``known`` (or its key), or commands. How the task ends is told of
+        it. Without this, a strategy in which it had not failed before is what was done."""
+        if self._way.fixes and not self._late("tried", self._learned):
+            self._guard("tried", lambda _: self._mending.tried(what, analysis))
 
     def helpful(self, id: str, helpful: bool = True) -> None:
         """Whether a pattern or a memory that was shown helped."""
@@ -225,8 +248,13 @@ class Task:
         """Look up what is known and ask for advice. Each part on its own: what fails is noted and missing."""
         about, way = self.about, self._way
         self._guard("state", self._look)
-        if about is not None and way.max_tokens:
-            self.context = self._guard("context", lambda agent: agent.context(about, way.max_tokens)) or ""
+        room, known = way.max_tokens, ""
+        if way.fixes:
+            known = self._guard("problem", lambda agent: self._meet(agent, room // 2)) or ""
+        if about is not None and room:
+            room -= room // 2 if known else 0
+            self.context = self._guard("context", lambda agent: agent.context(about, room)) or ""
+        self.context = "\n".join(part for part in (known, self.context) if part)
         if about is not None and way.patterns:
             self.patterns = self._guard("patterns", lambda agent: _patterns(agent, about, way)) or []
         if self.state is None:
@@ -249,13 +277,30 @@ class Task:
                 )
             else:
                 self.experience = self._guard("observe", lambda agent: self._observed(agent, outcome))
-        self._guard("discover", lambda agent: self._discover(agent, outcome))
-        if self._way.remembers:
-            self._guard("remember", lambda agent: self._remember(agent, outcome))
+        way, about, id_, action = self._way, self.about, self.id, self._taken or self.action
+        self._guard("discover", lambda agent: teach.credit(agent, way, self._applied, self.state, outcome, id_))
+        self._guard("steps", lambda agent: teach.keep_steps(agent, way, about, self._steps, outcome, id_))
+        if way.fixes:
+            self._guard("fixes", lambda agent: self._tell(agent, outcome))
+        if way.remembers:
+            self._guard("remember", lambda agent: teach.remember(agent, way, about, action, outcome, id_))
 
     def _look(self, _: Agent) -> None:
         given = self._given_state
         self.state = dict(given() if callable(given) else given or {})
+
+    def _meet(self, agent: Agent, room: int) -> str:
+        told = self._given_problem
+        return self._mending.look(agent, told() if callable(told) else told, self._key, room)
+
+    @property
+    def _key(self) -> str | None:
+        return key_of(self.task_type, self.about, self.state, self.task_id)
+
+    def _tell(self, agent: Agent, outcome: Outcome) -> None:
+        end = End(outcome, self._error, self._taken, self.action, self._key, self.id, self.episode)
+        if self._mending.tell(agent, end) and self._within is not None:
+            self._within._mending.noted = self._error
 
     def _observed(self, agent: Agent, outcome: Outcome) -> Experience:
         """The action taken gets the credit, also one that was not among the options."""
@@ -269,46 +314,6 @@ class Task:
                 pass  # then it was a step without advice, and the decision stays open
         return agent.observe_step(
             self.task_type, self.state, action, outcome, episode=self.episode, task_id=self.task_id
-        )
-
-    def _discover(self, agent: Agent, outcome: Outcome) -> None:
-        for pattern in self._applied:
-            agent.use_pattern(
-                pattern,
-                outcome.success,
-                stage="applied",
-                evidence=outcome.evidence,
-                source=self.id,
-                task_type=self.task_type,
-                state=self.state,
-                task_id=self.id,
-            )
-        if self._steps:
-            cast(Any, agent).add_trajectory(
-                self.about or self.task_type,
-                self._steps,
-                success=outcome.success,
-                evidence=outcome.evidence,
-                task_type=self.task_type,
-                task_id=self.id,
-                visibility=self._way.visibility,
-            )
-
-    def _remember(self, agent: Agent, outcome: Outcome) -> None:
-        """What worked for such a task and what did not, once for each task and action."""
-        action = self._taken or self.action
-        if self.about is None or outcome.success is None or action is None:
-            return
-        end = "worked" if outcome.success else f"failed: {outcome.error}" if outcome.error else "failed"
-        name = f"{self.task_type}\x1f{action}\x1f{self.about}"
-        agent.remember(
-            f"{self.about}\n{action} {end} ({outcome.evidence}).",
-            kind="success_pattern" if outcome.success else "error_pattern",
-            key=f"task-{hashlib.blake2b(name.encode('utf-8', 'replace'), digest_size=12).hexdigest()}",
-            importance=_IMPORTANCE[outcome.evidence],
-            tags=[self.task_type[:128]],
-            metadata={"action": action, "task": self.id},
-            visibility=self._way.visibility,
         )
 
     def _guard(self, step: str, what: Callable[[Agent], Any]) -> Any:
@@ -331,6 +336,7 @@ class Task:
         """Settle the outcome; whether there is something to learn from."""
         if error is not None and not isinstance(error, Exception):
             return False
+        self._error = error
         way, seconds = self._way, (self._done or time.perf_counter()) - (self._began or 0.0)
         found = self._reported
         if error is not None:
@@ -355,7 +361,7 @@ class Task:
 
     def __enter__(self) -> Self:
         self._begin()
-        self._token = _current.set(self)
+        self._within, self._token = _current.get(), _current.set(self)
         return self
 
     def __exit__(
@@ -369,7 +375,7 @@ class Task:
         from anyio.to_thread import run_sync
 
         await run_sync(self._begin)
-        self._token = _current.set(self)
+        self._within, self._token = _current.get(), _current.set(self)
         return self
 
     async def __aexit__(

@@ -26,6 +26,7 @@ class Way:
     max_tokens: int = 800
     patterns: int = 3
     remembers: bool = True
+    fixes: bool = True
     visibility: str = "private"
     troubles: Troubles = field(default_factory=Troubles)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engrain.archive.rows import column
-from engrain.archive.steps import KIND, Found, database_in, opened
+from engrain.archive.steps import KIND, Found, opened
 from engrain.archive.tables import Tables
 from engrain.errors import ArchiveError
 from engrain.store.port import Store
 
 ROWS = 8_192  # of a batch
+THREADS = 2
+MEMORY = "1GB"  # of the database; beyond it goes to the disk
 _text, _real, _number, _flag, _time = pa.string(), pa.float64(), pa.int64(), pa.bool_(), pa.timestamp("us", tz="UTC")
 COLUMNS: dict[str, tuple[pa.DataType, str]] = {
     "id": (_text, "of the experience"),
@@ -55,6 +57,17 @@ TEXT = (Path(__file__).parent / "export.sql").read_text(encoding="utf-8")
 
 
 @contextmanager
+def _database(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database in memory; what has no room there goes into ``folder``."""
+    how: dict[str, Any] = {"threads": THREADS, "memory_limit": MEMORY, "python_enable_replacements": False}
+    with closing(duckdb.connect(":memory:", config=how)) as database:
+        database.execute("set temp_directory = ?", [str(folder)])
+        database.execute("set timezone = 'UTC'")
+        database.execute("set enable_progress_bar = false")  # it would be told to whoever reads what we say
+        yield database
+
+
+@contextmanager
 def exported(
     store: Store, tables: Tables | None, asked: Mapping[str, Any], folder: Path
 ) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -67,7 +80,7 @@ def exported(
     else:
         found = opened(store, tables, "step_export", asked)
     failures: list[FileNotFoundError | ArchiveError] = []
-    with database_in(folder) as database:
+    with _database(folder) as database:
         hot = {name: column([row[name] for row in found.rows], kind) for name, kind in _GIVEN.items()}
         database.register("hot", pa.table(hot))
         names = ["hot"]

@@ -28,9 +28,9 @@ class ColdSteps:
         return agents(self._store, reached(self._tables), {"tenant": tenant, "task_type": task_type})
 
     def counts(self, tenant: str, task_type: str, agent: str | None) -> Columns:
-        from engrain.archive.steps import counts
+        from engrain.archive.steps import counted
 
-        return counts(self._store, reached(self._tables), _asked(tenant, task_type, agent, 0))
+        return counted(self.steps(tenant, task_type, agent, 0))
 
     def steps(self, tenant: str, task_type: str, agent: str | None, since: int) -> Columns:
         from engrain.archive.steps import steps
@@ -38,9 +38,9 @@ class ColdSteps:
         return steps(self._store, reached(self._tables), _asked(tenant, task_type, agent, since))
 
     def both(self, tenant: str, task_type: str, agent: str | None) -> tuple[Columns, Columns]:
-        from engrain.archive.steps import counted, steps
+        from engrain.archive.steps import counted
 
-        found = steps(self._store, reached(self._tables), _asked(tenant, task_type, agent, 0))
+        found = self.steps(tenant, task_type, agent, 0)
         return counted(found), found
 
 

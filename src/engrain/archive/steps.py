@@ -8,14 +8,9 @@ Texts are numbers here from early on: files have them by dictionary, and what gr
 
 from __future__ import annotations
 
-import re
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,15 +20,12 @@ from engrain.archive.layout import batch_of
 from engrain.archive.port import Kind
 from engrain.archive.tables import CODED, Standing, Tables
 from engrain.errors import ArchiveConflict
-from engrain.model.steps import NONE, SHARED, Columns, Texts
+from engrain.model.steps import NONE, SHARED, STEPS, Columns, Texts, in_episodes, marks
 from engrain.store.port import Row, Store
-from engrain.store.statements import shared
 
 KIND: Kind = "experiences"
 TRIES = 20  # while others bring rows back
-THREADS = 2
 GATHER = 1 << 20  # rows whose texts get their numbers at once
-MEMORY = "1GB"  # of the database; beyond it goes to the disk
 _text, _real, _number = pa.string(), pa.float64(), pa.int64()
 _field = pc.field
 _CODED = ("agent", "state", "state_key", "action", "evidence", "next_state", "episode", "task_id", "advised_action",
@@ -50,62 +42,102 @@ _STEP: dict[str, tuple[pa.DataType, pc.Expression]] = {
     "updated_at": (_number, _field("updated_at").cast(_number)),
     "revision": (_number, _field("revision")),
 }
-_COUNTED = ("agent", "state", "state_key", "action", "evidence", "next_state", "episode", "task_id", "reward", "weight",
-            "decided_at", "updated_at", "revision", "id")  # fmt: skip
-_LOGGED = (*_COUNTED, "advised_action", "policy", "propensity")
-_SUMS = ("weight", "total", "squares")
+_LOGGED = (
+    "agent", "state", "state_key", "action", "evidence", "next_state", "episode", "task_id", "advised_action", "policy",
+    "reward", "weight", "propensity", "decided_at", "updated_at", "revision",
+)  # fmt: skip
 _EQUAL = ("episode", "task_id")  # of these only who has the same is wanted
+_CELL, _SOURCE = ["state_key", "action", "next_key", "next_state"], ["who", "task", "run"]
+_SUMS = ("weight", "total", "squares", "n", "steps", "told")
 
 
 def agents(store: Store, tables: Tables, asked: Mapping[str, Any]) -> set[str]:
     """Who has experiences with a known reward."""
-    rows, parts = _together(store, tables, "step_agents", asked, ("agent",), None)
-    return {row["agent"] for row in rows}.union(*(pc.unique(part["agent"]).to_pylist() for part in parts))
+
+    def read() -> set[str]:
+        found = opened(store, tables, "step_agents", asked, None)
+        parts = _parts(tables, found, asked, ("agent",))
+        return {row["agent"] for row in found.rows}.union(*(pc.unique(part["agent"]).to_pylist() for part in parts))
+
+    return tables.unmissed(KIND, read)
 
 
 def steps(store: Store, tables: Tables, asked: Mapping[str, Any]) -> Columns:
-    """Steps one by one, with their ``rank`` by (decided_at, id)."""
-    return _columns(*_together(store, tables, "step_list", asked, _LOGGED), _LOGGED)
+    """Steps one by one, in episodes."""
 
+    def read() -> Columns:
+        found = opened(store, tables, "step_list", asked)
+        parts = _parts(tables, found, asked, _LOGGED)
 
-def counts(store: Store, tables: Tables, asked: Mapping[str, Any]) -> Columns:
-    """What the statement ``step_counts`` says of all steps."""
-    return counted(_columns(*_together(store, tables, "step_list", asked, _COUNTED), _COUNTED))
+        def ids(some: Any) -> pa.Array:
+            told = [one for part in _parts(tables, found, asked, ("id",)) for one in part["id"].chunks]
+            return pa.chunked_array([*told, pa.array([row["id"] for row in found.rows], _text)]).take(pa.array(some))
+
+        return _columns(found.rows, parts, ids)
+
+    return tables.unmissed(KIND, read)
 
 
 def counted(found: Columns) -> Columns:
-    """The same of steps one by one."""
-    given = {name: pa.array(one.codes, mask=one.codes == NONE) for name, one in found.texts.items()}
-    evidence = pa.array(found.texts["evidence"].values, _text)
-    given["evidence"] = pa.DictionaryArray.from_arrays(given["evidence"], evidence)
-    given |= {name: pa.array(one, mask=np.isnan(one)) for name, one in found.reals.items()}
-    given |= {"id" if name == "rank" else name: pa.array(one) for name, one in found.whole.items()}
-    with tempfile.TemporaryDirectory() as folder, database_in(Path(folder)) as database:
-        database.register("_steps", pa.table(given))
-        database.execute("create view steps as select 0 as tenant, 0 as task_type, * from _steps")
-        text = re.sub(r":([a-z_]+)", r"$\1", shared("step_counts"))
-        told = database.sql(text, params={"tenant": 0, "task_type": 0, "agent": None}).to_arrow_table()
-    return _grouped(told, found.texts)
+    """What the statement ``step_counts`` says of all steps: by one GROUP BY, with claims by another for their sources
+    first. Sums are of whole numbers (see there): the same in whatever order."""
+    texts, reals, whole = found.texts, found.reals, found.whole
+    order, run = whole["order"], whole["run"]
+    later = np.full(len(order), NONE, np.int32)
+    later[order[:-1]] = np.where(run[1:] == run[:-1], order[1:], NONE)
+    told = texts["next_state"].codes
+    after, opened = (np.append(texts[name].codes, NONE)[later] for name in ("state_key", "open_state"))
+    known, weight = ~np.isnan(reals["reward"]), np.where(np.isnan(reals["reward"]), 0.0, reals["weight"])
+    reward = np.where(known, reals["reward"], 0.0)
+    weighted = weight * reward
+    given: dict[str, Any] = {name: texts[name].codes for name in ("state_key", "action", "state")}
+    given |= {"next_key": np.where(told == NONE, after, NONE), "next_state": np.where(told == NONE, opened, told)}
+    given |= {"weight": weight * STEPS, "total": _rounded(weighted * STEPS)}
+    given |= {"squares": _rounded(weighted * reward * STEPS), "n": known.astype(np.int64)}
+    given |= {"steps": np.ones(len(order), np.int64), "told": marks(whole)}
+    tiers = texts["evidence"]
+    claims = tiers.codes == (tiers.values.index("claimed") if "claimed" in tiers.values else len(tiers.values))
+    if claims.any():
+        task = np.where(claims, texts["task_id"].codes, NONE)
+        given |= {"who": np.where(claims, texts["agent"].codes, NONE), "task": task}
+        given |= {"run": np.where(claims & (task == NONE), texts["episode"].codes, NONE)}
+    table = pa.table(given)
+    return _grouped(_by(_claimed(table) if claims.any() else table, _CELL), texts)
 
 
-@contextmanager
-def database_in(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty database in memory; what has no room there goes into ``folder``."""
-    how: dict[str, Any] = {"threads": THREADS, "memory_limit": MEMORY, "python_enable_replacements": False}
-    with closing(duckdb.connect(":memory:", config=how)) as database:
-        database.execute("set temp_directory = ?", [str(folder)])
-        database.execute("set timezone = 'UTC'")
-        database.execute("set enable_progress_bar = false")  # it would be told to whoever reads what we say
-        yield database
+def _claimed(steps: pa.Table) -> pa.Table:
+    """Sums by cell and source; what one source claims of a state and action, in all, weighs as one claim."""
+    one = _by(steps, [*_CELL, *_SOURCE])
+    source = ["state_key", "action", *_SOURCE]
+    count = one.group_by(source).aggregate([("n", "sum")]).rename_columns([*source, "claims"])
+    one = one.join(count, source)
+    many = (one["who"].to_numpy() != NONE) & (one["claims"].to_numpy() > 1)
+    for name in ("weight", "total", "squares"):
+        whole = one[name].to_numpy()
+        share = np.where(many, _rounded(whole / np.maximum(one["claims"].to_numpy(), 1)), whole)
+        one = one.set_column(one.column_names.index(name), name, pa.array(share))
+    return one
+
+
+def _by(table: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """Sums by ``keys``, with one of the states' texts."""
+    wanted = [*((name, "sum") for name in _SUMS), ("state", "min")]
+    told = table.group_by(list(keys)).aggregate(wanted)
+    return told.rename_columns([name.removesuffix("_sum").removesuffix("_min") for name in told.column_names])
+
+
+def _rounded(values: Any) -> Any:
+    """To whole numbers, halves away from zero, as the store does."""
+    whole = np.trunc(values)
+    return whole + np.sign(values) * (np.abs(values - whole) >= 0.5)
 
 
 def _grouped(told: pa.Table, texts: Mapping[str, Texts]) -> Columns:
     found = {}
-    for name in ("state_key", "next_key", "state", "action", "next_state"):
-        codes = told[name].fill_null(NONE).to_numpy().astype(np.int32)
-        found[name] = Texts(codes, texts[SHARED.get(name, name)].values)
-    reals, whole = ({name: told[name].to_numpy() for name in names} for names in (_SUMS, ("n", "steps", "told")))
-    return Columns(found, reals, whole)
+    for name in (*_CELL, "state"):
+        found[name] = Texts(told[name].to_numpy(), texts[SHARED.get(name, name)].values)
+    numbers = {name: told[name].to_numpy() for name in _SUMS}
+    return Columns(found, {name: numbers[name] for name in _SUMS[:3]}, {name: numbers[name] for name in _SUMS[3:]})
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -151,21 +183,9 @@ def _asked(asked: Mapping[str, Any]) -> pc.Expression:
     return wanted & (_STEP["decided_at"][1] >= asked["since"]) if asked.get("since") else wanted
 
 
-def _together(
-    store: Store,
-    tables: Tables,
-    statement: str,
-    asked: Mapping[str, Any],
-    columns: Sequence[str],
-    of: str | None = "experience_id",
-) -> tuple[Sequence[Row], list[pa.Table]]:
-    """Rows of the store, and those that are only in the archive."""
-
-    def read() -> tuple[Sequence[Row], list[pa.Table]]:
-        found = opened(store, tables, statement, asked, of)
-        return found.rows, [part for one in found.wanted for part in _scan(tables, found.table, one, asked, columns)]
-
-    return tables.unmissed(KIND, read)
+def _parts(tables: Tables, found: Found, asked: Mapping[str, Any], columns: Sequence[str]) -> list[pa.Table]:
+    """The rows that are only in the archive."""
+    return [part for one in found.wanted for part in _scan(tables, found.table, one, asked, columns)]
 
 
 def _scan(
@@ -189,21 +209,22 @@ def _scan(
     yield pa.Table.from_batches(gathered, scanner.projected_schema).unify_dictionaries()
 
 
-def _columns(rows: Sequence[Row], parts: list[pa.Table], columns: Sequence[str]) -> Columns:
-    """All of it as arrays, ``parts`` before ``rows``. A column of the parts is let go as soon as it is an array."""
+def _columns(rows: Sequence[Row], parts: list[pa.Table], ids: Callable[[Any], pa.Array]) -> Columns:
+    """All of it as arrays, ``parts`` before ``rows``. A column of the parts is let go as soon as it is an array.
+    ``ids`` of rows by their numbers."""
     texts: dict[str, Texts] = {}
-    names = [name for name in columns if name in _CODED]
+    names = [name for name in _LOGGED if name in _CODED]
     for own in dict.fromkeys(SHARED.get(name, name) for name in names):
         texts |= _coded(rows, parts, [name for name in (*names, "open_state") if SHARED.get(name, name) == own])
     numbers: dict[pa.DataType, dict[str, Any]] = {_real: {}, _number: {}}
-    for name in columns:
+    for name in _LOGGED:
         if (kind := _STEP[name][0]) in numbers:
             cold = [chunk.to_numpy(zero_copy_only=False) for chunk in _taken(parts, name)]
             hot = np.array([row[name] for row in rows], kind.to_pandas_dtype())  # None becomes NaN
             numbers[kind][name] = np.concatenate([*cold, hot])
-    ids = [*_taken(parts, "id"), pa.array([row["id"] for row in rows], _text)]
-    whole = {**numbers[_number], "rank": _rank(numbers[_number]["decided_at"], pa.chunked_array(ids))}
-    return Columns(texts, numbers[_real], whole)
+    whole = numbers[_number]
+    order, run = in_episodes(_ordered(whole["decided_at"], ids), texts["agent"].codes, texts["episode"].codes)
+    return Columns(texts, numbers[_real], {**whole, "order": order, "run": run})
 
 
 def _coded(rows: Sequence[Row], parts: list[pa.Table], names: Sequence[str]) -> dict[str, Texts]:
@@ -229,15 +250,13 @@ def _taken(parts: list[pa.Table], name: str) -> list[Any]:
     return found
 
 
-def _rank(when: Any, ids: pa.ChunkedArray) -> Any:
-    """Where each row is in the order of its time, and of its id among those of one time."""
+def _ordered(when: Any, ids: Callable[[Any], pa.Array]) -> Any:
+    """The rows in the order of their time, and of their ids among those of one time: ids are read only then."""
     order = np.argsort(when, kind="stable")
     same = np.diff(when[order]) == 0
     if same.any():
         tied = np.append(same, False) | np.insert(same, 0, False)
         some = order[tied]
-        told = pa.table({"at": when[some], "id": ids.take(pa.array(some))})
+        told = pa.table({"at": when[some], "id": ids(some)})
         order[tied] = some[pc.sort_indices(told, [("at", "ascending"), ("id", "ascending")]).to_numpy()]
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    return rank
+    return order

@@ -34,7 +34,9 @@ except ImportError as missing:
 T = TypeVar("T")
 LEASE = "archive"
 LOG = "_delta_log"
-GROUP = 8_192  # rows of a row group: what a reader of one agent's rows skips by
+GROUP: dict[Kind, int] = {"memories": 8_192, "experiences": 65_536}
+"""Rows of a row group. Of memories: what a reader of one agent's rows skips by. Of experiences, which are read to
+train, a whole file: each group costs a reader as much as thousands of rows."""
 CODED = pa.dictionary(pa.int32(), pa.string())
 RETRIES = 3  # of a read whose files were vacuumed away meanwhile
 _OPTIONS = {"connect_timeout": "5s", "timeout": "20s", "max_retries": "4", "retry_timeout": "10s"}
@@ -160,7 +162,9 @@ class Tables:
                 name=self._name(kind) if table is None else None,
                 configuration=made if table is None else None,
                 storage_options=self._options,
-                writer_properties=WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=GROUP),
+                writer_properties=WriterProperties(
+                    compression="ZSTD", compression_level=1, max_row_group_size=GROUP[kind]
+                ),
                 commit_properties=CommitProperties(app_transactions=[Transaction(self._name(kind), number)]),
             )
 
@@ -259,7 +263,9 @@ class Tables:
                 predicate=where,
                 target_file_size=1 << 40,  # one file, so that its rows stay sorted
                 commit_properties=CommitProperties(app_transactions=[count]),
-                writer_properties=WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=GROUP),
+                writer_properties=WriterProperties(
+                    compression="ZSTD", compression_level=1, max_row_group_size=GROUP[kind]
+                ),
             )
         self.settle(kind, before + 1)
 

@@ -35,7 +35,8 @@ def promote(
         if verdict.passed:
             policies.promote(tx, *where, verdict.reason, actor)
     if not verdict.passed:
-        raise PolicyRefused(f"Judged by {counted(len(log), 'outcome')} since it was made: {verdict.reason}")
+        since = "it was made" if info.dream else "what it was trained on"
+        raise PolicyRefused(f"Judged by {counted(len(log), 'outcome')} since {since}: {verdict.reason}")
     return policies.info(*where)
 
 

@@ -9,6 +9,7 @@ next state ends terminated, and its last state stands once more, as nothing is k
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +33,7 @@ _STEPS = """select agent, episode, state, action, propensity, evidence, reward, 
 _STATES = (
     "select distinct state from exported union select distinct next_state from exported where next_state is not null"
 )
+_VERSIONED = re.compile(r"(.+)-v(\d+)")
 Step = Mapping[str, Any]
 
 
@@ -109,8 +111,15 @@ def write_episodes(database: duckdb.DuckDBPyConnection, path: Path, about: Mappi
         counts["bytes"] += (folder / "part-0.parquet").stat().st_size
         counts["episodes"] += 1
         counts["experiences"] += len(steps)
-    _describe(data, path.name, {**about, "columns": space.columns, "actions": actions}, counts)
+    _describe(data, _identity(path.name), {**about, "columns": space.columns, "actions": actions}, counts)
     return counts
+
+
+def _identity(folder: str) -> str:
+    """The id of the data set: the folder's name as far as Minari allows, and version 0 where it names none."""
+    found = _VERSIONED.fullmatch(folder)
+    name, version = found.groups() if found else (folder, "0")
+    return f"{re.sub(r'[^-_a-zA-Z0-9]+', '-', name).strip('-') or 'experiences'}-v{int(version)}"
 
 
 def _describe(data: Path, name: str, about: Mapping[str, Any], counts: Mapping[str, int]) -> None:

@@ -25,6 +25,8 @@ def told(found: Diagnosis, max_tokens: int, count: Callable[[str], int]) -> str:
     """The text; never above ``max_tokens``, "" when nothing is known. Lines go in by how much they matter: what worked,
     what failed, the issue, the target; what worked goes in without its reason where that is too long. ``count`` must
     add up over lines."""
+    if found.info is None and found.target is None and not (found.fixes or found.avoid):
+        return ""
     solved = [one for one in found.fixes if one.odds.solved]
     brief = {_way(one): _way(replace(one, analysis=None)) for one in solved if one.commands}
     parts = [

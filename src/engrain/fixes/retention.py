@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from engrain.fixes.book import own_scope
 from engrain.model.fading import DAY
+from engrain.model.fix import FixesCleaned
 from engrain.model.scope import Scope
 from engrain.store.changes import bump
 from engrain.store.port import Store
@@ -25,13 +26,12 @@ class Retention:
     def __init__(self, store: Store, world: World, days: float, verified_days: float) -> None:
         self._store, self._world, self._days, self._verified = store, world, days, verified_days
 
-    def clean(self, scope: Scope, days: float | None, dry: bool) -> dict[str, int]:
-        """Clear one agent's own. Counts: cleared, of which solved (verified solutions)."""
+    def clean(self, scope: Scope, days: float | None, dry: bool) -> FixesCleaned:
+        """Clear one agent's own."""
         found = self._store.read("fix_old_counts", {**self._before(days), "tenant": scope.tenant, "agent": scope.agent})
-        counts = {"cleared": int(found[0]["n"]), "solved": int(found[0]["solved"])}
         if not dry:
             self._clear(self._store, scope, days, lambda: False)
-        return counts
+        return FixesCleaned(int(found[0]["n"]), int(found[0]["solved"]), dry)
 
     def sweep(self, store: Store, dry: bool, stop: Callable[[], bool]) -> tuple[int, bool]:
         """Clear everybody's, through ``store``; how many, and whether it came to its end."""

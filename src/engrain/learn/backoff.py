@@ -12,7 +12,10 @@ chapter 12), for rewards of action a in state s:
 
 The variance of one outcome of a, v, is estimated from all its outcomes and drawn to the variance over all actions where
 they are few. Of v, half is taken to lie between states, unless states that came back tell better. What the levels have
-learned adds up in precisions, from which the posterior standard deviation and the 90 % interval follow.
+learned adds up in precisions, from which the posterior standard deviation follows.
+
+What is told, the 90 % interval, rests on more: what was hardly tried is told from other actions and states, so its
+error is at least that of shrinking towards them by as much as is done here, as far as they lie apart (see ``apart``).
 
 What is chosen by is the same chain over rewards that are half graded (see ``graded``) while outcomes are few. What may
 be explored in a state never seen is bounded by the headroom, by how much an action can be better than is believed:
@@ -28,6 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engrain.learn.apart import apart
 from engrain.learn.credit import Sums
 from engrain.learn.features import step
 from engrain.learn.nearness import FOREST, SHARED_SHIFT, Nearness, graded
@@ -52,6 +56,7 @@ CALM = 20.0  # outcomes an action after which that has halved (in variance)
 SPREAD_OUT = 20.0  # most outcomes of an action that tell of other ones, where states have features
 FEW = 32  # rows
 BETWEEN = 0.5  # share of the variance that lies between states, when states do not tell
+PRIOR_APART = BETWEEN * PRIOR_VARIANCE  # variance of mean rewards before two of them are known
 Z90 = 1.6448536269514722
 
 
@@ -62,6 +67,7 @@ class Posterior:
     mean: Floats
     choice: Floats  # what to choose by: the mean with half graded rewards while outcomes are few
     spread: Floats  # standard deviation of the posterior of the mean reward in this state
+    error: Floats  # standard error that is told: the spread, or more where the mean was told from what lies far apart
     quantile: Floats  # of the 90 % interval: that of Student's t, since the variance is itself estimated
     explore: Floats  # deviation that exploration may use: bounded by the headroom until a state comes back
     weight: Floats  # of the outcomes that this agent has of the action
@@ -69,12 +75,12 @@ class Posterior:
 
     @property
     def high(self) -> Floats:
-        """[k] The upper ends of the 90 % intervals, within the reward's range."""
+        """[k] The upper ends of the 90 % intervals by the spread, within the reward's range."""
         return np.clip(self.mean + self.quantile * self.spread, LOW, HIGH)
 
     def interval(self, index: int) -> tuple[float, float, float]:
         """(value, low, high): posterior mean reward of an action and its 90 % interval, within the reward's range."""
-        mean, half = float(self.mean[index]), float(self.quantile[index] * self.spread[index])
+        mean, half = float(self.mean[index]), float(self.quantile[index] * self.error[index])
         return _clip(mean), _clip(mean - half), _clip(mean + half)
 
 
@@ -95,6 +101,7 @@ class _Local:
     left_total: Floats
     extra: Floats
     within: float | None  # variance inside of states that came back
+    states_apart: float  # variance of the means of an action in states that came back
     voices: Sequence[tuple[int, float, float]]
     error: float | None  # mean squared error of telling outcomes from other states
 
@@ -128,6 +135,12 @@ def posterior(table: QTable, state: State, actions: Sequence[str]) -> Posterior:
     prior = np.minimum(inside / near_variance, STATE_CAP)
     mean, choice = (prior * near_mean + local.here_total) / (prior + local.here_weight)
     here_variance = inside / (prior + local.here_weight)
+    # what is told
+    gap = np.maximum(variance, _actions_apart(table, float(variance.mean()))) / strength
+    above = (strength**2 * gap + weight_else * variance) / (strength + weight_else) ** 2
+    error = variance / (near_weight + variance / (above + np.maximum(between, local.states_apart)))
+    error = error if local.error is None else np.maximum(error, local.error - inside)
+    error = (prior**2 * error + local.here_weight * inside) / (prior + local.here_weight) ** 2
     calm = CALM / (CALM + weight.sum() / len(actions))
     headroom = HEADROOM * np.maximum(HIGH - mean, 1e-6) * np.sqrt(calm / (1.0 + near_weight))
     seen = bool(local.here_weight.any()) or not table.space.matrix.shape[1]
@@ -135,6 +148,7 @@ def posterior(table: QTable, state: State, actions: Sequence[str]) -> Posterior:
         mean=mean,
         choice=choice,
         spread=np.sqrt(here_variance),
+        error=np.sqrt(np.maximum(here_variance, error)),
         quantile=Z90 + (Z90**3 + Z90) / 4.0 / (weight + PRIOR_COUNT),  # Fisher's expansion
         explore=np.sqrt(here_variance) if seen else np.minimum(headroom, np.sqrt(task_variance + between)),
         weight=weight,
@@ -163,7 +177,7 @@ def _local(table: QTable, state: State, actions: Sequence[str]) -> _Local:
     if not len(states):
         two, near = np.zeros((2, k)), np.zeros((FOREST + 1, k))
         return _Local(
-            nothing, two, near, np.zeros((FOREST + 1, 2, k)), nothing, two, nothing, None, [(0, 1.0, 1.0)], None
+            nothing, two, near, np.zeros((FOREST + 1, 2, k)), nothing, two, nothing, None, 0.0, [(0, 1.0, 1.0)], None
         )
     weights, totals, squares = cells
     nearness = _nearness(table, states, acts, cells)
@@ -186,6 +200,8 @@ def _local(table: QTable, state: State, actions: Sequence[str]) -> _Local:
     means = totals / np.maximum(weights, 1e-9)
     extra = share * weights * (graded(means) - means)
     both = (totals, totals + extra)
+    within = _within(weights, totals, squares)
+    lie = 0.0 if within is None or len(table.states) < 2 else apart(acts, weights, means, within, PRIOR_APART)
     return _Local(
         here_weight=by_action(np.where(mine, weights, 0.0)),
         here_total=np.array([by_action(np.where(mine, one_of, 0.0)) for one_of in both]),
@@ -194,7 +210,8 @@ def _local(table: QTable, state: State, actions: Sequence[str]) -> _Local:
         left_weight=by_action((1.0 - one) * weights),
         left_total=np.array([by_action((1.0 - one) * one_of) for one_of in both]),
         extra=by_action(extra),
-        within=_within(weights, totals, squares),
+        within=within,
+        states_apart=lie,
         voices=nearness.voices,
         error=nearness.error,
     )
@@ -231,6 +248,13 @@ def _within(weights: Floats, totals: Floats, squares: Floats) -> float | None:
     residual = np.maximum(squares - totals * totals / weights, 0.0).sum()
     found = (residual + PRIOR_COUNT * PRIOR_VARIANCE) / ((weights - 1.0).sum() + PRIOR_COUNT)
     return max(float(found), FLOOR_VARIANCE)
+
+
+def _actions_apart(table: QTable, variance: float) -> float:
+    """Variance of the means of the actions of the task type; ``variance`` is that of one outcome."""
+    known = [table.own[action] for action in sorted(table.own) if table.own[action].weight > 0.0]
+    weight, total = _column(known, 1), _column(known, 2)
+    return apart(np.zeros(len(known), dtype=np.int64), weight, total / weight, variance, PRIOR_APART)
 
 
 def _variances(table: QTable, own: Sequence[Sums]) -> Floats:

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from engrain.learn.reward import TIERS
-
-STEPS = 1 << 20  # sums are multiples of 1 / STEPS
+from engrain.model.steps import STEPS
 
 TENANT = ""  # the agent of a tenant-wide row
 TASK = ""  # the state key of a row for the whole task type

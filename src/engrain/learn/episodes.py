@@ -79,9 +79,12 @@ def led(sample: Sample, fold: Ints, rules: Sequence[Decider], discount: float, f
     begins = np.bincount(state[first], minlength=len(log.keys)) / max(1, len(first))
     paid = np.bincount(steps.pair, minlength=len(steps.state)) / max(1, len(first))
     chains = Chain.without(steps, reward, fold, len(rules))
+    known: dict[int, tuple[Floats, NDArray[np.bool_]]] = {}  # one rule on several folds does the same on all
     for index, rule in enumerate(rules):
         mine, own = np.flatnonzero(fold == index), np.flatnonzero(held == index)
-        chance, knows = _chances(rule, sample, steps, floor)
+        if id(rule) not in known:
+            known[id(rule)] = _chances(rule, sample, steps, floor)
+        chance, knows = known[id(rule)]
         followed = chains[index].follow(chance, discount)
         of_pair, of_state = followed.values()
         visits, been, unfinished = followed.visits(begins)

@@ -261,7 +261,7 @@ def ruled_of(
 
 def _ranking(actions: Sequence[str], belief: Posterior, chances: Mapping[str, float]) -> tuple[Ranked, ...]:
     """All options, the highest value first; equal ones in the order of their upper bounds, then as they were given."""
-    half = belief.quantile * belief.spread
+    half = belief.quantile * belief.error
     columns = [np.clip(one, LOW, HIGH) for one in (belief.mean, belief.mean - half, belief.mean + half)]
     order = np.lexsort((np.arange(len(actions)), -columns[2], -belief.mean)).tolist()
     values, lows, highs = (one.tolist() for one in columns)

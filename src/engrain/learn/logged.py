@@ -14,12 +14,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from engrain.errors import StoreBusy
-from engrain.learn.credit import STEPS
 from engrain.learn.log import END, EXECUTED, Counts, Ints, Log
 from engrain.learn.policies import version_of
 from engrain.learn.state import checked_state, stored_state
 from engrain.model.decision import EVIDENCE
-from engrain.model.steps import NONE, SHARED, Columns, Texts
+from engrain.model.steps import NONE, SHARED, STEPS, Columns, Texts, in_episodes, marks, numbered, paired
 from engrain.store.port import Row, Store
 
 TRIES = 20
@@ -60,7 +59,7 @@ class Cold(Protocol):
         ...
 
     def steps(self, tenant: str, task_type: str, agent: str | None, since: int) -> Columns:
-        """Those of ``step_list`` but for ids, and ``rank``: where each step is in the order of (decided_at, id)."""
+        """Those of ``step_list`` but for ids, and ``order`` and ``run``: see ``in_episodes``."""
         ...
 
 
@@ -115,10 +114,10 @@ def _plain(rows: Sequence[Row]) -> Columns:
     """Rows of ``step_list``."""
     reals = {name: np.array([row[name] for row in rows], np.float64) for name in _REALS}  # None becomes NaN
     whole = {name: np.array([row[name] for row in rows], np.int64) for name in _WHOLE}
-    order = sorted(range(len(rows)), key=lambda at: (rows[at]["decided_at"], rows[at]["id"]))
-    rank = np.empty(len(rows), np.int64)
-    rank[order] = np.arange(len(rows))
-    return Columns(_texts(rows, _TEXTS), reals, {**whole, "rank": rank})
+    sorted_ = sorted(range(len(rows)), key=lambda at: (rows[at]["decided_at"], rows[at]["id"]))
+    texts = _texts(rows, _TEXTS)
+    order, run = in_episodes(np.array(sorted_, np.int64), texts["agent"].codes, texts["episode"].codes)
+    return Columns(texts, reals, {**whole, "order": order, "run": run})
 
 
 def _texts(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Texts]:
@@ -156,13 +155,13 @@ def logged(steps: Columns) -> Log:
     """Experiences one by one, from the columns of ``step_list``, which are let go as they are done: there are many."""
     texts, reals, whole = dict(steps.texts), dict(steps.reals), dict(steps.whole)
     del steps
-    marks = (whole["decided_at"] % 1_000_000_007 + whole.pop("updated_at") % 998_244_353 + whole.pop("revision")).sum()
-    order, episode = _ordered(whole.pop("rank"), texts["agent"].codes, texts["episode"].codes)
-    version = _version(int((~np.isnan(reals["reward"])).sum()), len(order), int(marks))
+    order, episode = whole.pop("order"), whole.pop("run")
+    version = _version(int((~np.isnan(reals["reward"])).sum()), len(order), int(marks(whole).sum()))
+    del whole["updated_at"], whole["revision"]
     known = ~np.isnan(reals["reward"][order])
     goes_on = np.append(episode[1:] == episode[:-1], False)[: len(order)][known]
     chosen, later = order[known], np.roll(order, -1)[known][goes_on]
-    episode = _numbered(episode[known])
+    episode = numbered(episode[known])
     next_key, told = np.full(len(chosen), NONE, np.int32), texts["next_state"].codes[chosen]
     next_key[goes_on] = texts["state_key"].codes[later]
     opened = np.full(len(chosen), NONE, np.int32)
@@ -183,27 +182,6 @@ def logged(steps: Columns) -> Log:
     when = whole.pop("decided_at")[chosen]
     told_of = (reward, evidence, propensity, episode, lineage, agent, when, policy, version)
     return Log(keys, shown, actions, state, action, following, *told_of)
-
-
-def _ordered(rank: Ints, agent: Any, run: Any) -> tuple[Any, Ints]:
-    """The rows by episode, and within it in their order; and the number of the episode of each."""
-    order = np.empty(len(rank), np.int32)
-    order[rank] = np.arange(len(rank), dtype=np.int32)
-    run = run[order]
-    alone = run == NONE
-    pair = _paired(agent[order], run)
-    pair[alone] = 1 + pair.max(initial=0) + np.arange(int(alone.sum()))
-    episode = _numbered(pair)
-    within = np.argsort(episode, kind="stable")
-    return order[within], episode[within]
-
-
-def _paired(first: Any, second: Any) -> Ints:
-    """One number for each pair of numbers."""
-    found: Ints = first.astype(np.int64)
-    found *= 1 + second.max(initial=0)
-    found += second
-    return found
 
 
 def _states(
@@ -257,30 +235,15 @@ def _sorted(column: Texts, chosen: Any) -> tuple[tuple[str, ...], Ints]:
     return tuple(names), found[taken]
 
 
-def _numbered(values: Ints) -> Ints:
-    """The same as numbers from 0 on, in the order in which they first came. ``values`` are not negative."""
-    if not len(values):
-        return values
-    if values.max() > 4 * len(values) + 1_000:  # too many to have a place each
-        values = np.unique(values, return_inverse=True)[1]
-    first = np.empty(1 + values.max(), np.int64)
-    first[values[::-1]] = np.arange(len(values) - 1, -1, -1)  # the last to be written is the first that came
-    came = first[values]
-    new = np.zeros(len(values), np.int64)
-    new[came] = 1
-    found: Ints = (np.cumsum(new, out=new) - 1)[came]
-    return found
-
-
 def _lineages(texts: Mapping[str, Texts], chosen: Any, agent: Ints, evidence: Ints) -> Ints:
     """Who told it, for each of the chosen rows: a task of an agent, or else its episode, or else the agent for what it
     only claims; what was executed or verified beside those stands for itself."""
     task, run = (texts[name].codes[chosen].astype(np.int64) for name in ("task_id", "episode"))
     tasks, runs = 1 + task.max(initial=NONE), 1 + run.max(initial=NONE)
     alone = (task == NONE) & (run == NONE) & (evidence >= EXECUTED)
-    pair = _paired(agent, np.where(task != NONE, task, np.where(run != NONE, tasks + run, tasks + runs)))
+    pair = paired(agent, np.where(task != NONE, task, np.where(run != NONE, tasks + run, tasks + runs)))
     pair[alone] = 1 + pair.max(initial=0) + np.arange(int(alone.sum()))
-    return _numbered(pair)
+    return numbered(pair)
 
 
 def _version(*marks: int) -> str:

@@ -263,6 +263,16 @@ class IssueEdit:
 
 
 @dataclass(frozen=True, slots=True)
+class FixesCleaned:
+    """Attempts and sightings whose texts went, or would go (``dry_run``), and how many of them were verified
+    solutions."""
+
+    cleared: int
+    solved: int
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FixImport:
     """What an import of fixes did: attempts that are new here, those that had a newer outcome than the one known here,
     those that were known already."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 NONE = -1  # the code of no text
+STEPS = 1 << 20  # sums over experiences are multiples of 1 / STEPS: the same in whatever order they are added up
 SHARED = {"advised_action": "action", "open_state": "next_state", "next_key": "state_key"}
 """Columns of texts whose numbers are into the values of another column."""
 
@@ -30,3 +33,43 @@ class Columns:
     texts: Mapping[str, Texts]
     reals: Mapping[str, NDArray[np.float64]]
     whole: Mapping[str, NDArray[np.int64]]
+
+
+def in_episodes(order: Ints, agent: Any, run: Any) -> tuple[Ints, Ints]:
+    """``order``: rows by their numbers. The same by episode (of an ``agent``, by its name in ``run``; NONE is an
+    episode of its own), and within it as they were; and the number of the episode of each, in that order."""
+    run = run[order]
+    alone = run == NONE
+    pair = paired(agent[order], run)
+    pair[alone] = 1 + pair.max(initial=0) + np.arange(int(alone.sum()))
+    episode = numbered(pair)
+    within = np.argsort(episode, kind="stable")
+    return order[within], episode[within]
+
+
+def paired(first: Any, second: Any) -> Ints:
+    """One number for each pair of numbers."""
+    found: Ints = first.astype(np.int64)
+    found *= 1 + second.max(initial=0)
+    found += second
+    return found
+
+
+def numbered(values: Ints) -> Ints:
+    """The same as numbers from 0 on, in the order in which they first came. ``values`` are not negative."""
+    if not len(values):
+        return values
+    if values.max() > 4 * len(values) + 1_000:  # too many to have a place each
+        values = np.unique(values, return_inverse=True)[1]
+    first = np.empty(1 + values.max(), np.int64)
+    first[values[::-1]] = np.arange(len(values) - 1, -1, -1)  # the last to be written is the first that came
+    came = first[values]
+    new = np.zeros(len(values), np.int64)
+    new[came] = 1
+    found: Ints = (np.cumsum(new, out=new) - 1)[came]
+    return found
+
+
+def marks(whole: Mapping[str, Ints]) -> Ints:
+    """A number for each row that changes when what is known of it does: their sum tells versions of the data apart."""
+    return np.asarray(whole["decided_at"] % 1_000_000_007 + whole["updated_at"] % 998_244_353 + whole["revision"])

@@ -14,7 +14,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from engrain.model.exact import chance
 from engrain.model.pattern import Step, Trajectory
@@ -33,6 +33,7 @@ SURE = 0.05
 BETWEEN = 6  # steps of a recovery
 WORDS = 200  # characters of a failure that are shown
 
+_PLACE = re.compile(r"(?<![\w/])(?:[A-Za-z]:)?[\w.@%~+/\\-]*\.\w{1,5}:\d+(?::\d+)?(?!\w)")  # src/cart.py:42:5
 _ERROR = re.compile(r"\b[A-Za-z_.]*(?:Error|Exception)\b")  # the name of one
 
 Mask = Callable[[str], str]
@@ -151,32 +152,43 @@ def _shown(part: Sequence[str], runs: Sequence[Run]) -> list[str]:
 # -- recoveries --------------------------------------------------------------------------------------------------------
 
 
+class _Tried(NamedTuple):
+    """A recovery in one task. ``texts``: what the failure said, what was done, and the check."""
+
+    run: Run
+    passed: bool
+    texts: tuple[str, ...]
+
+
 def _recoveries(task_type: str | None, runs: Sequence[Run], mask: Mask) -> Iterator[Draft]:
-    found: dict[tuple[str, str, tuple[str, ...]], list[tuple[Run, bool]]] = defaultdict(list)
-    steps: dict[tuple[str, str, tuple[str, ...]], tuple[list[str], str, str]] = {}
+    found: dict[tuple[str, str, tuple[str, ...]], list[_Tried]] = defaultdict(list)
     for run in runs:
         for start, end, passed in _retries(run):
-            between = range(start + 1, end)
-            keys = tuple(run.keys[at] for at in between if not run.failed[at])
-            if not keys or len(keys) > BETWEEN:
+            between = [at for at in range(start + 1, end) if not run.failed[at]]
+            if not between or len(between) > BETWEEN:
                 continue
             check, said = run.of.steps[start], _said(run.of.steps[start])
-            key = run.keys[start], mask(said), keys
-            found[key].append((run, passed))
-            done = [run.of.steps[at].action for at in between if not run.failed[at]]
-            steps.setdefault(key, (done, said, check.action))
+            acts = tuple(run.of.steps[at].action for at in between)
+            key = run.keys[start], mask(said), tuple(run.keys[at] for at in between)
+            found[key].append(_Tried(run, passed, (said, *acts, check.action)))
     for key in sorted(found):
         tried = found[key]
-        if not any(passed for _, passed in tried):
+        if not any(one.passed for one in tried):
             continue
-        done, said, asked = steps[key]
-        wins = len({run.lineage for run, passed in tried if passed})
-        why = f"the same check passed after it in {wins} of {counted(len({run.lineage for run, _ in tried}), 'task')}"
+        # As it was written where all wrote it alike, else masked.
+        masked = (key[1], *key[2], key[0])
+        written = [{one.texts[at] for one in tried} for at in range(len(masked))]
+        said, *done, asked = (
+            texts.pop() if len(texts) == 1 else same for texts, same in zip(written, masked, strict=True)
+        )
+        wins = len({one.run.lineage for one in tried if one.passed})
+        tasks = counted(len({one.run.lineage for one in tried}), "task")
         title = f"{_short(asked)} fails" + (f" with {_short(said, 80)}" if said else "") + f": {_short(done[0], 80)}"
         content = "\n".join(f"{number}. {action}" for number, action in enumerate([*done, asked], 1))
         yield _draft(
-            "recovery", task_type, [*key[:2], *key[2]], title, content, "error-recovery", "do", why,
-            [run for run, _ in tried], {run.lineage: passed for run, passed in tried},
+            "recovery", task_type, [*key[:2], *key[2]], title, content, "error-recovery", "do",
+            f"the same check passed after it in {wins} of {tasks}",
+            [one.run for one in tried], {one.run.lineage: one.passed for one in tried},
         )  # fmt: skip
 
 
@@ -192,11 +204,12 @@ def _retries(run: Run) -> Iterator[tuple[int, int, bool]]:
 
 
 def _said(step: Step) -> str:
-    """What tells a failure: the last line that names one, else the last line."""
+    """What tells a failure: the last line that names one, else the last line. Where in a file it happened is left out:
+    that is another place the next time."""
     lines = [line.strip() for line in (step.output or "").splitlines() if line.strip()]
     named = [line for line in lines if _ERROR.search(line)]
     telling = named or [line for line in lines if any(word in line.lower() for word in ("error", "fail", "fatal"))]
-    return (telling or lines or [""])[-1][:WORDS]
+    return _PLACE.sub("", (telling or lines or [""])[-1]).strip(" :-")[:WORDS]
 
 
 # -- what never works --------------------------------------------------------------------------------------------------

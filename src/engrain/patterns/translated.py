@@ -19,7 +19,16 @@ def translation(pattern: Pattern, framework: str, translate: Translate) -> Trans
     text = pattern.template if pattern.template is not None else pattern.content
     if not text.strip():
         raise TranslationRefused(f"Pattern {pattern.id!r} has no template and no content to be translated.")
-    return translate(text, pattern.framework, framework)
+    try:
+        return translate(text, pattern.framework, framework)
+    except TranslationRefused as refused:
+        if pattern.template is not None:
+            raise
+        raise TranslationRefused(
+            f"Pattern {pattern.id!r} has no template, and its content cannot be translated: "
+            f"{refused.detail.replace('The template', 'It')} What can be is code: a template (engrain patterns update "
+            "ID --template CODE), or code in ``` fences of the content."
+        ) from refused
 
 
 def translated(pattern: Pattern, framework: str, translate: Translate) -> dict[str, Any]:

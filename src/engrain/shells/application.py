@@ -87,6 +87,7 @@ def _function(fields: Sequence[Field], call: Callable[[dict[str, Any]], int | No
             told += f" Default: {field.default}."
         panel = "Common options" if field in COMMON else None
         if field.positional:
+            told += f" Or {field.option} {field.name.upper()}." if field.option else ""
             info = typer.Argument(default, help=told, show_default=False, autocompletion=_offered(field))
         else:
             info = typer.Option(

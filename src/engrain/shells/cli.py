@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     known = commands()
     words, name = _ordered(["version"] if given == ["--version"] else given, known)
+    words = _placed(known[name].fields, words) if name else words
     as_json = "--json" in words[: words.index("--") if "--" in words else None]
     if sys.stdout is None:
         message = "stdout is closed, so nothing was done; send it to /dev/null if the answer is not wanted."
@@ -137,6 +138,26 @@ def _ordered(words: list[str], known: Collection[str]) -> tuple[list[str], str]:
             names.append(rest.pop(0))
     name = " ".join(names)
     return ([*common, *rest], name) if name in known else (words, "")
+
+
+def _placed(fields: Sequence[Field], words: Sequence[str]) -> list[str]:
+    """The words with what was given by the option of the last positional field put where that stands: at the end."""
+    last = [field for field in fields if field.positional][-1:]
+    if not last or not last[0].option:
+        return list(words)
+    takes = {field.declaration for field in (*fields, *COMMON) if not field.positional and field.type != "flag"}
+    kept: list[str] = []
+    given: list[str] = []
+    rest = list(words)
+    while rest and rest[0] != "--":
+        word = rest.pop(0)
+        option, equals, value = word.partition("=")
+        if option == last[0].option and (equals or rest):
+            given.append(value if equals else rest.pop(0))
+        else:
+            kept += [word, *([rest.pop(0)] if word in takes and rest else [])]
+    free = [*rest[1:], *given]
+    return [*kept, "--", *free] if free else [*kept, *rest]
 
 
 def commands() -> dict[str, Command]:
@@ -284,7 +305,7 @@ def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
         now = memory.world.now()
         if made and not place.json:
             print(f"note: no memory was at {made}; an empty one is there now. Is --home right?", file=sys.stderr)
-        elif verb.no and not value[verb.no] and agent is not None and not place.json:
+        elif verb.is_no(value) and agent is not None and not place.json:
             _note_other_agents(memory, place)
         asked = None if place.json else _asked(verb, memory, agent, arguments, value)
     finally:
@@ -296,7 +317,7 @@ def _run(verb: Verb, place: Place, arguments: dict[str, Any]) -> int:
             print(f"warning: that this was read could not be noted: {error}", file=sys.stderr)
     done = "" if verb.reads else f"Do not repeat it: {verb.name} was done, and what it changed is stored."
     code = _answered(partial(_show, " ".join([verb.name, *views]), value, now, place.json, asked), done, place.json)
-    return code or int(bool(verb.no) and not value[verb.no])
+    return code or int(verb.is_no(value))
 
 
 def _confirmed(place: Place, name: str, given: Any) -> bool:

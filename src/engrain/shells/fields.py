@@ -41,7 +41,8 @@ _NAMES = {"string": "text", "integer": "a whole number", "number": "a number", "
 class Field:
     """An input: its name is the facade's argument, its ``type`` one of text, kind, choice, integer, number, flag, time,
     words, kinds, object, json, rows. On a command line ``positional`` fields come without an option, ``-`` stands for
-    stdin where ``stdin`` is true, and ``option`` is the spelling when that is not the name (``--tag`` for tags).
+    stdin where ``stdin`` is true, and ``option`` is the spelling when that is not the name (``--tag`` for tags); the
+    last positional one may be given by its ``option``, too.
     ``row`` are the fields of each row."""
 
     name: str

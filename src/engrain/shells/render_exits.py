@@ -15,6 +15,7 @@ def _exported(value: Exported, now: datetime) -> None:
     told = counted(value.active + value.superseded + value.archived, "memory", "memories")
     line(("exported ", "green"), (told, "bold"), (f" to {value.path}", ""))
     line((f"active {value.active:,}, superseded {value.superseded:,}, archived {value.archived:,}", "dim"))
+    line(("not in it: fixes, patterns, what was learned (engrain fixes|patterns|learn export)", "dim"))
 
 
 def _imported(value: Imported, now: datetime) -> None:

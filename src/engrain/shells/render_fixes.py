@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from engrain.model.fix import (
         Diagnosis,
         Fix,
+        FixesCleaned,
         FixImport,
         FixReport,
         FixStats,
@@ -102,7 +103,8 @@ def _diagnosis(one: Diagnosis, now: datetime) -> None:
     if not one.fixes and not one.avoid:
         line(("Nothing is known that would help. Note what is tried: engrain record-fix.", "dim"))
     if one.target:
-        hanging(2, (one.target.target, "bold"), (f"  {counted(one.target.seen, 'issue')} noted, ", ""),
+        seen = counted(one.target.seen, "attempt or sighting", "attempts and sightings")
+        hanging(2, (one.target.target, "bold"), (f"  {seen}, ", ""),
                 (f"{share(one.target.odds)} of attempts solved them", "dim"))  # fmt: skip
     for habit in one.info.habits if one.info else ():
         hanging(2, (_habit(habit), "yellow"))
@@ -248,7 +250,10 @@ def _similar(value: Mapping[str, Any], now: datetime) -> None:
 
 
 def _context(value: Mapping[str, Any], now: datetime) -> None:
-    print(printable(value["context"]))
+    if value["context"]:
+        print(printable(value["context"]))
+    else:
+        line(("Nothing is known of it.", "dim"))
 
 
 def _report(one: FixReport, now: datetime) -> None:
@@ -304,9 +309,10 @@ def _taken(one: FixImport, now: datetime) -> None:
             (f", {one.revised:,} with a newer outcome, {one.known:,} known already", ""))  # fmt: skip
 
 
-def _cleaned(value: Mapping[str, int], now: datetime) -> None:
-    hanging(2, (f"old enough to let their texts go: {value['cleared']:,}", "bold"),
-            (f", of these verified solutions {value['solved']:,}; no count is lost", "dim"))  # fmt: skip
+def _cleaned(one: FixesCleaned, now: datetime) -> None:
+    gone, note = ("would go", "nothing was changed") if one.dry_run else ("went", "no count is lost")
+    hanging(2, (f"old attempts and sightings whose texts {gone}: {one.cleared:,}", "bold"),
+            (f", of these verified solutions {one.solved:,}; {note}", "dim"))  # fmt: skip
 
 
 SCREENS: dict[str, Callable[[Any, datetime], None]] = {

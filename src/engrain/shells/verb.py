@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ class Verb:
     reads: bool = False  # changes nothing
     destroys: bool = False  # may take something away
     repeats: bool = False  # changes something, but a second identical call nothing more
-    no: str = ""  # the part of the answer that, when empty or false, means "no"
+    no: str = ""  # the parts of the answer that, when all are empty or false, mean "no"
     does: str = ""  # the facade's method, where that has another name
     asks: str = ""  # the flag that is asked about first on a command line, unless there is --yes
     progress: bool = False  # takes a callable "progress" among its arguments
@@ -56,6 +57,11 @@ class Verb:
         filed = any(one.name == "file" for one in self.views)
         fields = (replace(one, default=None) if filed and one.stdin else one for one in self.fields)
         return (*fields, *self.views)
+
+    def is_no(self, value: Any) -> bool:
+        """Whether an answer means "no"."""
+        parts = (value[one] if isinstance(value, Mapping) else getattr(value, one) for one in self.no.split())
+        return bool(self.no) and not any(parts)
 
     @property
     def rights(self) -> str:

@@ -9,7 +9,8 @@ from engrain.shells.verb import LOCAL, Verb
 EXITS: tuple[Verb, ...] = (
     Verb(
         "export",
-        "Write all that the agent remembers to a file: active, superseded and archived, with everything known of it.",
+        "Write all memories of the agent to a file: active, superseded and archived, with everything known of them. "
+        "Fixes, patterns and what was learned have exports of their own.",
         (
             Field(
                 "path",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engrain.model.fix import Diagnosis, Fix, FixImport, FixReport, FixStats, IssueInfo, TargetInfo
+from engrain.model.fix import Diagnosis, Fix, FixesCleaned, FixImport, FixReport, FixStats, IssueInfo, TargetInfo
 from engrain.model.item import VISIBILITIES
 from engrain.shells import calls_fixes as calls
 from engrain.shells import inputs
@@ -54,7 +54,7 @@ _WHICH = (
     Field("issue", "text", "Only of this issue.", None),
     Field("successful", "flag", "Only those that were verified to work, or only all others.", None),
 )
-_REASON = Field("reason", "text", "Why.")
+_REASON = Field("reason", "text", "Why; it is kept.", positional=True, option="--reason")
 REPORTS = ("fixers", "types", "targets", "trend", "daily")
 DAYS = Field("days", "integer", "Of so many days, with today.", 30)
 
@@ -68,6 +68,7 @@ FIXES: tuple[Verb, ...] = (
         call=calls.diagnose,
         shells=BOTH,
         reads=True,
+        no="known fixes avoid target",
         views=FROM_FILE,
     ),
     Verb(
@@ -169,6 +170,7 @@ FIXES: tuple[Verb, ...] = (
         does="diagnose",
         shells=LOCAL,
         reads=True,
+        no="known similar",
         views=FROM_FILE,
     ),
     Verb(
@@ -252,7 +254,7 @@ FIXES: tuple[Verb, ...] = (
             Field("days", "number", "Older than so many days; left out, the setting fix_days.", None, positional=True),
             Field("dry_run", "flag", "Only tell what would go.", False),
         ),
-        dict[str, int],
+        FixesCleaned,
         does="clean_fixes",
         destroys=True,
         repeats=True,

@@ -16,7 +16,7 @@ from engrain.shells.verb import LOCAL, Verb
 POLARITIES, TIERS = ("do", "avoid"), ("short", "long")
 _ID = Field("id", "text", "The id of a pattern.", positional=True)
 _FILE = Field("path", "text", "The file; one that is there is replaced.", positional=True)
-_REASON = Field("reason", "text", "Why; it is kept.", positional=True)
+_REASON = Field("reason", "text", "Why; it is kept.", positional=True, option="--reason")
 _FRAMEWORK = Field("framework", "text", "For which framework, e.g. pytest.", None)
 _OF_FRAMEWORK = Field("framework", "text", "Only for this framework.", None)
 _WORDS = 'Words of this project to make placeholders of: {"billing.core": "module"}.'

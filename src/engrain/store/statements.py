@@ -160,11 +160,6 @@ def one_file(path: Path) -> Mapping[str, Statement]:
     }
 
 
-def shared(name: str) -> str:
-    """The text of a statement that has no twin, for an engine that is no store; its parameters are ``:name``."""
-    return catalogue("sqlite")[name].text
-
-
 def _blocks(source: str) -> list[tuple[dict[str, str], str]]:
     blocks: list[tuple[dict[str, str], list[str]]] = []
     for line in source.splitlines():
