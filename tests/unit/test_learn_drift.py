@@ -10,7 +10,7 @@ import pytest
 
 from engrain.learn.drift import FIRST, Track
 from engrain.learn.learner import Learner
-from engrain.learn.standing import OLD_CAP
+from engrain.learn.standing import FALLEN_CAP, OLD_CAP
 from engrain.model.decision import Drift, Outcome
 from engrain.model.scope import Scope
 from engrain.store.port import Store
@@ -86,6 +86,39 @@ def test_hard_states_are_no_drift() -> None:
     assert seen(track, [-2.0] * 12) is not None
 
 
+def test_hopes_that_were_too_high_are_no_drift() -> None:
+    rng, track = random.Random(3), Track()
+    for number in range(300):
+        hoped = 1.2 if number >= 150 else -0.4
+        assert not (track.tell(coin(0.4)(rng), hoped) and track.fall())
+    assert seen(track, [-2.0] * 40) is not None
+
+
+def test_a_track_goes_on_where_it_was_left() -> None:
+    rng, track = random.Random(4), Track()
+    for number in range(150):
+        expected = None if number < 20 else 0.5
+        track.tell(coin(0.8)(rng), expected)
+        again = Track.read(track.row())
+        assert again == track
+        assert again.fall() == track.fall()
+
+
+def test_a_fall_in_states_is_seen_by_processes_that_begin_anew(learner: Learner, store: Store) -> None:
+    def once(by: Learner, number: int, won: bool) -> None:
+        advice = by.advise(ME, "t", state={"place": "xy"[number % 2]}, options=["a"])
+        by.observe(ME, advice, WON if won else LOST)
+
+    for number in range(50):
+        once(learner, number, number % 10 != 9)
+    for number in range(30):
+        if learner.drifts(ME):
+            break
+        once(fresh(store), number, False)
+    (drift,) = fresh(store).drifts(ME)
+    assert -2.0 <= drift.after < 0.0 < drift.before <= 2.0
+
+
 def decide(learner: Learner, good: str, times: int, evidence: str = "verified", scope: Scope = ME) -> int:
     """How often the good action was taken of so many advised ones; only it succeeds, in nine of ten cases."""
     hits = 0
@@ -144,13 +177,25 @@ def teach_apart(learner: Learner, outcome: Outcome, times: int) -> None:
         learner.observe_step(ME, "t", state=None, action="a", outcome=outcome)
 
 
-def test_the_run_that_gave_the_alarm_is_not_believed(learner: Learner) -> None:
+def test_the_action_that_fell_is_known_to_be_bad_until_it_proves_otherwise(learner: Learner, store: Store) -> None:
     teach(learner, "a", WON, 30)
     while not learner.drifts(ME):
         teach_apart(learner, LOST, 1)
     (known,) = [q for q in learner.q_values(ME) if q.state is None]
-    assert known.weight == pytest.approx(OLD_CAP)
-    assert known.mean > 0.0
+    assert known.weight == pytest.approx(OLD_CAP + FALLEN_CAP)
+    assert known.mean < 0.0
+
+    def value() -> float:
+        (one,) = [one for one in fresh(store).advise(ME, "t", options=AB).ranking if one.action == "a"]
+        assert one.value is not None
+        return one.value
+
+    assert value() < -0.3
+    teach(learner, "a", WON, 2)
+    assert value() > 0.5, "a false alarm is overruled by what comes next"
+    before = value()
+    learner.rebuild("default")
+    assert value() == before
 
 
 def test_claims_do_not_tell_of_a_drift(learner: Learner) -> None:

@@ -1,9 +1,9 @@
 """Drift: what an action brings has fallen for good, and what was known before is not evidence any more.
 
 Of each action of an agent's task type the rewards are followed, one by one; in a state with features less what was
-expected there (so that a run of hard states is no drift). After each of them the last m are compared with all before,
-for every m of ``TAILS``: a generalised likelihood ratio test for a change of mean at an unknown time (Siegmund and
-Venkatraman 1995; for bandits Besson and Kaufmann 2019), in the form of Welch's t for unequal variances::
+expected there. After each of them the last m are compared with all before, for every m of ``TAILS``: a generalised
+likelihood ratio test for a change of mean at an unknown time (Siegmund and Venkatraman 1995; for bandits Besson and
+Kaufmann 2019), in the form of Welch's t for unequal variances::
 
     G = N/2 · log(1 + t²/N),   t² = (mean before − mean after)² / (v/n before + w/m),   N = n + m
 
@@ -12,15 +12,18 @@ where its mean now lies: rare failures that come in a row are no drift. A drift 
 log N for some m: what did not change in N outcomes changes with the next about once in N times, so that the rate of
 false alarms hardly grows with the length of a run. How often and how soon: docs/algorithms/drift.md.
 
+Where states have features a fall must be seen twice: in what came less what was expected, so that a run of hard states
+is no drift; and in what came, so that hopes that were too high are none. What an action promises is most overrated
+where it was just chosen for the first time, for promising most (the optimizer's curse; Smith and Winkler 2006).
+
 Only a fall counts. What has risen unseen is found by exploration, and means rise by themselves while an agent learns
 where an action works. Only what was executed or verified counts: claims, which cost nothing, must not do away with
 evidence. Rows of one ``observe_many`` have no order: they are taken in a shuffled one.
 
 Every outcome of the agent's task type that was recorded until then is old, that of each action: its sums weigh little
 from then on (see ``standing``). The run that gave the alarm is old, too: it was picked for being bad, and were it
-believed, a false alarm would set the agent against its best action. So a false alarm costs no more than to learn the
-task type once again. An experience is old by its own id, which sorts in time, so that sums rebuilt from experiences
-are the same, bit for bit.
+believed in full, a false alarm would set the agent against its best action. It counts as a few outcomes elsewhere. An
+experience is old by its own id, which sorts in time, so that sums rebuilt from experiences are the same, bit for bit.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from dataclasses import dataclass, field
 from engrain.learn.credit import TASK, TENANT, Ledger
 from engrain.learn.qtable import tally_of
 from engrain.learn.reward import TIERS
-from engrain.store.port import Transaction
+from engrain.store.port import Row, Transaction
 
 TAILS = (4, 5, 6, 8, 10, 13, 16, 20, 26, 32, 40, 50, 64)
 FIRST = 10  # outcomes before a change can be seen
@@ -44,28 +47,20 @@ WIDEST = 4.1  # the variance of a reward in -2..2 with mean 0, and a little
 
 
 @dataclass(slots=True)
-class Track:
-    """An action's rewards since the last drift: moments of all, adjusted for their states; the sum of the first
-    ``FIRST``, unadjusted; the most recent ones, adjusted."""
+class Series:
+    """Rewards since the last drift: moments of all, and the most recent ones."""
 
     n: int = 0
     total: float = 0.0
     squares: float = 0.0
-    plain: float = 0.0
     recent: list[float] = field(default_factory=list)
 
-    def tell(self, reward: float, expected: float | None) -> bool:
-        """Take a reward over; whether it lies below the mean of those before. ``expected``: of its state, if it has
-        features."""
-        adjusted = reward if expected is None or not self.n else reward - expected + self.plain / min(self.n, FIRST)
-        low = self.n > 0 and adjusted * self.n < self.total
+    def add(self, value: float) -> None:
         self.n += 1
-        self.total += adjusted
-        self.squares += adjusted * adjusted
-        self.plain += reward if self.n <= FIRST else 0.0  # a level for what is adjusted, that does not move
-        self.recent.append(adjusted)
+        self.total += value
+        self.squares += value * value
+        self.recent.append(value)
         del self.recent[: -TAILS[-1]]
-        return low
 
     def fall(self) -> tuple[float, float] | None:
         """The means before and after the change that stands out most, when a drift is to be seen."""
@@ -84,9 +79,50 @@ class Track:
                 most, found = ratio, means
         return found
 
-    def packed(self) -> bytes:
-        """``recent`` as it is kept."""
-        return struct.pack(f"<{len(self.recent)}d", *self.recent)
+
+@dataclass(slots=True)
+class Track:
+    """An action's rewards since the last drift, adjusted for their states, and as they came (None: not adjusted, the
+    same); and the sum of the first ``FIRST`` as they came."""
+
+    adjusted: Series = field(default_factory=Series)
+    plain: float = 0.0
+    raw: Series | None = None
+
+    def tell(self, reward: float, expected: float | None) -> bool:
+        """Take a reward over; whether it lies below the mean of those before. ``expected``: of its state, if it has
+        features."""
+        n, total = self.adjusted.n, self.adjusted.total
+        if expected is not None and self.raw is None:
+            known = self.adjusted
+            self.raw = Series(known.n, known.total, known.squares, list(known.recent))
+        value = reward if expected is None or not n else reward - expected + self.plain / min(n, FIRST)
+        self.adjusted.add(value)
+        if self.raw is not None:
+            self.raw.add(reward)
+        self.plain += reward if n < FIRST else 0.0  # a level for what is adjusted, that does not move
+        return n > 0 and value * n < total
+
+    def fall(self) -> tuple[float, float] | None:
+        """The mean rewards before and after a drift, when one is to be seen: in what is adjusted and in what came."""
+        found = self.adjusted.fall()
+        return found if found is None or self.raw is None else self.raw.fall()
+
+    def row(self) -> dict[str, object]:
+        """As it is kept. Of a track that is adjusted, the raw total and sum of squares follow the most recent values,
+        and then the raw values."""
+        values = list(self.adjusted.recent)
+        if self.raw is not None:
+            values += [self.raw.total, self.raw.squares, *self.raw.recent]
+        moments = {"n": self.adjusted.n, "total": self.adjusted.total, "squares": self.adjusted.squares}
+        return {**moments, "plain": self.plain, "recent": struct.pack(f"<{len(values)}d", *values)}
+
+    @classmethod
+    def read(cls, row: Row) -> Track:
+        n, values = int(row["n"]), [value for (value,) in struct.iter_unpack("<d", bytes(row["recent"]))]
+        most = min(n, TAILS[-1])
+        raw = Series(n, values[most], values[most + 1], values[most + 2 :]) if len(values) > most else None
+        return cls(Series(n, row["total"], row["squares"], values[:most]), row["plain"], raw)
 
 
 def _ratio(before: tuple[int, float, float], after: tuple[int, float, float]) -> tuple[float, tuple[float, float]]:
@@ -180,7 +216,8 @@ class Drifts:
             if low and fallen is None and (found := track.fall()) is not None:
                 fallen = Fall(one.action, *found)
         if fallen is None:
-            self._tx.run_many("track_put", [_row(scope, action, track) for action, track in sorted(tracks.items())])
+            rows = [{**scope, "action": action, **track.row()} for action, track in sorted(tracks.items())]
+            self._tx.run_many("track_put", rows)
         return fallen
 
     def _tracks(self, task_type: str, actions: Iterable[str]) -> dict[str, Track]:
@@ -189,14 +226,8 @@ class Drifts:
         for start in range(0, len(names), 1_000):
             asked = {**self._scope(task_type), "actions": names[start : start + 1_000]}
             for row in self._tx.read("track_find", asked):
-                recent = [value for (value,) in struct.iter_unpack("<d", bytes(row["recent"]))]
-                found[row["action"]] = Track(int(row["n"]), row["total"], row["squares"], row["plain"], recent)
+                found[row["action"]] = Track.read(row)
         return found
 
     def _scope(self, task_type: str) -> dict[str, str]:
         return {"tenant": self._tenant, "agent": self._agent, "task_type": task_type}
-
-
-def _row(scope: dict[str, str], action: str, track: Track) -> dict[str, object]:
-    moments = {"n": track.n, "total": track.total, "squares": track.squares, "plain": track.plain}
-    return {**scope, "action": action, **moments, "recent": track.packed()}

@@ -21,7 +21,7 @@ from engrain.learn.policies import LEARNER, ONLINE, Policies, label_of
 from engrain.learn.qtable import QTable, Tables, q_value, tally_of
 from engrain.learn.recorder import Recorder
 from engrain.learn.reward import HIGH, LOW
-from engrain.learn.standing import shares
+from engrain.learn.standing import Fallen, shares
 from engrain.learn.state import State, checked_state, merged
 from engrain.learn.watch import Alarm
 from engrain.model.decision import Advice, Drift, Evidence, Experience, Outcome, QValue, Ranked
@@ -183,7 +183,10 @@ class Learner:
             if row["state_key"] == TASK:
                 tasks.setdefault(row["task_type"], {})[row["action"]] = tally_of(row)
         counted = {task_type: shares(task) for task_type, task in tasks.items()}
-        return [q_value(row, counted[row["task_type"]][row["action"]]) for row in rows]
+        drifted = {
+            row["task_type"]: Fallen(row["action"], row["after"]) for row in self._store.read("drift_list", params)
+        }
+        return [q_value(row, counted[row["task_type"]][row["action"]], drifted.get(row["task_type"])) for row in rows]
 
     def drifts(self, scope: Scope, task_type: str | None = None) -> list[Drift]:
         """The task types of this agent in which a drift was seen."""

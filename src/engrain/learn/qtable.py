@@ -24,7 +24,7 @@ from engrain.learn.features import Space
 from engrain.learn.nearness import Nearness
 from engrain.learn.policies import Live, Policies
 from engrain.learn.rule import Rule
-from engrain.learn.standing import WHOLE, Share, shares, standing, standing_rows
+from engrain.learn.standing import WHOLE, Fallen, Share, fallen, shares, standing, standing_rows
 from engrain.model.decision import QValue
 from engrain.model.scope import Scope
 from engrain.store.port import Row, Store
@@ -33,9 +33,12 @@ MAX_ROWS = 32_768
 MAX_TABLES = 32
 
 
-def q_value(row: Row, share: Share) -> QValue:
-    """What a row of ``q_values`` with at least one visit says, of which so much counts."""
+def q_value(row: Row, share: Share, drifted: Fallen | None = None) -> QValue:
+    """What a row of ``q_values`` with at least one visit says, of which so much counts; ``drifted`` is the last drift
+    of its task type."""
     sums = standing(tally_of(row), share)
+    if drifted is not None and (row["state_key"], row["action"]) == (TASK, drifted.action):
+        sums = sums.plus(fallen(tally_of(row), drifted.after))
     mean = sums.total / sums.weight
     state = None if row["state_key"] == TASK else json.loads(row["state"])
     spread = math.sqrt(max(0.0, sums.squares / sums.weight - mean * mean))
@@ -57,6 +60,7 @@ class QTable:
         self.shares: dict[str, Share] = {}  # what counts of this agent's rows, by action
         self._own: dict[str, Tally] = {}
         self._tenant: dict[str, Tally] = {}
+        self._drifted: Fallen | None = None
         self.states: dict[str, int] = {}
         self.space = Space()
         self._rows: dict[tuple[int, int], int] = {}
@@ -82,12 +86,19 @@ class QTable:
         self._cells[:, index] = (*pair, *tally_of(row)[1:])
         self._seqs[index] = row["seq"]
 
-    def settle(self, own: dict[str, Tally] | None, tenant: dict[str, Tally] | None) -> None:
-        """Take over the rows of the whole task type, the agent's and the tenant's, where they have changed."""
-        self._own = self._own if own is None else own
+    def settle(
+        self, own: dict[str, Tally] | None, tenant: dict[str, Tally] | None, drifted: Fallen | None = None
+    ) -> None:
+        """Take over the rows of the whole task type, the agent's and the tenant's, where they have changed.
+        ``drifted``: by the agent's last drift, when there are rows of its own."""
+        if own is not None:
+            self._own, self._drifted = own, drifted
         self._tenant = self._tenant if tenant is None else tenant
         self.shares = shares(self._own)
         self.own = {action: standing(tally, self.shares[action]) for action, tally in self._own.items()}
+        if self._drifted is not None and self._drifted.action in self.own:
+            action, after = self._drifted
+            self.own[action] = self.own[action].plus(fallen(self._own[action], after))
         others = {action: tally.plus(self._own.get(action, Tally()), -1) for action, tally in self._tenant.items()}
         theirs = shares(others, hearsay=True)
         self.tenant = {
@@ -148,14 +159,20 @@ class Tables:
             for row in reversed(changes):  # the oldest first: states are numbered as they came
                 table.put(row)
         if table.marks != (own, tenant):
-            table.settle(
-                self._task(asked) if table.marks[0] != own else None,
-                self._task({**asked, "agent": TENANT}) if table.marks[1] != tenant else None,
-            )
+            mine = self._task(asked) if table.marks[0] != own else None
+            both = self._task({**asked, "agent": TENANT}) if table.marks[1] != tenant else None
+            table.settle(mine, both, self._drifted(asked, mine or {}))
             if self._policies.version(scope.tenant, task_type, scope.agent) != table.policy.version:
                 table.policy = self._policies.live(scope.tenant, task_type, scope.agent)
         table.marks = (own, tenant)
         return table
+
+    def _drifted(self, asked: dict[str, str], own: dict[str, Tally]) -> Fallen | None:
+        """By the last drift, when there was one."""
+        if not any(tally.old_weight for tally in own.values()):
+            return None
+        found = self._store.read("drift_find", asked)
+        return Fallen(found[0]["action"], found[0]["after"]) if found else None
 
     def _task(self, asked: dict[str, str]) -> dict[str, Tally]:
         return {row["action"]: tally_of(row) for row in self._store.read("q_task", asked)}

@@ -6,10 +6,13 @@ together, over all states; what other agents only claimed weighs that much at mo
 nothing but claims, they count as told: there is nothing better that they could outvote.
 
 Drift. What an agent knew of an action before the last drift (see ``drift``) weighs at most ``OLD_CAP`` verified
-outcomes: as much as tells equals apart. With more, what used to be bad and is the best now is not tried.
+outcomes: as much as tells equals apart. With more, what used to be bad and is the best now is not tried. Of the action
+that fell more is known: it was seen to be bad. Its old outcomes, brought to the mean that it fell to, count as at most
+``FALLEN_CAP`` outcomes in other states, so that an outcome or two of its own outweigh them when the alarm was false.
 
-Both are factors of an action, the same in each of its rows: levels that are differences of rows stay consistent. They
-are computed when rows are read, so that the sums in the store stay additive, exact, and free of any order.
+Claims and what is old are factors of an action, the same in each of its rows: levels that are differences of rows stay
+consistent. They are computed when rows are read, so that the sums in the store stay additive, exact, and free of any
+order.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from engrain.learn.credit import Sums, Tally
 
 CLAIM_CAP = 1.0
 OLD_CAP = 0.1
+FALLEN_CAP = 4.0
 
 
 class Share(NamedTuple):
@@ -35,6 +39,13 @@ class Share(NamedTuple):
 
 
 WHOLE = Share()
+
+
+class Fallen(NamedTuple):
+    """The action by which the last drift was seen, and the mean of its rewards since it had fallen."""
+
+    action: str
+    after: float
 
 
 def shares(task: Mapping[str, Tally], hearsay: bool = False) -> dict[str, Share]:
@@ -64,6 +75,15 @@ def standing(tally: Tally, share: Share) -> Sums:
     all_of_it, claims = np.array(tally[1:4]), np.array(tally[4:7])
     old, old_claims = np.array(tally[7:10]), np.array(tally[10:13])
     return Sums(tally.visits, *_mixed(all_of_it, claims, old, old_claims, np.array(share)).tolist())
+
+
+def fallen(tally: Tally, after: float) -> Sums:
+    """What a drift told of the action that fell: its old outcomes but for claims, with their spread, at ``after``."""
+    weight, total, squares = (tally[at] - tally[at + 3] for at in (7, 8, 9))
+    if weight <= 0.0:
+        return Sums()
+    variance, counted = max(0.0, squares / weight - (total / weight) ** 2), min(FALLEN_CAP, weight)
+    return Sums(0, counted, counted * after, counted * (after * after + variance))
 
 
 def standing_rows(cells: NDArray[np.float64], by_action: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -98,7 +98,7 @@ update q_values set old_weight = weight, old_total = total, old_squares = square
 where tenant = :tenant and agent = :agent and task_type = :task_type;
 
 -- name: drift_find
-select since, drifts, seen_at from drifts where tenant = :tenant and agent = :agent and task_type = :task_type;
+select since, drifts, seen_at, action, after from drifts where tenant = :tenant and agent = :agent and task_type = :task_type;
 
 -- name: drift_all
 -- scope: tenant
