@@ -275,6 +275,9 @@ def test_what_is_live_is_told_when_it_is_still_the_best(memory: Memory, agent: A
     fill(agent, 50, seed=2)
     (finding,) = memory.dream().findings["findings"]
     assert (finding["outcome"], finding["live"]) == ("unchanged", 1)
+    told = memory.dream_report(memory.dreams()[0].id).markdown
+    assert "does the same as version 1, which is live" in told
+    assert "Change:" not in told
     assert len(memory.policies()) == 1
 
 

@@ -14,7 +14,7 @@ penalties add up along a way to more than there is to lose, and staying is taken
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ STANDARD = 1.0  # standard errors; with BERNSTEIN one setting for all tasks (doc
 BERNSTEIN = 2.0
 ROUNDS = 50  # of spread and values in turn; most logs need five
 SETTLED = 1e-3  # relative change of the spread
+ROUGH = 1e-4  # how far values may be from their limit while the spread is sought, as a share of the largest reward
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,18 @@ def pessimistic(model: Model, discount: float, *, standard: float = STANDARD, be
     share = doubt(model.weight, standard, bernstein)
     floor = min(0.0, float(model.gain.min(initial=0.0))) / (1.0 - discount)
     values = np.zeros(model.states)
-    spread, penalty = 0.0, np.zeros(len(share))
+    spread, penalty, sweeps = 0.0, np.zeros(len(share)), 0
     for _ in range(ROUNDS):
-        found = value_iteration(model, discount, start=values, penalty=penalty, floor=floor, stop=stop)
-        values, last = found.values, spread
+        near = value_iteration(
+            model, discount, start=values, penalty=penalty, floor=floor, tolerance=ROUGH * (1.0 - discount), stop=stop
+        )
+        values, last, sweeps = near.values, spread, sweeps + near.sweeps
         spread = model.spread(values, discount)
         if abs(spread - last) <= SETTLED * spread:
             break
         penalty = spread * share
-    return Pessimistic(found, spread, penalty)
+    found = value_iteration(model, discount, start=values, penalty=penalty, floor=floor, stop=stop)
+    return Pessimistic(replace(found, sweeps=sweeps + found.sweeps), model.spread(found.values, discount), penalty)
 
 
 def doubt(weight: Floats, standard: float = STANDARD, bernstein: float = BERNSTEIN) -> Floats:
