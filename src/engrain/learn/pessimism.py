@@ -14,7 +14,7 @@ penalties add up along a way to more than there is to lose, and staying is taken
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,7 +26,6 @@ STANDARD = 1.0  # standard errors; with BERNSTEIN one setting for all tasks (doc
 BERNSTEIN = 2.0
 ROUNDS = 50  # of spread and values in turn; most logs need five
 SETTLED = 1e-3  # relative change of the spread
-ROUGH = 1e-4  # how far values may be from their limit while the spread is sought, as a share of the largest reward
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +43,15 @@ def pessimistic(model: Model, discount: float, *, standard: float = STANDARD, be
     share = doubt(model.weight, standard, bernstein)
     floor = min(0.0, float(model.gain.min(initial=0.0))) / (1.0 - discount)
     values = np.zeros(model.states)
-    spread, penalty, sweeps = 0.0, np.zeros(len(share)), 0
+    spread, penalty = 0.0, np.zeros(len(share))
     for _ in range(ROUNDS):
-        near = value_iteration(
-            model, discount, start=values, penalty=penalty, floor=floor, tolerance=ROUGH * (1.0 - discount), stop=stop
-        )
-        values, last, sweeps = near.values, spread, sweeps + near.sweeps
+        found = value_iteration(model, discount, start=values, penalty=penalty, floor=floor, stop=stop)
+        values, last = found.values, spread
         spread = model.spread(values, discount)
         if abs(spread - last) <= SETTLED * spread:
             break
         penalty = spread * share
-    found = value_iteration(model, discount, start=values, penalty=penalty, floor=floor, stop=stop)
-    return Pessimistic(replace(found, sweeps=sweeps + found.sweeps), model.spread(found.values, discount), penalty)
+    return Pessimistic(found, spread, penalty)
 
 
 def doubt(weight: Floats, standard: float = STANDARD, bernstein: float = BERNSTEIN) -> Floats:

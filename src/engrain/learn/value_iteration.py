@@ -44,8 +44,7 @@ def nothing() -> None:
 
 
 def value_iteration(model: Model, discount: float, *, start: Floats | None = None, penalty: Floats | float = 0.0,
-                    floor: float = -np.inf, tolerance: float = TOLERANCE,
-                    stop: Callable[[], object] = nothing) -> Solution:  # fmt: skip
+                    floor: float = -np.inf, stop: Callable[[], object] = nothing) -> Solution:  # fmt: skip
     """The best policy among the actions that were taken; equally good ones: the first by name.
 
     ``penalty`` [p] is taken from every Q, values are not let fall below ``floor``, ``start`` [s] are first values.
@@ -56,7 +55,7 @@ def value_iteration(model: Model, discount: float, *, start: Floats | None = Non
         lowered = q - penalty
         return greedy(model, lowered), lowered
 
-    return solve(model, discount, improve, start=start, penalty=penalty, floor=floor, tolerance=tolerance, stop=stop)
+    return solve(model, discount, improve, start=start, penalty=penalty, floor=floor, stop=stop)
 
 
 def greedy(model: Model, q: Floats) -> Floats:
@@ -74,7 +73,7 @@ def evaluate(model: Model, discount: float, policy: Floats, *, start: Floats | N
 
 
 def solve(model: Model, discount: float, improve: Improve, *, start: Floats | None = None,
-          penalty: Floats | float = 0.0, floor: float = -np.inf, tolerance: float = TOLERANCE,
+          penalty: Floats | float = 0.0, floor: float = -np.inf,
           stop: Callable[[], object] = nothing) -> Solution:  # fmt: skip
     """Improve and evaluate in turn until neither changes anything.
 
@@ -82,7 +81,7 @@ def solve(model: Model, discount: float, improve: Improve, *, start: Floats | No
     """
     values = np.zeros(model.states) if start is None else start.copy()
     scale = max(1e-300, float(np.abs(model.reward).max(initial=0.0)), float(np.max(penalty, initial=0.0)))
-    close = tolerance * scale  # of a step: what is left after it is at most its size · discount / (1 - discount)
+    close = TOLERANCE * scale  # of a step: what is left after it is at most its size · discount / (1 - discount)
     sweeps = 0
     for _ in range(MOST):
         stop()
