@@ -36,7 +36,7 @@ class Config:
     quota_tenant_bytes: int = field(default=0, metadata={"help": "bytes of content of all of them; 0: any"})
     exploration: str = field(default="thompson", metadata={"help": "thompson, ucb or epsilon"})
     explore_floor: float = field(
-        default=0.02, metadata={"help": "ε: each of k options that may be the best keeps at least ε/k"}
+        default=0.01, metadata={"help": "ε: each of k options that may be the best keeps at least ε/k"}
     )
     costly: tuple[str, ...] = field(default=(), metadata={"help": "task types whose failures cost much"})
     explore_cap: float = field(

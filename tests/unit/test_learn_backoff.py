@@ -183,11 +183,24 @@ def test_the_interval_covers_the_truth_about_nine_times_in_ten(kind: str, outcom
     assert 0.82 <= hits / total <= 0.985
 
 
-def test_what_is_good_already_leaves_little_to_explore_and_what_fails_leaves_much() -> None:
+def test_where_what_is_known_fails_what_is_not_known_there_is_chosen() -> None:
     told: list[Told] = [({"x": x / 10, "y": y}, "a", r, 1.0) for x in range(12) for y, r in ((0.0, 2.0), (9.0, -2.0))]
+    told += [({"x": x / 10, "y": 4.5}, "b", 0.5, 1.0) for x in range(3)]
     known = table(told)
-    good, bad = (posterior(known, checked_state({"x": 0.55, "y": y}), ["a", "b"]).explore for y in (0.0, 9.0))
-    assert (bad > 1.5 * good).all()
+    good, bad = (posterior(known, checked_state({"x": 0.55, "y": y}), ["a", "b"]).choice for y in (0.0, 9.0))
+    assert good[0] > good[1]
+    assert bad[1] > bad[0]
+
+
+def test_an_action_never_tried_is_tried_as_far_as_actions_may_lie_apart() -> None:
+    told: list[Told] = [({"x": x / 10, "y": 0.0}, "a", 1.0, 1.0) for x in range(12)]
+    found = posterior(table(told), checked_state({"x": 0.55, "y": 0.0}), ["a", "b"])
+    assert found.explore[1] > 10.0 * found.explore[0]
+
+
+def test_of_two_actions_the_better_is_chosen_however_much_more_often_the_other_was_tried() -> None:
+    told: list[Told] = [({}, "worse", 0.48, 1.0)] * 975 + [({}, "better", 0.77, 1.0)] * 16
+    assert posterior(table(told), checked_state({}), ["better", "worse"]).choice.argmax() == 0
 
 
 def test_all_outcomes_at_once_and_one_by_one_give_the_same_beliefs() -> None:

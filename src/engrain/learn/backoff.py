@@ -17,9 +17,11 @@ learned adds up in precisions, from which the posterior standard deviation follo
 What is told, the 90 % interval, rests on more: what was hardly tried is told from other actions and states, so its
 error is at least that of shrinking towards them by as much as is done here, as far as they lie apart (see ``apart``).
 
-What is chosen by is the same chain over rewards that are half graded (see ``graded``) while outcomes are few. What may
-be explored in a state never seen is bounded by the headroom, by how much an action can be better than is believed:
-where it goes well there is little to gain (satisficing; Simon 1956), where everything has failed there is much.
+What is chosen by is the same chain over rewards that are mostly graded (see ``graded``) while outcomes are few. How
+near states are is learned slowly, so in a state never seen it rests at first on what was done in states like this one,
+and an action that is not known there is expected to do as what was chosen does on the whole: it is tried where what is
+known does worse (satisficing; Simon 1956), and hardly anything else is (greedy choice explores enough where contexts
+differ; Bastani, Bayati and Khosravi 2021). An action never tried is tried as soon as actions may lie that far apart.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from numpy.typing import NDArray
 from engrain.learn.apart import apart
 from engrain.learn.credit import Sums
 from engrain.learn.features import step
-from engrain.learn.nearness import FOREST, SHARED_SHIFT, Nearness, graded
+from engrain.learn.nearness import FOREST, MIDDLE, SHARED_SHIFT, Nearness, graded
 from engrain.learn.qtable import QTable
 from engrain.learn.reward import HIGH, LOW
 from engrain.learn.state import State
@@ -49,10 +51,11 @@ PRIOR_COUNT = 2.0  # outcomes that the prior variance is worth
 SHRINKAGE = 1.0  # outcomes that the level above is worth, besides what it has learned
 TENANT_CAP = 4.0
 STATE_CAP = 2.0  # outcomes that everything above is worth to a state that has outcomes of its own
-GRADED = 0.5  # share of graded rewards in what is chosen by, before any outcome
-GRADED_FOR = 30.0  # outcomes of an action after which that has halved
-HEADROOM = 0.2  # of what an action can be better than is believed: the deviation that exploration may use
-CALM = 20.0  # outcomes an action after which that has halved (in variance)
+GRADED = 0.7  # share of graded rewards in what is chosen by, before any outcome
+GRADED_FOR = 60.0  # outcomes an action after which that has halved
+LEARNED = 400.0  # outcomes after which what is chosen by in a state never seen rests by half on the nearness learned
+USUAL = 0.9  # share of what is chosen on the whole in what is expected of an action that is not known nearby
+GREEDY = 0.01  # deviation that exploration may use for actions that were tried, in a state never seen
 SPREAD_OUT = 20.0  # most outcomes of an action that tell of other ones, where states have features
 FEW = 32  # rows
 BETWEEN = 0.5  # share of the variance that lies between states, when states do not tell
@@ -65,18 +68,14 @@ class Posterior:
     """Beliefs about each of k actions: [k] arrays, and the evidence behind each."""
 
     mean: Floats
-    choice: Floats  # what to choose by: the mean with half graded rewards while outcomes are few
+    choice: Floats  # what to choose by
     spread: Floats  # standard deviation of the posterior of the mean reward in this state
     error: Floats  # standard error that is told: the spread, or more where the mean was told from what lies far apart
     quantile: Floats  # of the 90 % interval: that of Student's t, since the variance is itself estimated
-    explore: Floats  # deviation that exploration may use: bounded by the headroom until a state comes back
+    explore: Floats  # deviation that exploration may use
+    high: Floats  # upper ends of the 90 % intervals of what the actions earn in states like this one, -2..2
     weight: Floats  # of the outcomes that this agent has of the action
     evidence: tuple[tuple[Evidence, ...], ...]
-
-    @property
-    def high(self) -> Floats:
-        """[k] The upper ends of the 90 % intervals by the spread, within the reward's range."""
-        return np.clip(self.mean + self.quantile * self.spread, LOW, HIGH)
 
     def interval(self, index: int) -> tuple[float, float, float]:
         """(value, low, high): posterior mean reward of an action and its 90 % interval, within the reward's range."""
@@ -126,6 +125,12 @@ def posterior(table: QTable, state: State, actions: Sequence[str]) -> Posterior:
     task_variance = variance / (strength + weight_else)
     # level 3
     near_mean, near_weight, near_total = _nearby(local, task_mean)
+    featured = bool(table.space.matrix.shape[1])
+    if featured:
+        known = float(weight.sum())
+        usual = (float(total[1].sum()) + float(task_mean[1].mean())) / (known + 1.0)
+        found = _found(local, USUAL * usual + (1.0 - USUAL) * task_mean[1])
+        near_mean[1] = (LEARNED * found + known * near_mean[1]) / (LEARNED + known)
     inside = variance * (1.0 - BETWEEN) if local.within is None else np.full_like(variance, local.within)
     between = np.maximum(variance - inside, 0.0)
     near_variance = variance / (near_weight + variance / (task_variance + between))
@@ -136,21 +141,22 @@ def posterior(table: QTable, state: State, actions: Sequence[str]) -> Posterior:
     mean, choice = (prior * near_mean + local.here_total) / (prior + local.here_weight)
     here_variance = inside / (prior + local.here_weight)
     # what is told
-    gap = np.maximum(variance, _actions_apart(table, float(variance.mean()))) / strength
-    above = (strength**2 * gap + weight_else * variance) / (strength + weight_else) ** 2
+    lying = _actions_apart(table, float(variance.mean()))
+    above = (strength * np.maximum(variance, lying) + weight_else * variance) / (strength + weight_else) ** 2
     error = variance / (near_weight + variance / (above + np.maximum(between, local.states_apart)))
     error = error if local.error is None else np.maximum(error, local.error - inside)
     error = (prior**2 * error + local.here_weight * inside) / (prior + local.here_weight) ** 2
-    calm = CALM / (CALM + weight.sum() / len(actions))
-    headroom = HEADROOM * np.maximum(HIGH - mean, 1e-6) * np.sqrt(calm / (1.0 + near_weight))
-    seen = bool(local.here_weight.any()) or not table.space.matrix.shape[1]
+    seen = bool(local.here_weight.any()) or not featured
+    alike = here_variance if seen else variance / (near_weight + variance / task_variance)
+    quantile = Z90 + (Z90**3 + Z90) / 4.0 / (weight + PRIOR_COUNT)  # Fisher's expansion
     return Posterior(
         mean=mean,
         choice=choice,
         spread=np.sqrt(here_variance),
         error=np.sqrt(np.maximum(here_variance, error)),
-        quantile=Z90 + (Z90**3 + Z90) / 4.0 / (weight + PRIOR_COUNT),  # Fisher's expansion
-        explore=np.sqrt(here_variance) if seen else np.minimum(headroom, np.sqrt(task_variance + between)),
+        quantile=quantile,
+        explore=np.sqrt(here_variance) if seen else np.where(weight < 1.0, math.sqrt(lying), GREEDY),
+        high=np.clip(mean + quantile * np.sqrt(np.minimum(alike, here_variance)), LOW, HIGH),
         weight=weight,
         evidence=tuple(_evidence(local, (near_weight, near_total), own[i], others[i], i) for i in range(len(actions))),
     )
@@ -168,6 +174,14 @@ def _nearby(local: _Local, task_mean: Floats) -> tuple[Floats, Floats, Floats]:
         found += share * local.near_weight[kind]
         total += share * local.near_total[kind, 0]
     return mean, found, total
+
+
+def _found(local: _Local, expected: Floats) -> Floats:
+    """What came of each action in states like this one, [k], by a kernel of middle width and by the forest alike;
+    ``expected`` [k] counts as one outcome."""
+    kinds = [MIDDLE, FOREST] if local.near_weight[FOREST].any() else [MIDDLE]
+    means = [(local.near_total[kind, 1] + expected) / (local.near_weight[kind] + 1.0) for kind in kinds]
+    return np.asarray(np.mean(means, axis=0), dtype=np.float64)
 
 
 def _local(table: QTable, state: State, actions: Sequence[str]) -> _Local:
@@ -195,8 +209,8 @@ def _local(table: QTable, state: State, actions: Sequence[str]) -> _Local:
     def by_action(values: Floats) -> Floats:
         return np.bincount(slot, values, minlength=k + 1)[:k].astype(np.float64)
 
-    known = by_action(weights)
-    share = np.append(GRADED * GRADED_FOR / (GRADED_FOR + known), 0.0)[slot]
+    each = float(by_action(weights).sum()) / k  # one share for all actions: half graded, a good one looks worse
+    share = np.append(np.full(k, GRADED * GRADED_FOR / (GRADED_FOR + each)), 0.0)[slot]
     means = totals / np.maximum(weights, 1e-9)
     extra = share * weights * (graded(means) - means)
     both = (totals, totals + extra)

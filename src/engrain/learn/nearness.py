@@ -30,12 +30,13 @@ Ints = NDArray[np.int64]
 WIDTHS = (0.1, 0.25, 0.75)
 TRUSTS = (1.0, 3.0, 10.0)  # outcomes that the level above is worth against those nearby
 CHOICES = tuple((h, trust) for h in range(len(WIDTHS)) for trust in TRUSTS)
+MIDDLE = 1  # the place of the middle width
 FOREST = len(WIDTHS)  # its place among the kinds of nearness, after the widths
 SHARED_SHIFT = 3.0  # outcomes nearby that "no shift" is worth
 FOREST_FROM = 16
 ASKED = 256  # states that weigh the choices
 PRIOR_ERROR = 2.0
-FINEST = 0.01  # of the reward's range: what is nearer to the best reward counts as this near
+FINEST = 0.02  # of the reward's range: what is nearer to the best reward counts as this near
 
 
 class Nearness:
