@@ -397,21 +397,3 @@ def test_the_command_says_no_when_a_stage_is_silent(
     told = json.loads(capsys.readouterr().out)
     assert (told["ok"], told["health"]["alive"]) == (False, False)
     assert [one["name"] for one in told["health"]["stages"]] == NAMES
-
-
-def test_drifts_are_listed_with_whose_they_are(memory: Memory, world: SimulatedWorld) -> None:
-    for tenant, name in (("default", "ann"), ("acme", "bob")):
-        agent = memory.agent(name, tenant=tenant)
-        for number in range(60):
-            outcome = Outcome(success=number < 30, evidence="verified")
-            agent.observe_step("build", state=None, action="a", outcome=outcome)
-        assert [one.task_type for one in agent.drifts()] == ["build"]
-    found = memory.learning_health().drifts
-    assert {(one.tenant, one.agent, one.drift.task_type) for one in found} == {
-        ("default", "ann", "build"), ("acme", "bob", "build"),
-    }  # fmt: skip
-    (mine,) = memory.learning_health(tenant="acme").drifts
-    assert mine.drift == memory.agent("bob", tenant="acme").drifts()[0]
-    assert mine.drift.before > 0.0 > mine.drift.after
-    world.advance(days=9)
-    assert memory.learning_health(days=7).drifts == ()
