@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from typing import Any
 
@@ -114,3 +114,22 @@ def test_what_leaves_the_store_while_it_is_read_counts_once(
     now, then = memory.logged.both("acme", TASK)
     assert (now.n.sum(), len(then)) == (counts.n.sum(), len(log)) == (43, 43)
     assert equal(now, counts)
+
+
+def test_what_is_observed_all_the_time_is_read_as_of_one_moment(
+    memory: Memory, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.observe_many(rows(5))
+    plain: Callable[..., Any] = memory.store.read_together
+
+    def between(asked: Iterable[Any]) -> Iterator[Any]:
+        for one in asked:
+            yield one
+            agent.observe_many(rows(3))
+
+    monkeypatch.setattr(memory.store, "read_together", lambda tenant, asked: plain(tenant, between(asked)))
+    for times in range(3):
+        counts, log = memory.logged.both("acme", TASK)
+        assert counts.data == log.data
+        assert counts.n.sum() == len(log) == 5 + 6 * times
+    assert memory.dream(tenant="acme").state == "completed"

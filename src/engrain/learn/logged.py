@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from engrain.errors import StoreBusy
 from engrain.learn.log import END, EXECUTED, Counts, Ints, Log, Reading
 from engrain.learn.policies import version_of
 from engrain.learn.state import checked_state, stored_state
@@ -21,7 +20,6 @@ from engrain.model.decision import EVIDENCE
 from engrain.model.steps import NONE, SHARED, STEPS, ByAgent, Columns, Texts, in_episodes, marks, numbered, paired
 from engrain.store.port import Row, Store
 
-TRIES = 20
 _GROUP = ("state_key", "state", "action", "next_key", "next_state")
 _TEXTS = (
     "agent",
@@ -82,13 +80,13 @@ class LoggedExperiences:
         return logged(self._cold.steps(tenant, task_type, agent, since) if rows is None else _plain(rows))
 
     def both(self, tenant: str, task_type: str, agent: str | None = None) -> tuple[Counts, Log]:
-        for _ in range(TRIES):
-            if self._cold.closed():
-                return _both(self._cold, self._cold.steps(tenant, task_type, agent, 0))
-            counts, log = self.counts(tenant, task_type, agent), self.log(tenant, task_type, agent)
-            if counts.data == log.data:  # nothing was told in between
-                return counts, log
-        raise StoreBusy(f"What is known of {task_type!r} changes faster than it is read.")
+        if not self._cold.closed():
+            asked: dict[str, Any] = {"tenant": tenant, "task_type": task_type, "agent": agent}
+            both = [("step_counts", asked), ("step_list", {**asked, "since": 0})]
+            groups, steps = self._store.read_together(tenant, both)
+            if not self._cold.closed():
+                return counted(grouped(groups)), logged(_plain(steps))
+        return _both(self._cold, self._cold.steps(tenant, task_type, agent, 0))
 
     def reading(self, tenant: str, task_type: str) -> Reading:
         if not self._cold.closed():

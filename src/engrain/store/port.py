@@ -13,7 +13,7 @@ Promises (proved for each engine by ``engrain.testing.store_contract``):
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -48,6 +48,11 @@ class Store(Protocol):
 
     def read(self, name: str, params: Params = {}) -> list[Row]:  # noqa: B006
         """Rows of a read statement. A list or tuple among the parameters is unrolled for ``in (:ids)``."""
+        ...
+
+    def read_together(self, tenant: str, asked: Iterable[tuple[str, Params]]) -> list[list[Row]]:
+        """Rows of each of several read statements of one tenant, all as of one moment, however much is written
+        meanwhile."""
         ...
 
     def write(self, statements: Sequence[tuple[str, Params]]) -> list[int]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, LiteralString, cast
 from weakref import WeakKeyDictionary
 
 from engrain.errors import ConfigError, StoreBusy, StoreClosed, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
@@ -171,10 +171,17 @@ class PostgresStore(BaseStore):
                 raise self._error(error) from error
         raise AssertionError("the last attempt returns or raises")
 
+    def read_together(self, tenant: str, asked: Iterable[tuple[str, Params]]) -> list[list[Row]]:
+        with self._transaction(tenant, "repeatable read read only") as tx:
+            return [tx.read(name, params) for name, params in asked]
+
+    def transaction(self, tenant: str) -> AbstractContextManager[PostgresTransaction]:
+        return self._transaction(tenant, "read committed")
+
     @contextmanager
-    def transaction(self, tenant: str) -> Iterator[PostgresTransaction]:
-        begin = "begin isolation level read committed; select set_config('engrain.tenant', {}, true)"
-        opening = sql.SQL(begin).format(sql.Literal(tenant))
+    def _transaction(self, tenant: str, level: LiteralString) -> Iterator[PostgresTransaction]:
+        begin = "begin isolation level {}; select set_config('engrain.tenant', {}, true)"
+        opening = sql.SQL(begin).format(sql.SQL(level), sql.Literal(tenant))
         try:
             with self._begun(opening) as connection:
                 try:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -55,9 +55,7 @@ class SqliteStore(BaseStore):
             with self._lock, self._translated():
                 self._found_or_made()
                 self._identity = self._path.stat()
-                self._unscrubbed = (
-                    self._log_is_filled()
-                )  # emptied after the first write: opening has no disk to wait for
+                self._unscrubbed = self._log_is_filled()  # emptied after the first write: opening waits for no disk
                 self._idle.append(self._connect())
         except OSError as error:
             raise StoreUnavailable(f"{home}: {error.strerror}.") from error
@@ -221,6 +219,11 @@ class SqliteStore(BaseStore):
         finally:
             self._back(connection)
 
+    def read_together(self, tenant: str, asked: Iterable[tuple[str, Params]]) -> list[list[Row]]:
+        with self._reader() as connection, self._translated(), snapshot(connection):
+            placed = (self._statement(name).placed(params) for name, params in asked)
+            return [cast("list[Row]", connection.execute(text, values).fetchall()) for text, values in placed]
+
     @contextmanager
     def transaction(self, tenant: str) -> Iterator[SqliteTransaction]:
         del tenant  # the predicates of the statements do the work here; there is no row-level security to tell
@@ -274,9 +277,7 @@ class SqliteStore(BaseStore):
         statement = self._statement(name)
         text, values = statement.placed(dict.fromkeys(statement.parameters))
         with self._reader() as connection, self._translated():
-            connection.execute(
-                "select 1 from sqlite_master limit 1"
-            ).fetchall()  # explain trusts an old schema otherwise
+            connection.execute("select 1 from sqlite_master limit 1").fetchall()  # else it trusts an old schema
             rows = connection.execute(f"explain query plan {text}", values).fetchall()
         return "\n".join(str(row["detail"]) for row in rows)
 
@@ -323,9 +324,8 @@ class SqliteStore(BaseStore):
             raise StoreCorrupt(f"The copy does not verify: {found}.")
 
     def scrub(self) -> None:
-        """Deleted pages are zeroed by secure_delete; here the write-ahead log, which still holds them, is emptied.
-        While somebody reads an old snapshot that cannot be done: then it is tried again after each write, when this
-        store is closed, and by whoever opens the home next."""
+        """Deleted pages are zeroed by secure_delete; here the write-ahead log, which still holds them, is emptied, or
+        while somebody reads an old snapshot, after each write, when this is closed, or when the home is opened next."""
         self._check_open()
         with self._lock, self._translated():
             self._unscrubbed = True
