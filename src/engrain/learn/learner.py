@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from heapq import nlargest
 from typing import Any
 
@@ -232,18 +232,7 @@ def belief_of(table: QTable, asked: Asked, actions: Sequence[str]) -> Posterior:
     if not asked.own:
         return backoff.posterior(table, asked.state, actions)
     heard = sorted(table.own, key=lambda name: (-table.own[name].weight, name))[:BESIDE]
-    places: dict[str, list[int]] = {}
-    for index, action in enumerate(actions):
-        places.setdefault(asked.of(action).key, []).append(index)
-    columns: dict[str, list[Any]] = {field.name: [None] * len(actions) for field in fields(Posterior)}
-    for indices in places.values():
-        mine = [actions[index] for index in indices]
-        found = backoff.posterior(table, asked.of(mine[0]), [*mine, *(name for name in heard if name not in set(mine))])
-        for name, column in columns.items():
-            for place, index in enumerate(indices):
-                column[index] = getattr(found, name)[place]
-    evidence = tuple(columns.pop("evidence"))
-    return Posterior(**{name: np.array(column) for name, column in columns.items()}, evidence=evidence)
+    return backoff.posteriors(table, [asked.of(action) for action in actions], actions, heard)
 
 
 def ruled_of(
