@@ -35,6 +35,7 @@ SECTIONS = {
     "digits": "bench.learning_ope:digits",  # off-policy evaluation: handwritten digits as a bandit
     "openbandit": "bench.learning_ope:openbandit",  # the same on a shop's own logs
     "gate": "bench.learning_ope:gate",  # how often what is no better passes, and what is better does
+    "dream": "bench.learning_dream:run",  # online: homes that dream beside homes that do not
     "speed": "bench.learning_speed:run",  # a whole pass over an archive, beside a textbook replay
     "speed-10m": "bench.learning_speed:large",  # the same over ten millions: long, 5 GB of disk
     "calibration": "bench.learning_calibration:run",  # online: whether the intervals of advice hold the truth

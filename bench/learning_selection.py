@@ -127,8 +127,8 @@ def published(folder: Path, scenario: Scenario) -> Array:
 
 
 def by_memory(scenario: Scenario, train: Array, test: Array) -> tuple[Array, Array, Array, Array]:
-    """Solvers advised for ``test`` before and after a dream, and of the advice before it whether the interval of the
-    value holds the reward that came, and how wide it is."""
+    """Chances [m, k] with which solvers are advised for ``test`` before and after a dream, and of the advice before it
+    whether the interval of the value holds the reward that came, and how wide it is."""
     before, after, held, wide = [], [], [], []
     with tempfile.TemporaryDirectory() as home, engrain.open(
         home, world=SimulatedWorld(seed=0), embedder="hash", synchronous="NORMAL"
@@ -141,20 +141,27 @@ def by_memory(scenario: Scenario, train: Array, test: Array) -> tuple[Array, Arr
             }
             for i in train for a, solver in enumerate(scenario.solvers)
         ])  # fmt: skip
+
+        def advised(instance: int) -> engrain.Advice:
+            return agent.advise(scenario.name, state=scenario.states[instance], options=scenario.solvers)
+
         for i in test:
-            advice = agent.advise(scenario.name, state=scenario.states[i], options=scenario.solvers)
+            advice = advised(i)
             assert advice.action is not None
             assert advice.low is not None
             assert advice.high is not None
-            before.append(scenario.solvers.index(advice.action))
-            held.append(advice.low <= scenario.reward(i, before[-1]) <= advice.high)
+            before.append(chances(scenario, advice))
+            held.append(advice.low <= scenario.reward(i, scenario.solvers.index(advice.action)) <= advice.high)
             wide.append(advice.high - advice.low)
         memory.dream()
-        for i in test:
-            advice = agent.advise(scenario.name, state=scenario.states[i], options=scenario.solvers)
-            assert advice.action is not None
-            after.append(scenario.solvers.index(advice.action))
+        after += [chances(scenario, advised(i)) for i in test]
     return np.array(before), np.array(after), np.array(held), np.array(wide)
+
+
+def chances(scenario: Scenario, advice: engrain.Advice) -> list[float]:
+    """Of each solver, as the advice was drawn from them: their mean cost is told without the luck of one draw."""
+    said = {one.action: one.propensity for one in advice.ranking}
+    return [float(said[solver] or 0.0) for solver in scenario.solvers]
 
 
 def by_forest(scenario: Scenario, train: Array, test: Array) -> Array:
@@ -178,7 +185,7 @@ def full_feedback(folders: list[Path], scenarios: list[Scenario], quick: bool) -
     """Share of the gap closed."""
     rows, closed = list[tuple[str, ...]](), dict[str, list[float]]()
     for folder, scenario in zip(folders, scenarios, strict=True):
-        fold, n = published(folder, scenario), len(scenario.states)
+        fold, (n, k) = published(folder, scenario), scenario.costs.shape
         folds = np.unique(fold)[: QUICK if quick else None]
         asked = np.isin(fold, folds)
         took: dict[str, Array] = {}
@@ -190,21 +197,22 @@ def full_feedback(folders: list[Path], scenarios: list[Scenario], quick: bool) -
                 "best fixed": np.full(len(test), scenario.costs[train].mean(axis=0).argmin()),
                 "5 nearest": by_neighbours(scenario, train, test),
                 "random forest": by_forest(scenario, train, test),
-                "engrain": before,
-                "engrain, after a dream": after,
                 "oracle": scenario.costs[test].argmin(axis=1),
             }
-            for name, solvers in found.items():
-                took.setdefault(name, np.zeros(n, dtype=np.int64))[test] = solvers
+            sure = {name: np.eye(k)[solvers] for name, solvers in found.items()}
+            for name, share in {**sure, "engrain": before, "engrain, after a dream": after}.items():
+                took.setdefault(name, np.zeros((n, k)))[test] = share
             held, wide = held + inside.tolist(), wide + width.tolist()
         counted = np.flatnonzero(asked & (scenario.costs.min(axis=1) < 10.0 * scenario.cutoff))
-        paid = {name: scenario.costs[counted, solvers[counted]] for name, solvers in took.items()}
+        costs = scenario.costs[counted]
+        paid = {name: (share[counted] * costs).sum(axis=1) for name, share in took.items()}
         fixed, oracle = paid["best fixed"], paid["oracle"]
         for name, cost in paid.items():
             share = float((fixed.mean() - cost.mean()) / (fixed.mean() - oracle.mean()))
             closed.setdefault(name, []).append(share)
+            worse = float((took[name][counted] * (costs > fixed[:, None])).sum(axis=1).mean())
             told = f"{statistics.fmean(held):.2f} ({statistics.fmean(wide):.2f} wide)" if name == "engrain" else ""
-            rows.append((scenario.name, name, f"{share:.2f}", f"{float((cost > fixed).mean()):.2f}", told))
+            rows.append((scenario.name, name, f"{share:.2f}", f"{worse:.2f}", told))
     rows += [("mean", name, f"{statistics.fmean(shares):.3f}", "", "") for name, shares in closed.items()]
     mean = {name: statistics.fmean(shares) for name, shares in closed.items()}
     checks = [
@@ -219,6 +227,7 @@ def full_feedback(folders: list[Path], scenarios: list[Scenario], quick: bool) -
         "Algorithm selection, full feedback, published folds",
         ("scenario", "chooser", "gap closed", "made worse", "interval holds the outcome"),
         rows,
-        "0 is the best fixed solver of the training folds, 1 the oracle. What came is one run, not a mean reward.",
+        "0 is the best fixed solver of the training folds, 1 the oracle; engrain by the chances it draws from. What "
+        "came is one run, not a mean reward.",
         checks,
     )

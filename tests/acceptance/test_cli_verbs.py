@@ -105,7 +105,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "observe-many": [(shlex.quote(STEPS), {"experiences.0.outcome.success": True, "experiences.1.reward": None})],
     "experiences": [("--task-type build --limit 1 --archived", {"experiences.0.action": "fast"})],
-    "drifts": [("--task-type build", {"drifts": []})],
+    "drifts": [("--task-type build", {"agent": "builder", "drifts": []})],
     "q-values": [("--task-type build", {"q_values.0.visits": 1})],
     "keys create": [
         (

@@ -138,6 +138,8 @@ class Trial:
         mine = [one for one in steps if agent in (None, one.agent)]
         log, counts = self.memory.logged.log(tenant, task, agent), self.memory.logged.counts(tenant, task, agent)
         assert [arrays(one) for one in self.memory.logged.both(tenant, task, agent)] == [arrays(counts), arrays(log)]
+        reading = self.memory.logged.reading(tenant, task)
+        assert [arrays(one) for one in reading.both(agent)] == [arrays(counts), arrays(log)]
         assert told_of(log) == expected(mine)
         compare(counts, mine)
         assert log.data == counts.data

@@ -226,10 +226,10 @@ def test_a_failure_in_one_task_type_does_not_stop_the_others(memory: Memory, age
     parts = memory.dreamer._parts
 
     class Broken(type(parts.experiences())):  # type: ignore[misc]
-        def both(self, tenant: str, task_type: str, agent: str | None = None) -> Any:
+        def reading(self, tenant: str, task_type: str) -> Any:
             if task_type == "another":
                 raise ZeroDivisionError("nothing to divide by")
-            return super().both(tenant, task_type, agent)
+            return super().reading(tenant, task_type)
 
     broken = object.__new__(Broken)
     broken.__dict__.update(parts.experiences().__dict__)
@@ -275,6 +275,9 @@ def test_what_is_live_is_told_when_it_is_still_the_best(memory: Memory, agent: A
     fill(agent, 50, seed=2)
     (finding,) = memory.dream().findings["findings"]
     assert (finding["outcome"], finding["live"]) == ("unchanged", 1)
+    told = memory.dream_report(memory.dreams()[0].id).markdown
+    assert "does the same as version 1, which is live" in told
+    assert "Change:" not in told
     assert len(memory.policies()) == 1
 
 

@@ -203,7 +203,7 @@ def test_a_report_tells_what_changed_by_how_much_and_why(memory: Memory, agent: 
     assert (found.id, found.state, found.at) == (dream.id, "completed", dream.ended_at)
     assert "1 promoted, 1 skipped" in found.markdown
     assert "build (tenant acme): promoted" in found.markdown
-    assert re.search(r"Change: \+0\.\d+, at least \+0\.\d+ \(95 % sure\)", found.markdown)
+    assert re.search(r"Change: \+0\.\d+, at least \+0\.\d+ \(99 % sure\)", found.markdown)
     assert "9 executed or verified outcomes" in found.markdown
     told = page(found.html)
     assert told.tags.count("svg") == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,10 +81,50 @@ def test_an_episode_that_is_better_by_chance_is_refused() -> None:
 def test_more_candidates_need_more_proof() -> None:
     log = bandit(3, 300, np.array([[0.62, 0.4]]))
     one, many = judge(log, best, None), judge(log, best, None, tried=10)
-    assert many.candidate.confidence == pytest.approx(0.995)
+    assert many.candidate.confidence == pytest.approx(0.999)
     assert one.candidate.low is not None
     assert many.candidate.low is not None
     assert many.candidate.low < one.candidate.low
+
+
+def switching(seed: int, n: int) -> tuple[Log, TableRule]:
+    """Two of four states are left to a rule that is live from the middle on and never tries anything else; in the first
+    half all was tried, but in the first state only what the rule does. In the third state it is wrong."""
+    wins = np.array([[0.8, 0.2], [0.2, 0.8], [0.2, 0.8], [0.8, 0.2]])
+    ruled = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
+    tried = np.array([[1.0, 0.0], [0.5, 0.5], [0.5, 0.5], [0.5, 0.5]])
+    first, second = bandit(seed, n, wins, tried), bandit(seed + 1_000, n, wins, ruled)
+    names = ("state", "action", "next", "reward", "evidence", "propensity", "agent")
+    both: dict[str, Any] = {name: np.append(getattr(first, name), getattr(second, name)) for name in names}
+    each, version = np.arange(2 * n), np.repeat([0, 3], n)
+    log = replace(first, **both, episode=each, lineage=each, at=each, policy=version)
+    row = {key: {log.actions[int(one.argmax())]: (1.0, None, 9.0)} for key, one in zip(log.keys, ruled, strict=True)}
+    return log, TableRule(row)
+
+
+def test_only_where_it_differs_from_what_is_live_it_is_judged() -> None:
+    log, live = switching(1, 300)
+    right = dict(live.entries) | {log.keys[2]: {log.actions[1]: (1.0, None, 9.0)}}
+    verdict = judge_fixed(log, TableRule(right), live)
+    assert verdict.passed, verdict.reason
+    assert "outcomes where they differ" in verdict.reason
+    assert verdict.candidate.n == int((log.state[:300] == 2).sum())  # only the learner tried both
+    assert verdict.live.n == len(log)  # what it is to beat is told of all
+    assert verdict.candidate.value is not None
+    assert verdict.live.value is not None
+    assert verdict.candidate.value - verdict.live.value == pytest.approx(2.4 / 4, abs=0.2)
+    wrong = dict(live.entries) | {log.keys[1]: {log.actions[0]: (1.0, None, 9.0)}}
+    assert judge_fixed(log, TableRule(wrong), live).reason.startswith("No better:")
+
+
+def test_where_it_differs_it_needs_outcomes() -> None:
+    log, live = switching(1, 300)
+    never = dict(live.entries) | {log.keys[0]: {log.actions[1]: (1.0, None, 9.0)}}
+    verdict = judge_fixed(log, TableRule(never), live)
+    assert not verdict.passed
+    assert verdict.candidate.refused is not None
+    same = judge_fixed(log, TableRule(dict(live.entries)), live)
+    assert same.reason == "No better: it would do the same in all 600 outcomes."
 
 
 def test_a_flood_from_one_source_moves_nothing() -> None:

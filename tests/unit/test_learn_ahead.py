@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,11 @@ import pytest
 import engrain
 from engrain import Outcome
 from engrain.learn.learner import Learner
+from engrain.learn.policies import Made, Policies
+from engrain.learn.rule import TableRule
+from engrain.model.policy import CONTRADICTED, Estimate, Verdict
 from engrain.store.port import Store
+from engrain.testing import SimulatedWorld
 from tests import children
 from tests.learning import ME, fresh, learner, store
 
@@ -93,4 +98,27 @@ def test_another_process_looks_ahead_and_explains_it(tmp_path: Path) -> None:
     )
     assert found[0] > 0.95
     assert found[1] == pytest.approx(found[0])
-    assert any("kept to" in one for one in found[2])
+    assert any("kept to" in one and "not yet judged" in one for one in found[2])
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "reason", "still"),
+    [
+        (0.2, 0.1, "No better: …", False),
+        (0.9, 0.6, f"{CONTRADICTED}: …", False),
+        (0.9, 0.4, "Not sure to be better: …", True),
+        (None, None, "Not enough is known of what it would earn. …", True),
+    ],
+)
+def test_what_a_gate_found_no_better_advises_no_more(
+    learner: Learner, store: Store, value: float | None, low: float | None, reason: str, still: bool
+) -> None:
+    learner.observe_many(ME, walk(1, 40))
+    assert min(way(learner, OPTIONS)) > 0.95
+    live = Estimate("mean", 0.5, 0.4, 0.6, 40, 40.0)
+    verdict = Verdict(False, reason, replace(live, value=value, low=low), live)
+    with store.transaction(ME.tenant) as tx:
+        made = Made(ME.tenant, None, "walk", TableRule({}), {"unit": "episode"}, 0, 0.95, dream="d")
+        Policies(store, SimulatedWorld("2026-01-01T09:00:00Z")).add(tx, made, verdict, "dream:d")
+    for one in (learner, fresh(store)):  # a process that had the rule, and another one
+        assert (min(way(one, OPTIONS)) > 0.95) is still

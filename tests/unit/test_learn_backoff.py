@@ -199,7 +199,9 @@ def test_an_action_never_tried_is_tried_as_far_as_actions_may_lie_apart() -> Non
 
 
 def test_of_two_actions_the_better_is_chosen_however_much_more_often_the_other_was_tried() -> None:
-    told: list[Told] = [({}, "worse", 0.48, 1.0)] * 975 + [({}, "better", 0.77, 1.0)] * 16
+    worse: Told = ({}, "worse", 0.48, 1.0)
+    better: Told = ({}, "better", 0.77, 1.0)
+    told = [worse] * 975 + [better] * 16
     assert posterior(table(told), checked_state({}), ["better", "worse"]).choice.argmax() == 0
 
 

@@ -89,6 +89,7 @@ def test_it_decides_among_what_is_offered_and_does_not_know_the_rest() -> None:
     assert known is not None
     assert known.value is not None
     assert known.value > 0.5
+    assert known.visits is not None
     assert known.visits > 0.0
     assert known.error is not None
     assert rule.chances(checked_state({"what": "else"}), ["a", "b"]) is not None  # a state of other features

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,7 +13,7 @@ from engrain.learn.learner import Learner
 from engrain.learn.standing import FALLEN_CAP, OLD_CAP
 from engrain.model.decision import Drift, Outcome
 from engrain.model.scope import Scope
-from engrain.store.port import Store
+from engrain.store.port import Row, Store
 from tests.learning import AB, LOST, ME, WON, fresh, learner, store, sums, teach
 
 __all__ = ["learner", "store"]  # fixtures
@@ -99,7 +99,7 @@ def test_a_track_goes_on_where_it_was_left() -> None:
     for number in range(150):
         expected = None if number < 20 else 0.5
         track.tell(coin(0.8)(rng), expected)
-        again = Track.read(track.row())
+        again = Track.read(cast("Row", track.row()))
         assert again == track
         assert again.fall() == track.fall()
 

@@ -80,7 +80,10 @@ def test_the_same_outcomes_in_another_order_give_the_same_rule_and_it_is_kept() 
     again = unpack(pack(rule))
     for values, _, _ in told[:10]:
         state = checked_state(values)
-        assert again.known(state, "a") == rule.known(state, "a")
+        known = again.known(state, "a")
+        assert known == rule.known(state, "a")
+        assert known is not None
+        assert known.visits is None, "it counts the action everywhere, and no states"
     assert again.chances(checked_state({"n0": 1.0}), ["never seen"]) is None
     assert again.known(checked_state({"n0": 1.0}), "never seen") is None
     assert again.chances(checked_state({"what": "else"}), ["b", "never seen"]).tolist() == [1.0, 0.0]  # type: ignore[union-attr]

@@ -71,7 +71,7 @@ def test_a_policy_of_episodes_is_told_in_episodes(
 ) -> None:
     monkeypatch.setattr(screen.console, "width", columns)
     shown = told(capsys, "policy", "show", TASK)
-    assert "at 97.5 %; doubly robust, marginalised on 177 episodes, in effect" in shown
+    assert "at 99.5 %; doubly robust, marginalised on 177 episodes, in effect" in shown
     assert "also by fitted Q: +" in shown
     assert "177 outcomes" not in shown
     assert "on 177 episodes" in told(capsys, "policy", "diff", TASK)
@@ -88,7 +88,7 @@ def test_a_history_of_dreams_says_what_came_of_them(home: Path, capsys: pytest.C
     assert "tasks" not in history
     report = told(capsys, "dream", "report")
     assert "Judged by 177 episodes, worth" in report
-    assert "(97.5 % sure)." in report
+    assert "(99.5 % sure)." in report
     assert "may decide" not in report
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engrain.archive.reading import reached
 from engrain.model.steps import Columns
@@ -27,22 +27,13 @@ class ColdSteps:
 
         return agents(self._store, reached(self._tables), {"tenant": tenant, "task_type": task_type})
 
-    def counts(self, tenant: str, task_type: str, agent: str | None) -> Columns:
-        from engrain.archive.steps import counted
-
-        return counted(self.steps(tenant, task_type, agent, 0))
-
     def steps(self, tenant: str, task_type: str, agent: str | None, since: int) -> Columns:
         from engrain.archive.steps import steps
 
-        return steps(self._store, reached(self._tables), _asked(tenant, task_type, agent, since))
+        asked = {"tenant": tenant, "task_type": task_type, "agent": agent, "since": since}
+        return steps(self._store, reached(self._tables), asked)
 
-    def both(self, tenant: str, task_type: str, agent: str | None) -> tuple[Columns, Columns]:
+    def grouped(self, steps: Columns) -> Columns:
         from engrain.archive.steps import counted
 
-        found = self.steps(tenant, task_type, agent, 0)
-        return counted(found), found
-
-
-def _asked(tenant: str, task_type: str, agent: str | None, since: int) -> dict[str, Any]:
-    return {"tenant": tenant, "task_type": task_type, "agent": agent, "since": since}
+        return counted(steps)

@@ -63,10 +63,10 @@ def agents(store: Store, tables: Tables, asked: Mapping[str, Any]) -> set[str]:
 
 
 def steps(store: Store, tables: Tables, asked: Mapping[str, Any]) -> Columns:
-    """Steps one by one, in episodes."""
+    """Steps one by one, in episodes. Whole columns: also those that ``model.steps.ByAgent`` needs."""
 
     def read() -> Columns:
-        found = opened(store, tables, "step_list", asked)
+        found = opened(store, tables, "step_list", asked, "experience_id")
         parts = _parts(tables, found, asked, _LOGGED)
 
         def ids(some: Any) -> pa.Array:
@@ -223,8 +223,9 @@ def _columns(rows: Sequence[Row], parts: list[pa.Table], ids: Callable[[Any], pa
             hot = np.array([row[name] for row in rows], kind.to_pandas_dtype())  # None becomes NaN
             numbers[kind][name] = np.concatenate([*cold, hot])
     whole = numbers[_number]
-    order, run = in_episodes(_ordered(whole["decided_at"], ids), texts["agent"].codes, texts["episode"].codes)
-    return Columns(texts, numbers[_real], {**whole, "order": order, "run": run})
+    ordered = _ordered(whole["decided_at"], ids)
+    order, run = in_episodes(ordered, texts["agent"].codes, texts["episode"].codes)
+    return Columns(texts, numbers[_real], {**whole, "sorted": ordered, "order": order, "run": run})
 
 
 def _coded(rows: Sequence[Row], parts: list[pa.Table], names: Sequence[str]) -> dict[str, Texts]:

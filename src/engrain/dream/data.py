@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engrain.dream.parts import Parts, Task
-from engrain.learn.log import END, EXECUTED, Counts, Log
+from engrain.learn.log import END, EXECUTED, Counts, Log, Reading
 from engrain.learn.policies import DECISION, EPISODE
 from engrain.learn.rule import Decider, Rule
 from engrain.learn.state import stored_state
@@ -42,7 +43,7 @@ def digest(counts: Counts) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """``since`` reads the log again, of decisions from a moment on (µs UTC); ``discount`` is that of the task type;
+    """``since`` gives the log, of decisions from a moment on (µs UTC); ``discount`` is that of the task type;
     ``online`` says how the online learner would decide by some experiences."""
 
     counts: Counts
@@ -52,15 +53,10 @@ class Data:
     online: Callable[[Counts], Decider | None]
 
     @classmethod
-    def read(cls, parts: Parts, task: Task, agent: str | None) -> Data:
+    def read(cls, parts: Parts, task: Task, agent: str | None, reading: Reading) -> Data:
         """Raises ArchiveError when experiences are archived and cannot be reached."""
-        whence = parts.experiences()
-        counts, log = whence.both(task.tenant, task.task_type, agent)
-        discount = parts.discount(task.task_type)
-
-        def since(at: int) -> Log:
-            return whence.log(task.tenant, task.task_type, agent, since=at)
-
+        counts, log = reading.both(agent)
+        since, discount = partial(reading.log, agent), parts.discount(task.task_type)
         return cls(counts, log, discount, since, lambda some: parts.online(some, task.task_type))
 
     @property

@@ -123,6 +123,11 @@ class Journal:
         fresh = [_fresh(row) for row in self.waiting({})]
         return len(fresh), sum(fresh)
 
+    def purges(self, tenant: str, task_type: str) -> int:
+        """How often outcomes of a task type were taken away; -1 when all of it was."""
+        rows = self._store.read("scope_state", {"tenant": tenant, "name": PREFIX + task_type})
+        return int(rows[0]["purges"]) if rows else -1
+
     def urgent(self, most: int) -> bool:
         """Whether a dream was asked for or interrupted, or so many outcomes wait."""
         return bool(self.open()) or self.waits()[1] >= most

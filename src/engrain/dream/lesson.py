@@ -17,7 +17,7 @@ from engrain.dream.journal import EVALUATE, INGEST, PROMOTE, REPORT, TRAIN, Jour
 from engrain.dream.parts import Candidate, Parts, Task
 from engrain.errors import InvalidPolicy
 from engrain.learn.credit import TENANT
-from engrain.learn.log import Counts
+from engrain.learn.log import Counts, Reading
 from engrain.learn.policies import EPISODE, Made, Policies
 from engrain.learn.rule import Rule, TableRule
 from engrain.learn.watch import Alarm, Watch, promise, subject
@@ -58,13 +58,14 @@ class Lesson:
         self._stop, self._step, self._watch = stop, step, Watch(policies, alarm)
         self._actor = f"dream:{standing.id}"
         self._whole: Data | None = None
+        self._reading: tuple[int, Reading] | None = None  # and how often something had been taken away before it
         self._rules: dict[bytes, dict[str, Rule]] = {}  # of parts of the data, by what is in them
 
     # -- where it is ---------------------------------------------------------------------------------------------------
 
     def owners(self, task: Task) -> list[str | None]:
         """Whose policies to train: the tenant's, and when two agents or more have enough, theirs."""
-        self._whole = Data.read(self._parts, task, None)
+        self._whole = self._told(task, None)
         log = self._whole.log
         enough = np.bincount(log.agent[decisive(log)]) >= LEAST
         if enough.sum() < 2:
@@ -126,7 +127,17 @@ class Lesson:
         if agent is None and self._whole is not None:
             found, self._whole = self._whole, None
             return found
-        return Data.read(self._parts, task, agent)
+        self._whole = None
+        return self._told(task, agent)
+
+    def _told(self, task: Task, agent: str | None) -> Data:
+        """What happened, from one reading for all owners; from another when experiences were taken away since, of which
+        nothing may be learned any more."""
+        gone = self._journal.purges(task.tenant, task.task_type)
+        if self._reading is None or self._reading[0] != gone:
+            self._reading = None  # one at a time in memory
+            self._reading = gone, self._parts.experiences().reading(task.tenant, task.task_type)
+        return Data.read(self._parts, task, agent, self._reading[1])
 
     def _study(
         self, task: Task, agent: str | None, data: Data, keep: bool

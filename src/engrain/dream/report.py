@@ -124,7 +124,10 @@ def facts(one: Mapping[str, Any]) -> list[str]:
     """What a finding rests on, one line each."""
     told = [f"Before that: {one['fell']}."] if one.get("fell") else []
     before, after = one.get("before"), one.get("after")
-    if before and after:
+    if one["outcome"] == "unchanged":  # the candidate does the same: what it was judged by says nothing of a change
+        unit = "an episode" if one.get("unit") == "episode" else "a decision"
+        told += [f"What is live: {_estimate(before)} (reward {unit})."] if before else []
+    elif before and after:
         whose = f"version {one['live']}" if one["live"] else "the online learner"
         unit = f"reward {'an episode' if one.get('unit') == 'episode' else 'a decision'}"
         told.append(f"Before ({whose}): {_estimate(before)}; after: {_estimate(after)} ({unit}).")
@@ -147,9 +150,14 @@ def candidates(one: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
     """(name, value, low, high, verdict) of each that was judged."""
     return [
         (each["name"], _number(each["value"]), _number(each["low"]), _number(each["high"]),
-         "passed" if each["passed"] else _sentence(each["reason"]))
+         _same(one) if one["outcome"] == "unchanged" and each["name"] == one["algorithm"]
+         else "passed" if each["passed"] else _sentence(each["reason"]))
         for each in one.get("candidates", [])
     ]  # fmt: skip
+
+
+def _same(one: Mapping[str, Any]) -> str:
+    return f"does the same as version {one['live']}, which is live"
 
 
 def _section(one: Mapping[str, Any], drawn: bool) -> str:
@@ -157,7 +165,7 @@ def _section(one: Mapping[str, Any], drawn: bool) -> str:
     out = [f"<section><h2>{escape(_name(one))}{tag}</h2>"]
     out.append(f"<p><b>{escape(says(one))}.</b> {escape(_sentence(one['reason']))}</p>")
     figures = one.get("figures") or {}
-    if drawn and one.get("before") and one.get("after"):
+    if drawn and one.get("before") and one.get("after") and one["outcome"] != "unchanged":
         chart = before_after("value before and after", [("before", one["before"]), ("candidate", one["after"])])
         out.append(f"<h3>Value before and after, with intervals</h3>{chart}" if chart else "")
     if drawn and (chart := calibrated("expected and observed reward", figures.get("calibration", []))):

@@ -152,13 +152,25 @@ def refusal(told: Decided, effective: float) -> str | None:
             f"The {n:,} outcomes are worth {effective:.1f} for what it would do (at least {LEAST_EFFECTIVE:.0f} are "
             "needed): it was rarely done, and a few outcomes would decide."
         )
-    mean, unsure = float(told.weight.mean()), SURE * float(told.weight.std()) / math.sqrt(n)
-    if mean + unsure < 1.0 - UNTRIED:
-        share = 1.0 - mean - unsure
+    share = untried(told.weight)
+    if share > UNTRIED:
         return f"At least {share:.0%} of what it would do had no chance to be tried when the {n:,} outcomes came about."
+    mean, unsure = _average(told.weight)
     if mean - unsure > 1.0 + UNTRIED:
         return f"The logged propensities cannot be right: the weights they give average {mean:.2f} instead of 1."
     return None
+
+
+def untried(weight: Floats) -> float:
+    """Which share of what a rule would do had no chance to be tried, at least: by so much its weights [n] fall short of
+    an average of 1."""
+    mean, unsure = _average(weight)
+    return 1.0 - mean - unsure
+
+
+def _average(weight: Floats) -> tuple[float, float]:
+    """The mean of weights, and how far it may be off."""
+    return float(weight.mean()), SURE * float(weight.std()) / math.sqrt(len(weight))
 
 
 def _mean(terms: Floats) -> tuple[float, Floats]:

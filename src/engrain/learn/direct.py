@@ -27,6 +27,7 @@ RIDGE = 3.0  # noise over signal
 SHARED = 0.3  # how much of the signal all actions have in common
 TRAINED = 1_000  # decisions at most that the ridge regression is fitted to
 STATE_WEIGHT = 2.0  # outcomes that the action's mean is worth in a state
+SAME = 1e-9  # by which probabilities of one action may differ
 RETURNING = 3.0  # decisions a state from which on states come back
 
 
@@ -86,6 +87,23 @@ def decided(sample: Sample, fold: Ints, rules: Sequence[Decider], floor: float =
         reward[kept], weight[kept], own[kept], own_all[kept], model[kept], model_all[kept], known[kept],
         sample.cluster[kept], never / max(1, len(judged)),
     )  # fmt: skip
+
+
+def compared(
+    sample: Sample, fold: Ints, rules: Sequence[Decider], live: Decider, floor: float = 0.0
+) -> tuple[NDArray[np.bool_], Floats]:
+    """In which of the sample's rows [n] that are judged ``rules[f]`` and ``live`` would do something different, and the
+    weights [n, 2] of what was done there under the two."""
+    state, action = sample.log.state[sample.rows], sample.log.action[sample.rows]
+    apart, weights = np.zeros(len(state), dtype=bool), np.zeros((len(state), 2))
+    for part in _parts(sample, fold, rules, floor, state):
+        matrix, known = chances(live, sample.log, part.states, floor)
+        differ = (known != part.known) | (np.abs(matrix - part.matrix).max(axis=1, initial=0.0) > SAME)
+        apart[part.rows] = differ[part.local]
+        for side, (table, knows) in enumerate(((part.matrix, part.known), (matrix, known))):
+            own = table[part.local, action[part.rows]] / sample.propensity[part.rows]
+            weights[part.rows, side] = np.where(knows[part.local], own, 1.0)
+    return apart, weights
 
 
 def misfit(reward: Floats, weight: Floats, model: Floats) -> float:

@@ -37,7 +37,9 @@ from dataclasses import dataclass, field
 from engrain.learn.credit import TASK, TENANT, Ledger
 from engrain.learn.qtable import tally_of
 from engrain.learn.reward import TIERS
+from engrain.model.decision import Drift
 from engrain.store.port import Row, Transaction
+from engrain.world import from_micros
 
 TAILS = (4, 5, 6, 8, 10, 13, 16, 20, 26, 32, 40, 50, 64)
 FIRST = 10  # outcomes before a change can be seen
@@ -231,3 +233,11 @@ class Drifts:
 
     def _scope(self, task_type: str) -> dict[str, str]:
         return {"tenant": self._tenant, "agent": self._agent, "task_type": task_type}
+
+
+def drift_of(row: Row) -> Drift:
+    """A row of ``drift_list``."""
+    return Drift(
+        row["task_type"], from_micros(row["fell_at"]), from_micros(row["seen_at"]), row["action"], row["before"],
+        row["after"], int(row["drifts"]),
+    )  # fmt: skip

@@ -1,7 +1,11 @@
 """The gate: whether a policy may replace what is live.
 
-A candidate passes when the lower bound of what it would earn lies above the estimate of what is live, and its lead over
-that, told from the same outcomes, is sure as well. Only executed and verified outcomes with a logged propensity speak.
+A candidate passes when the lower bound of what it would earn lies above the estimate of what is live. The bound is that
+of its lead: both are told from the same outcomes, and what they share must not blur it. Where another policy is live
+only decisions that the two would make differently are judged; everywhere else the lead is 0 and needs no support. After
+a promotion these came about under several ways of deciding, some of which hardly ever did what one of the two would do
+(compare Agarwal et al. 2017): they are judged by all of them or by one, whichever makes more of the outcomes for both.
+Only executed and verified outcomes with a logged propensity speak.
 
 A policy that is judged by the outcomes it was trained on looks better than it is, and where actions are equally good
 the best of them by chance looks better in every fold of a cross-validation, too. So what is judged is the training, in
@@ -17,22 +21,25 @@ not be contradicted by the one that follows each episode step by step.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engrain.learn import decisions, episodes
-from engrain.learn.direct import decided
+from engrain.learn.direct import compared, decided
 from engrain.learn.evaluate import CONFIDENCE, FOLDS
 from engrain.learn.intervals import Told, kish
-from engrain.learn.log import Counts, Ints, Log
+from engrain.learn.log import Counts, Floats, Ints, Log
 from engrain.learn.rule import Decider
 from engrain.learn.sample import Sample, blocks_of, fold_of, has_episodes, sample_of
 from engrain.learn.tally import Tally
-from engrain.model.policy import Estimate, Verdict
+from engrain.model.policy import CONTRADICTED, Estimate, Verdict
 
 Train = Callable[[Counts], Decider]
+SURE = 0.99  # confidence of the lead: of what is no better one in 200 passes
 FIRST = 0.4  # of the outcomes that only train
 CONTRADICTING = 100.0  # episodes in effect from which on the method that follows them step by step can contradict
 PROBABLY = 0.68  # confidence, two-sided, with which the online learner must not be better
@@ -41,14 +48,15 @@ RECENT = 0.5  # of the outcomes that tell what the behaviour is now, when none o
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """What is judged, and how."""
+    """What is judged, and how: ``confidence`` is that of the estimates, ``sure`` that of the lead."""
 
     sample: Sample
     fold: Ints
     discount: float
     floor: float
-    confidence: float
     seed: int
+    confidence: float
+    sure: float
 
     @property
     def together(self) -> bool:
@@ -65,7 +73,7 @@ def judge(
     floor: float = 0.0,
     online: Callable[[Counts], Decider | None] | None = None,
     folds: int = FOLDS,
-    confidence: float = CONFIDENCE,
+    confidence: float = SURE,
     tried: int = 1,
 ) -> Verdict:
     """Whether what ``train`` makes of such outcomes may replace ``live``; None: the online learner, which earns what
@@ -73,11 +81,12 @@ def judge(
     by then, must not probably be better either; it is asked for decisions that stand alone only, since the learner
     looks no further ahead.
 
-    ``floor`` is the exploration that will be mixed in, ``tried`` how many candidates are judged on these outcomes.
+    ``floor`` is the exploration that will be mixed in, ``confidence`` that of the lead, ``tried`` how many candidates
+    are judged on these outcomes.
     """
     sample = sample_of(log, has_episodes(log, discount))
     fold, whole = blocks_of(sample, folds, FIRST, seed)
-    case = _Case(sample, fold, discount, floor, _corrected(confidence, tried), seed)
+    case = _Case(sample, fold, discount, floor, seed, _corrected(CONFIDENCE, tried), _corrected(confidence, tried))
     if not (fold >= 0).any():
         return _nothing(case)
     tally, rules, learners = Tally(log, whole), list[Decider](), list[Decider | None]()
@@ -100,12 +109,13 @@ def judge_fixed(
     discount: float = 0.0,
     seed: int = 0,
     floor: float = 0.0,
-    confidence: float = CONFIDENCE,
+    confidence: float = SURE,
     tried: int = 1,
 ) -> Verdict:
     """The same for a rule that none of these outcomes helped to make."""
     sample = sample_of(log, has_episodes(log, discount))
-    case = _Case(sample, fold_of(sample, FOLDS, seed), discount, floor, _corrected(confidence, tried), seed)
+    bounds = _corrected(CONFIDENCE, tried), _corrected(confidence, tried)
+    case = _Case(sample, fold_of(sample, FOLDS, seed), discount, floor, seed, *bounds)
     if not len(sample):
         return _nothing(case)
     return _judged(case, [rule] * (1 + int(case.fold.max())), live, None)
@@ -116,10 +126,55 @@ def _corrected(confidence: float, tried: int) -> float:
 
 
 def _judged(case: _Case, rules: Sequence[Decider], live: Decider | None, online: Sequence[Decider] | None) -> Verdict:
+    if live is not None and not case.together:
+        return _against(case, rules, live)
     told, *others = _told(case, rules)
-    now = _live(case, live)
-    verdict = _verdict(case, [told, *others], now, _lead(told, now))
+    verdict = _verdict(case, told, others, _live(case, live))
     return _unrivalled(case, verdict, told, online) if verdict.passed and online is not None else verdict
+
+
+def _against(case: _Case, rules: Sequence[Decider], live: Decider) -> Verdict:
+    """The verdict where the candidate and the live policy differ; its numbers are those of all decisions."""
+    whole = _live(case, live)
+    if whole.refused is not None:
+        whole = _behaviour(case)
+    there, weights = compared(case.sample, case.fold, rules, live, case.floor)
+    if not there.any():
+        same = whole.estimate(case.confidence, case.seed)
+        return Verdict(False, f"No better: it would do the same in all {same.n:,} outcomes.", same, same)
+    part = replace(case, fold=np.where(_telling(case, there, weights), case.fold, -1))
+    told, *others = _told(part, rules)
+    now, share = _live(part, live), float(there.sum() / (case.fold >= 0).sum())
+    if now.refused is not None:
+        return _verdict(part, told, others, now)
+    told, *others = (_of_all(one, whole.value + share * (one.value - now.value), share) for one in (told, *others))
+    return _verdict(part, told, others, _of_all(now, whole.value, share), whole)
+
+
+def _telling(case: _Case, there: NDArray[np.bool_], weights: Floats) -> NDArray[np.bool_]:
+    """Of the decisions [n] to judge by those of one way of deciding, or all: the ones that tell most, in effect, of
+    both the candidate and what is live (``weights`` [n, 2]), and leave nothing of either without support."""
+
+    def known(some: NDArray[np.bool_]) -> float:
+        sides = weights[some].T
+        if max(decisions.untried(side) for side in sides) > decisions.UNTRIED:
+            return 0.0
+        return min(kish(side, case.sample.cluster[some]) for side in sides)
+
+    label = case.sample.log.policy[case.sample.rows]
+    return max([there, *(there & (label == one) for one in np.unique(label[there]))], key=known)
+
+
+def _of_all(told: Told, value: float, share: float) -> Told:
+    """What was told of a ``share`` of decisions, as of all of them, which are worth ``value``."""
+    rare = None
+    if told.rare is not None:
+        below, above = told.rare
+        rare = (replace(below, far=below.far * share), replace(above, far=above.far * share))
+    return replace(
+        told, value=value, influence=told.influence * share, floor=told.floor * share, rare=rare,
+        bounds=(-math.inf, math.inf),
+    )  # fmt: skip
 
 
 def _unrivalled(case: _Case, verdict: Verdict, told: Told, online: Sequence[Decider]) -> Verdict:
@@ -187,37 +242,37 @@ def _nothing(case: _Case) -> Verdict:
     return Verdict(False, f"Not enough is known of what it would earn. {why}", none, none)
 
 
-def _verdict(case: _Case, told: Sequence[Told], now: Told, lead: Told | None) -> Verdict:
-    candidate, *others = (one.estimate(case.confidence, case.seed) for one in told)
-    live = now.estimate(case.confidence, case.seed)
-    passed, reason = _decided(case, candidate, others, live, lead)
-    return Verdict(passed, reason, candidate, live, tuple(others))
+def _verdict(case: _Case, told: Told, others: Sequence[Told], now: Told, whole: Told | None = None) -> Verdict:
+    """The interval of the candidate is that of its lead over ``now``, from what is live on. ``whole`` is what is told
+    of what is live in all outcomes, where ``now`` rests on a part of them."""
+    lead, live = _lead(told, now), (now if whole is None else whole).estimate(case.confidence, case.seed)
+    candidate = (told if lead is None else replace(lead, method=told.method, value=told.value)).estimate(
+        case.sure, case.seed
+    )
+    further = tuple(one.estimate(case.confidence, case.seed) for one in others)
+    low = told.estimate(case.confidence, case.seed).low
+    against = next((one for one in further if low is not None and _contradicts(one, low)), None)
+    passed, reason = _decided(case, candidate, against, live)
+    return Verdict(passed, reason, candidate, live, further)
 
 
-def _decided(
-    case: _Case, candidate: Estimate, others: Sequence[Estimate], live: Estimate, lead: Told | None
-) -> tuple[bool, str]:
+def _decided(case: _Case, candidate: Estimate, against: Estimate | None, live: Estimate) -> tuple[bool, str]:
     unit = "an episode" if case.together else "a decision"
-    if candidate.value is None or candidate.low is None or lead is None or live.value is None:
+    if candidate.value is None or candidate.low is None or live.value is None:
         if candidate.refused is None:
             return False, f"What is live cannot be judged by these outcomes. {live.refused}"
         return False, f"Not enough is known of what it would earn. {candidate.refused}"
-    sure = lead.estimate(case.confidence, case.seed)
-    known = f"{candidate.n:,} {'episodes' if case.together else 'outcomes'}, worth {candidate.effective:,.0f}"
-    earns = (
-        f"it would earn {candidate.value:.3g} {unit}, at least {candidate.low:.3g} ({100 * case.confidence:.4g} % sure"
-    )
+    units = "episodes" if case.together else "outcomes" if candidate.n == live.n else "outcomes where they differ"
+    known = f"{candidate.n:,} {units}, worth {candidate.effective:,.0f}"
+    earns = f"it would earn {candidate.value:.3g} {unit}, at least {candidate.low:.3g} ({100 * case.sure:.4g} % sure"
     earns = f"{earns}; {known}); what advises now earns {live.value:.3g}"
-    against = next((one for one in others if _contradicts(one, candidate.low)), None)
     if candidate.value <= live.value:
         return False, f"No better: {earns}."
     if candidate.low <= live.value:
         return False, f"Not sure to be better: {earns}."
-    if sure.low is None or sure.low <= 0.0:
-        return False, f"Not sure to be better: {earns}, and the lead itself is not sure."
     if case.together and against is not None:
         return False, (
-            f"The methods contradict each other: {earns}, but {against.method} says {against.value:.3g}, at most "
+            f"{CONTRADICTED}: {earns}, but {against.method} says {against.value:.3g}, at most "
             f"{against.high:.3g}. The state may not say all that matters."
         )
     return True, f"Better: {earns}."

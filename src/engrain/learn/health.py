@@ -7,14 +7,16 @@ import json
 from engrain.config import Config
 from engrain.errors import EngrainError, StoreCorrupt
 from engrain.learn import loop
+from engrain.learn.drift import drift_of
 from engrain.learn.policies import Policies
 from engrain.model.fading import DAY
-from engrain.model.learning import Canary, LearningHealth, Stage
+from engrain.model.learning import AgentDrift, Canary, LearningHealth, Stage
 from engrain.model.report import Check, counted
 from engrain.store.port import Store
 from engrain.world import World, from_micros, span_of
 
 WATCHED = 2  # the days for which silence is looked for are so many times those after which it counts, and more
+DRIFTS = 50
 NAME = "learning"
 
 
@@ -35,7 +37,7 @@ class LoopHealth:
         return LearningHealth(
             from_micros(found.now), days, tenant, _alive(found, stages), stages, loop.weeks(found), gains,
             loop.worse(gains), loop.calibration(found), self._canary(), found.archive,
-            tuple(self._notes(found, stages, tenant)),
+            tuple(self._notes(found, stages, tenant)), self._drifts(found.now, days, tenant),
         )  # fmt: skip
 
     def silence(self) -> dict[str, str] | None:
@@ -57,6 +59,12 @@ class LoopHealth:
             return Check(NAME, True, "nobody has decided yet")
         detail = "; ".join(f"{name}: {one}" for name, one in silent.items()) + ": see engrain learning"
         return Check(NAME, None if silent else True, detail if silent else "no stage of the loop is silent")
+
+    def _drifts(self, now: int, days: int, tenant: str | None) -> tuple[AgentDrift, ...]:
+        asked = {"tenant": tenant, "since": (now // DAY - days + 1) * DAY, "limit": DRIFTS}
+        return tuple(
+            AgentDrift(row["tenant"], row["agent"], drift_of(row)) for row in self._store.read("drift_seen", asked)
+        )
 
     def _canary(self) -> Canary | None:
         rows = self._store.read("home_get", {"name": "canary"})

@@ -26,6 +26,7 @@ from engrain.model.policy import Estimate
 
 BINS = 1_000
 ROUNDS = 1_000
+BEYOND = 5.0  # rounds at least that lie beyond each end of an interval
 FEW = 5.0
 LEAST_SHARE = 0.5  # of the normal interval's half-width: no side of an interval is narrower
 LEAST_ERROR = 0.3  # of the standard error: a draw in which hardly anything differs shows little of the tail
@@ -69,12 +70,12 @@ class Told:
     bounds: tuple[float, float] = (-math.inf, math.inf)
     refused: str | None = None
 
-    def estimate(self, confidence: float, seed: int, rounds: int = ROUNDS) -> Estimate:
+    def estimate(self, confidence: float, seed: int) -> Estimate:
         """The same for people, with its interval."""
         n = len(self.influence)
         if self.refused is not None:
             return Estimate(self.method, None, None, None, n, self.effective, confidence, self.refused)
-        below, above = studentised(self.influence, self.cluster, confidence, seed, self.floor, rounds)
+        below, above = studentised(self.influence, self.cluster, confidence, seed, self.floor)
         if self.rare is not None:
             below, above = max(below, self.rare[0].reach(confidence)), max(above, self.rare[1].reach(confidence))
         value, low, high = (
@@ -105,7 +106,7 @@ def binned(cluster: Ints) -> Ints:
 
 
 def studentised(
-    influence: Floats, cluster: Ints, confidence: float, seed: int, floor: float = 0.0, rounds: int = ROUNDS
+    influence: Floats, cluster: Ints, confidence: float, seed: int, floor: float = 0.0
 ) -> tuple[float, float]:
     """How far an interval reaches below and above the mean of units with these influences."""
     size = binned(cluster)
@@ -118,14 +119,14 @@ def studentised(
     error = max(_error(float(sums[:, 0] @ sums[:, 0]), clusters, total), floor)
     if error <= 0.0:
         return 0.0, 0.0
-    drawn = _drawn(clusters, rounds, seed)
+    tail = (1.0 - confidence) / 2.0
+    drawn = _drawn(clusters, max(ROUNDS, math.ceil(BEYOND / max(tail, 1e-4) - 1e-6)), seed)
     parts = np.column_stack([sums, sums[:, 0] ** 2, sums[:, 0] * sums[:, 1], sums[:, 1] ** 2])
     total_of, weight_of, squares, cross, weights = (drawn @ parts).T
     mean = total_of / np.maximum(weight_of, 1e-300)
     scatter = np.maximum(squares - 2.0 * mean * cross + mean * mean * weights, 0.0)
     errors = np.sqrt(scatter * clusters / (clusters - 1.0)) / np.maximum(weight_of, 1e-300)
     ratio = mean / np.maximum(errors, LEAST_ERROR * error)
-    tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(ratio, [tail, 1.0 - tail])
     least = LEAST_SHARE * NormalDist().inv_cdf(1.0 - tail)
     return error * max(float(high), least), error * max(float(-low), least)
@@ -135,7 +136,7 @@ def _error(squares: float, clusters: int, total: float) -> float:
     return math.sqrt(squares * clusters / (clusters - 1.0)) / total
 
 
-@functools.lru_cache(maxsize=1)  # several methods on the same units
+@functools.lru_cache(maxsize=2)  # several methods on the same units, at one confidence or two
 def _drawn(clusters: int, rounds: int, seed: int) -> NDArray[np.float64]:
     """How often each cluster is drawn in each round [rounds, clusters]."""
     picks = np.random.default_rng(seed).integers(0, clusters, (rounds, clusters))

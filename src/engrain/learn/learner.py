@@ -14,6 +14,7 @@ from engrain.learn import backoff, exploration
 from engrain.learn.ahead import Ahead
 from engrain.learn.backoff import Posterior
 from engrain.learn.credit import TASK, Sums, Tally
+from engrain.learn.drift import drift_of
 from engrain.learn.experience import Options, decision_params, experience_from_row
 from engrain.learn.fields import checked_options, checked_text, optional_text
 from engrain.learn.past import Past, Record
@@ -27,7 +28,7 @@ from engrain.learn.watch import Alarm
 from engrain.model.decision import Advice, Drift, Evidence, Experience, Outcome, QValue, Ranked
 from engrain.model.scope import Scope
 from engrain.store.port import Store
-from engrain.world import World, from_micros
+from engrain.world import World
 
 TRIED = 1.0  # verified outcome in its tenant, below which an action is explored although a policy is live
 RECENT = 3  # decisions named as evidence
@@ -191,13 +192,7 @@ class Learner:
     def drifts(self, scope: Scope, task_type: str | None = None) -> list[Drift]:
         """The task types of this agent in which a drift was seen."""
         params = {"tenant": scope.tenant, "agent": scope.agent, "task_type": optional_text("task_type", task_type)}
-        return [
-            Drift(
-                row["task_type"], from_micros(row["fell_at"]), from_micros(row["seen_at"]), row["action"],
-                row["before"], row["after"], int(row["drifts"]),
-            )
-            for row in self._store.read("drift_list", params)
-        ]  # fmt: skip
+        return [drift_of(row) for row in self._store.read("drift_list", params)]
 
     def rebuild(self, tenant: str) -> int:
         """Make the Q-values of a tenant anew from its experiences; the number of experiences used."""

@@ -64,7 +64,7 @@ class LinearRule:
             return None
         at = self.actions.index(action)
         value, error = self.values(state)
-        return Known(float(value[at]), float(self._base[at, 2]), float(error[at]))
+        return Known(float(value[at]), None, float(error[at]))  # it counts no states, only the action everywhere
 
     def body(self) -> dict[str, Any]:
         parts = {"base": self._base, "slope": self._slope, "spread": self._spread}

@@ -82,6 +82,18 @@ class Waiting:
     fresh: int  # outcomes since the last dream, at least
 
 
+class Reading(Protocol):
+    """The experiences of one task type of a tenant. Those that are archived are read once, as of one moment."""
+
+    def both(self, agent: str | None) -> tuple[Counts, Log]:
+        """See ``Experiences.both``."""
+        ...
+
+    def log(self, agent: str | None, since: int) -> Log:
+        """See ``Experiences.log``."""
+        ...
+
+
 class Experiences(Protocol):
     """Where a dream reads: archive and hot store together, each experience exactly once, as of one moment. Raises
     ArchiveError when experiences are archived and cannot be reached."""
@@ -101,4 +113,8 @@ class Experiences(Protocol):
     def both(self, tenant: str, task_type: str, agent: str | None = None) -> tuple[Counts, Log]:
         """Counts and log of one moment, read once: their ``data`` is the same. Raises StoreBusy when too much is told
         meanwhile."""
+        ...
+
+    def reading(self, tenant: str, task_type: str) -> Reading:
+        """For whoever asks for the tenant and for many of its agents."""
         ...

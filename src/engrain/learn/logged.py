@@ -14,11 +14,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from engrain.errors import StoreBusy
-from engrain.learn.log import END, EXECUTED, Counts, Ints, Log
+from engrain.learn.log import END, EXECUTED, Counts, Ints, Log, Reading
 from engrain.learn.policies import version_of
 from engrain.learn.state import checked_state, stored_state
 from engrain.model.decision import EVIDENCE
-from engrain.model.steps import NONE, SHARED, STEPS, Columns, Texts, in_episodes, marks, numbered, paired
+from engrain.model.steps import NONE, SHARED, STEPS, ByAgent, Columns, Texts, in_episodes, marks, numbered, paired
 from engrain.store.port import Row, Store
 
 TRIES = 20
@@ -50,16 +50,12 @@ class Cold(Protocol):
 
     def agents(self, tenant: str, task_type: str) -> Iterable[str]: ...
 
-    def counts(self, tenant: str, task_type: str, agent: str | None) -> Columns:
-        """The columns of the statement ``step_counts``; ``next_key`` and ``state_key`` have the same values."""
-        ...
-
-    def both(self, tenant: str, task_type: str, agent: str | None) -> tuple[Columns, Columns]:
-        """Counts and steps as of one moment."""
-        ...
-
     def steps(self, tenant: str, task_type: str, agent: str | None, since: int) -> Columns:
-        """Those of ``step_list`` but for ids, and ``order`` and ``run``: see ``in_episodes``."""
+        """Those of ``step_list`` but for ids, and those of ``ByAgent``."""
+        ...
+
+    def grouped(self, steps: Columns) -> Columns:
+        """The columns of the statement ``step_counts``; ``next_key`` and ``state_key`` have the same values."""
         ...
 
 
@@ -76,7 +72,9 @@ class LoggedExperiences:
 
     def counts(self, tenant: str, task_type: str, agent: str | None = None) -> Counts:
         rows = self._hot("step_counts", {"tenant": tenant, "task_type": task_type, "agent": agent})
-        return counted(self._cold.counts(tenant, task_type, agent) if rows is None else grouped(rows))
+        if rows is not None:
+            return counted(grouped(rows))
+        return counted(self._cold.grouped(self._cold.steps(tenant, task_type, agent, 0)))
 
     def log(self, tenant: str, task_type: str, agent: str | None = None, since: int = 0) -> Log:
         asked = {"tenant": tenant, "task_type": task_type, "agent": agent, "since": since}
@@ -86,14 +84,16 @@ class LoggedExperiences:
     def both(self, tenant: str, task_type: str, agent: str | None = None) -> tuple[Counts, Log]:
         for _ in range(TRIES):
             if self._cold.closed():
-                groups, steps = self._cold.both(tenant, task_type, agent)
-                counts = counted(groups)
-                del groups
-                return counts, logged(steps)
+                return _both(self._cold, self._cold.steps(tenant, task_type, agent, 0))
             counts, log = self.counts(tenant, task_type, agent), self.log(tenant, task_type, agent)
             if counts.data == log.data:  # nothing was told in between
                 return counts, log
         raise StoreBusy(f"What is known of {task_type!r} changes faster than it is read.")
+
+    def reading(self, tenant: str, task_type: str) -> Reading:
+        if not self._cold.closed():
+            return _Anew(self, tenant, task_type)
+        return _Held(self._cold, ByAgent(self._cold.steps(tenant, task_type, None, 0)))
 
     def _hot(self, statement: str, asked: Mapping[str, Any]) -> list[Row] | None:
         """Rows of the store when all there is is there; None when some are archived."""
@@ -101,6 +101,36 @@ class LoggedExperiences:
             return None
         rows = self._store.read(statement, asked)
         return None if self._cold.closed() else rows
+
+
+class _Anew:
+    """A reading while everything is in the store, which finds an agent's rows by an index."""
+
+    def __init__(self, whence: LoggedExperiences, tenant: str, task_type: str) -> None:
+        self._whence, self._of = whence, (tenant, task_type)
+
+    def both(self, agent: str | None) -> tuple[Counts, Log]:
+        return self._whence.both(*self._of, agent)
+
+    def log(self, agent: str | None, since: int) -> Log:
+        return self._whence.log(*self._of, agent, since=since)
+
+
+class _Held:
+    """A reading of the archive, of which each agent's part would cost as much as all of it."""
+
+    def __init__(self, cold: Cold, steps: ByAgent) -> None:
+        self._cold, self._steps = cold, steps
+
+    def both(self, agent: str | None) -> tuple[Counts, Log]:
+        return _both(self._cold, self._steps.of(agent))
+
+    def log(self, agent: str | None, since: int) -> Log:
+        return logged(self._steps.of(agent, since))
+
+
+def _both(cold: Cold, steps: Columns) -> tuple[Counts, Log]:
+    return counted(cold.grouped(steps)), logged(steps)
 
 
 def grouped(rows: Sequence[Row]) -> Columns:
@@ -157,7 +187,7 @@ def logged(steps: Columns) -> Log:
     del steps
     order, episode = whole.pop("order"), whole.pop("run")
     version = _version(int((~np.isnan(reals["reward"])).sum()), len(order), int(marks(whole).sum()))
-    del whole["updated_at"], whole["revision"]
+    whole = {"decided_at": whole["decided_at"]}
     known = ~np.isnan(reals["reward"][order])
     goes_on = np.append(episode[1:] == episode[:-1], False)[: len(order)][known]
     chosen, later = order[known], np.roll(order, -1)[known][goes_on]

@@ -265,7 +265,7 @@ def _now(version: int, ruled: bool, task_type: str, info: PolicyInfo | None, kno
     if ruled and version == ONLINE:
         return (
             f"The online learner decides: no policy is live for {task_type}. What this agent did there is kept to, and "
-            "improved on where there is evidence."
+            "improved on where there is evidence: not yet judged."
         )
     if ruled:
         return f"Version {version} decides, {_whose(info)} for {task_type}."

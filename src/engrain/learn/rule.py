@@ -25,11 +25,11 @@ LARGEST = 1e300  # number in a rule
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a rule knows of one action in one state: its long-run value, how often it was seen there, and how sure the
-    value is (standard error); None where it is not known."""
+    """What a rule knows of one action in one state: its long-run value, how often it was seen there (or in states like
+    it), and how sure the value is (standard error); None where it is not known."""
 
     value: float | None
-    visits: float
+    visits: float | None
     error: float | None = None
 
 

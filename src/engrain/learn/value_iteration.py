@@ -9,7 +9,7 @@ Assumes that the reward and the next state depend on state and action alone, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,8 +119,10 @@ def _settled(backup: Callable[[Floats], Floats], values: Floats, close: float) -
     """Values near the fixed point of a backup, and after how many sweeps: each starts from the combination of the last
     ones that would have left the least to do (Anderson 1965; Walker and Ni 2011); from the last alone when that went
     wrong. Stops at a step of ``close`` or after SWEEPS."""
-    steps: list[Floats] = []
-    news: list[Floats] = []
+    before: tuple[Floats, Floats] | None = None
+    changes: list[Floats] = []  # of the last steps, and of the values after them
+    moves: list[Floats] = []
+    square = np.zeros((0, 0))  # products of the changes
     least = np.inf
     for sweep in range(1, SWEEPS + 1):
         new = backup(values)
@@ -129,17 +131,27 @@ def _settled(backup: Callable[[Floats], Floats], values: Floats, close: float) -
         if size <= close:
             return new, sweep
         if size > 2.0 * least:
-            steps, news = [], []
+            before, changes, moves, square = None, [], [], square[:0, :0]
         least = min(least, size)
-        steps, news = [*steps[-DEPTH:], step], [*news[-DEPTH:], new]
         values = new
-        if len(steps) > 1:
-            changes = np.diff(np.stack(steps), axis=0)
-            square = np.array([[float((one * other).sum()) for other in changes] for one in changes])
+        if before is not None:
+            changes, moves = [*changes, step - before[0]][-DEPTH:], [*moves, new - before[1]][-DEPTH:]
+            square = _bordered(square[-(DEPTH - 1) :, -(DEPTH - 1) :], changes)
             side = np.array([float((one * step).sum()) for one in changes])
-            share = np.linalg.lstsq(square, side, rcond=1e-12)[0]
-            values = new - (share[:, None] * np.diff(np.stack(news), axis=0)).sum(axis=0)
+            share = np.linalg.lstsq(square, side, rcond=1e-12)[0].tolist()
+            values = new - sum(
+                (part * move for part, move in zip(share[1:], moves[1:], strict=True)), share[0] * moves[0]
+            )
+        before = step, new
     return backup(values), SWEEPS + 1
+
+
+def _bordered(square: Floats, changes: Sequence[Floats]) -> Floats:
+    """The products of changes, of all but the last of which they are known."""
+    last = [float((one * changes[-1]).sum()) for one in changes]
+    found = np.empty((len(changes), len(changes)))
+    found[:-1, :-1], found[-1], found[:, -1] = square, last, last
+    return found
 
 
 def _size(difference: Floats) -> float:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from engrain.model.decision import Evidence, Experience
+from engrain.model.decision import Drift, Evidence, Experience
 from engrain.model.policy import PolicyEvent, PolicyInfo
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What a policy does most likely in a state: the action, its probability, its long-run value and how often it was
-    seen there. All None where the policy does not know the state: there the online learner decides."""
+    seen there, or by a rule over features in states like it; ``visits`` is None of a linear rule, which cannot tell.
+    All None where the policy does not know the state: there the online learner decides."""
 
     action: str | None = None
     chance: float | None = None
@@ -205,13 +206,23 @@ class Canary:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentDrift:
+    """A drift in what an agent has observed."""
+
+    tenant: str
+    agent: str
+    drift: Drift
+
+
+@dataclass(frozen=True, slots=True)
 class LearningHealth:
     """Whether the loop of learning lives, as it was ``at`` that moment, over the last ``days`` (UTC) with today.
 
     ``alive`` is False when a stage is silent, None when nobody decided yet or the archive cannot be read. ``worse`` is
     the share of advised outcomes in task types in which memory did worse than none, None where nothing can be
     compared. ``archive`` says whether archived rows are counted in: read, none, or why they are not, and then every
-    count is one at least. ``notes`` are things to look at.
+    count is one at least. ``notes`` are things to look at, ``drifts`` those that were last seen in these days, of all
+    agents, the latest first, 50 at most.
     """
 
     at: datetime
@@ -226,3 +237,4 @@ class LearningHealth:
     canary: Canary | None
     archive: str
     notes: tuple[str, ...] = ()
+    drifts: tuple[AgentDrift, ...] = ()

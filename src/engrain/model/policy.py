@@ -11,6 +11,9 @@ ROLLED_BACK = "policy-rolled-back"
 """The alert of a live policy that the regression watch took back. Its subject is ``tenant/task type``, or of an agent's
 own policy ``tenant/agent/task type``."""
 
+CONTRADICTED = "The methods contradict each other"
+"""How the reason begins where a gate refused a policy of episodes although its estimate was good enough."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:

@@ -35,6 +35,33 @@ class Columns:
     whole: Mapping[str, NDArray[np.int64]]
 
 
+class ByAgent:
+    """Steps as columns, and those of each agent alone. Whole columns ``sorted``: the rows by time, ``order`` and
+    ``run``: see ``in_episodes``."""
+
+    def __init__(self, steps: Columns) -> None:
+        self._all, agent, rows = steps, steps.texts["agent"], steps.whole["sorted"]
+        self._rows = rows[np.argsort(agent.codes[rows], kind="stable")]
+        codes = agent.codes[self._rows]
+        found = np.unique(codes)
+        ends = zip(*(np.searchsorted(codes, found, side).tolist() for side in ("left", "right")), strict=True)
+        self._ends = dict(zip([agent.values[code] for code in found.tolist()], ends, strict=True))
+
+    def of(self, agent: str | None, since: int = 0) -> Columns:
+        """Those of an agent, None: of all, that were decided at ``since`` (µs UTC) or later."""
+        steps = self._all
+        if agent is None and not since:
+            return steps
+        rows = steps.whole["sorted"] if agent is None else self._rows[slice(*self._ends.get(agent, (0, 0)))]
+        rows = rows[steps.whole["decided_at"][rows] >= since]
+        texts = {name: Texts(one.codes[rows], one.values) for name, one in steps.texts.items()}
+        whole = {name: one[rows] for name, one in steps.whole.items() if name not in {"sorted", "order", "run"}}
+        ordered = np.arange(len(rows))
+        order, run = in_episodes(ordered, texts["agent"].codes, texts["episode"].codes)
+        whole |= {"sorted": ordered, "order": order, "run": run}
+        return Columns(texts, {name: one[rows] for name, one in steps.reals.items()}, whole)
+
+
 def in_episodes(order: Ints, agent: Any, run: Any) -> tuple[Ints, Ints]:
     """``order``: rows by their numbers. The same by episode (of an ``agent``, by its name in ``run``; NONE is an
     episode of its own), and within it as they were; and the number of the episode of each, in that order."""

@@ -72,6 +72,7 @@ class Experiences(TypedDict):
 
 
 class Drifts(TypedDict):
+    agent: str  # whose
     drifts: list[Drift]
 
 
@@ -268,6 +269,10 @@ def daemon_status(memory: Memory, agent: Agent | None, given: dict[str, Any]) ->
 def tick(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Ticked:
     runs = memory.tick(**given)
     return {"ok": all(run.state != "failed" for run in runs), "runs": runs}
+
+
+def drifts(memory: Memory, agent: Agent, given: dict[str, Any]) -> Drifts:
+    return {"agent": agent.scope.agent, "drifts": agent.drifts(**given)}
 
 
 def learning(memory: Memory, agent: Agent | None, given: dict[str, Any]) -> Loop:

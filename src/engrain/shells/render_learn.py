@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engrain.model.report import counted
 from engrain.shells.plain import dumped, printable
+from engrain.shells.render_loop import fell
 from engrain.shells.screen import age, body, console, date, hanging, line, table
 
 if TYPE_CHECKING:
@@ -72,12 +73,10 @@ def _results(one: Dream) -> str:
 
 def _drifts(value: Mapping[str, Any], now: datetime) -> None:
     for one in value["drifts"]:
-        fell = (
-            f" by {one.action}: mean reward {one.before:+.2f} → {one.after:+.2f}; until {date(one.since)} counts little"
-        )
-        hanging(2, (one.task_type, "bold"), (f"  {age(one.seen_at, now)}", "dim"), (fell, ""))
+        hanging(2, (one.task_type, "bold"), (f"  {age(one.seen_at, now)}", "dim"), (fell(one), ""))
     if not value["drifts"]:
-        line(("No drift was seen.", "dim"))
+        told = f"No drift was seen in what agent {value['agent']} has observed."
+        hanging(2, (f"{told} engrain learning lists those of all agents.", "dim"))
 
 
 # -- policies ---------------------------------------------------------------------------------------------------------

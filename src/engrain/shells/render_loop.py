@@ -10,6 +10,7 @@ from engrain.model.report import counted
 from engrain.shells.screen import age, bar, body, console, date, hanging, line, table
 
 if TYPE_CHECKING:
+    from engrain.model.decision import Drift
     from engrain.model.learning import LearningHealth, TaskGain, Week
 
 MARKS = {
@@ -63,6 +64,7 @@ def _learning(value: Mapping[str, Any], now: datetime) -> None:
     if any(week.advised or week.without for week in health.weeks):
         _weeks(health.weeks)
     _gains(health)
+    _drifts(health, now)
 
 
 def _weeks(weeks: Sequence[Week]) -> None:
@@ -127,6 +129,20 @@ def _gains(health: LearningHealth) -> None:
                 for each in one.bins
             ]
             table(rows, ("expected", ">outcomes", ">on average", ">came", ""))
+
+
+def _drifts(health: LearningHealth, now: datetime) -> None:
+    for one in health.drifts[:TASKS]:
+        of = f", tenant {one.tenant}" if health.tenant is None and one.tenant != "default" else ""
+        what = (f"drift of {one.drift.task_type} ", "bold"), (f"for agent {one.agent}{of}  ", "")
+        hanging(2, *what, (age(one.drift.seen_at, now), "dim"), (fell(one.drift), ""))
+    if (left := len(health.drifts) - TASKS) > 0:
+        line((f"… and {counted(left, 'more drift')}", "dim"))
+
+
+def fell(one: Drift) -> str:
+    """What a drift was told by."""
+    return f" by {one.action}: mean reward {one.before:+.2f} → {one.after:+.2f}; until {date(one.since)} counts little"
 
 
 def _gain(one: TaskGain) -> tuple[str, ...]:

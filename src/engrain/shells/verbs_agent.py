@@ -288,10 +288,11 @@ AGENT: tuple[Verb, ...] = (
     ),
     Verb(
         "drifts",
-        "Where what the agent had learned did not hold any more.",
+        "Where what the agent had learned did not hold any more (of all agents: learning).",
         (inputs.OF_TASK,),
         calls.Drifts,
         part="drifts",
+        call=calls.drifts,
         reads=True,
     ),
     Verb(

@@ -116,6 +116,13 @@ select agent, task_type, fell_at, drifts, seen_at, action, before, after from dr
 where tenant = :tenant and agent = :agent and (cast(:task_type as text) is null or task_type = :task_type)
 order by task_type;
 
+-- Those seen lately, of everybody, the latest first.
+-- name: drift_seen
+-- scope: admin
+select tenant, agent, task_type, fell_at, drifts, seen_at, action, before, after from drifts
+where (cast(:tenant as text) is null or tenant = :tenant) and seen_at >= :since
+order by seen_at desc, tenant, agent, task_type limit :limit;
+
 -- name: purge_drifts
 -- scope: tenant
 delete from drifts where tenant = :tenant;
