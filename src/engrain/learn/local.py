@@ -103,14 +103,17 @@ def local_sums(table: QTable, asked: Asked) -> Local:
     within = _within(weights, totals, squares)
     lie = 0.0 if within is None or len(table.states) < 2 else apart(acts, weights, means, within, PRIOR_APART)
     # rows of actions that nobody asks about are left out
-    number = np.full(len(table.actions), -1, dtype=np.int64)
+    spare = len(asked.names)
+    number = np.full(len(table.actions), spare, dtype=np.min_scalar_type(spare))  # small numbers are sorted faster
     for index, action in enumerate(asked.names):
         if action in table.actions:
             number[table.actions[action]] = index
     slot = number[acts]
-    rows = np.argsort(slot, kind="stable")[np.count_nonzero(slot < 0) :]
+    rows = np.argsort(slot, kind="stable")[: np.count_nonzero(slot < spare)]
     one = (1.0 + STATE_CAP) / (weights[rows] + STATE_CAP)  # a state that came back often is still one state
-    whole, near, left, here = _sums(table, nearness, asked, (states[rows], slot[rows], parts[:, rows], one))
+    whole, near, left, here = _sums(
+        table, nearness, asked, (states[rows], slot[rows].astype(np.int64), parts[:, rows], one)
+    )
     each = whole[0].sum(axis=-1, keepdims=True) / asked.real.sum(axis=-1, keepdims=True)
     share = GRADED * GRADED_FOR / (GRADED_FOR + each)  # the same for all actions: half graded, a good one looks worse
 
@@ -140,31 +143,24 @@ def _sums(
     what their mean leaves out, and of the state itself. ``rows``: state, action, parts [3, n], and what share of them
     the mean over other states takes; in the order of the actions."""
     states, slot, parts, one = rows
-    g, width = len(asked.column), len(asked.names) + 1  # the last one is of no action
+    width = len(asked.names) + 1  # the last one is of no action
+    both, starts = np.array([parts, one * parts]), np.flatnonzero(np.diff(slot, prepend=-1))
+    known = slot[starts]
+    sums = np.zeros((2, 3, width))
+    sums[..., known] = np.add.reduceat(both, starts, axis=-1)
+    whole, taken = sums[..., asked.column]
+    near, own = np.zeros((3, FOREST + 1, *asked.column.shape)), np.zeros((2, 3, *asked.column.shape))
     heres = np.array([table.states.get(state.key, -1) for state in asked.states], dtype=np.int64)
-    question = np.full(len(table.states) + 1, -1, dtype=np.int64)
-    question[heres] = np.arange(g)
-    question[-1] = -1  # where -1 has written
-    mine = np.flatnonzero(question[states] >= 0)
-    cell = question[states[mine]] * width + slot[mine]
-
-    def by_action(values: Floats) -> Floats:
-        return np.array([np.bincount(slot, value, minlength=width) for value in values])
-
-    def by_question(values: Floats) -> Floats:
-        return np.array([np.bincount(cell, value, minlength=g * width) for value in values]).reshape(3, g, width)
-
-    pick = (slice(None), np.arange(g)[:, None], asked.column)
-    taken = one * parts
-    whole, left = by_action(parts)[:, asked.column], by_action(parts - taken)[:, asked.column]
-    here, left_here = by_question(parts[:, mine])[pick], by_question(taken[:, mine])[pick]
-    near = np.zeros((3, FOREST + 1, g, width))
-    starts = np.flatnonzero(np.diff(slot, prepend=-1))
     vectors = np.array([table.space.vector(state.values) for state in asked.states])
     for at, kernels in enumerate(nearness.of(table.space, vectors, heres)):
-        each = taken[:, None] * kernels.take(states, axis=1)
-        near[:, :, at, slot[starts]] = np.add.reduceat(each, starts, axis=-1)
-    return whole, near[:, :, np.arange(g)[:, None], asked.column], left + left_here, here
+        line = np.zeros((3, FOREST + 1, width))
+        line[..., known] = np.add.reduceat(both[1][:, None] * kernels.take(states, axis=1), starts, axis=-1)
+        near[:, :, at] = line[..., asked.column[at]]
+        if heres[at] >= 0:
+            mine, alone = np.flatnonzero(states == heres[at]), np.zeros((2, 3, width))
+            alone[..., slot[mine]] = both[..., mine]  # an action has one row in a state
+            own[:, :, at] = alone[..., asked.column[at]]
+    return whole, near, whole - taken + own[1], own[0]
 
 
 def _nearness(table: QTable, states: Ints, acts: Ints, cells: Floats) -> Nearness:
