@@ -11,7 +11,7 @@ Everything is drawn from a generator with a fixed seed: the same states and resu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,18 +36,24 @@ class Forest:
     feature: Ints
     cut: Matrix
     child: Ints
+    _walk: tuple[Ints, Matrix, Ints] = field(
+        init=False, repr=False, compare=False
+    )  # the same; leaves lead to themselves
+
+    def __post_init__(self) -> None:
+        inner, itself = self.feature >= 0, np.arange(len(self.child), dtype=np.int32)
+        walk = (np.maximum(self.feature, 0), np.where(inner, self.cut, np.inf), np.where(inner, self.child, itself))
+        object.__setattr__(self, "_walk", walk)
 
     def leaves(self, states: Matrix) -> Ints:
         """The leaf of each of ``states`` [n, d] in each tree, [n, trees]."""
+        feature, cut, child = self._walk
         at = np.tile(np.arange(TREES, dtype=np.int32), (len(states), 1))
         rows = np.arange(len(states))[:, None]
         for _ in range(DEPTH + 1):
-            feature = self.feature[at]
-            inner = feature >= 0
-            if not inner.any():
+            before, at = at, child[at] + (states[rows, feature[at]] > cut[at])
+            if (at == before).all():
                 break
-            right = states[rows, np.maximum(feature, 0)] > self.cut[at]
-            at = np.where(inner, self.child[at] + right, at)
         return at
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from heapq import nlargest
@@ -227,18 +228,20 @@ def belief_of(table: QTable, asked: Asked, actions: Sequence[str]) -> Posterior:
     if not asked.own:
         return backoff.posterior(table, asked.state, actions)
     heard = sorted(table.own, key=lambda name: (-table.own[name].weight, name))[:BESIDE]
-    places: dict[str, list[int]] = {}
-    for index, action in enumerate(actions):
-        places.setdefault(asked.of(action).key, []).append(index)
-    columns: dict[str, list[Any]] = {field.name: [None] * len(actions) for field in fields(Posterior)}
-    for indices in places.values():
-        mine = [actions[index] for index in indices]
-        found = backoff.posterior(table, asked.of(mine[0]), [*mine, *(name for name in heard if name not in set(mine))])
-        for name, column in columns.items():
-            for place, index in enumerate(indices):
-                column[index] = getattr(found, name)[place]
-    evidence = tuple(columns.pop("evidence"))
-    return Posterior(**{name: np.array(column) for name, column in columns.items()}, evidence=evidence)
+    states = [asked.of(action) for action in actions]
+    sharing = Counter(state.key for state in states)
+    places: dict[int, list[int]] = {}  # by how many share a state: questions of very different sizes are mostly padding
+    for index, state in enumerate(states):
+        places.setdefault(sharing[state.key], []).append(index)
+    parts = [
+        backoff.posteriors(table, [states[at] for at in mine], [actions[at] for at in mine], heard)
+        for mine in places.values()
+    ]
+    order = np.argsort(np.concatenate(list(places.values())))
+    told = [one for part in parts for one in part.evidence]
+    names = [field.name for field in fields(Posterior) if field.name != "evidence"]
+    joined = {name: np.concatenate([getattr(part, name) for part in parts])[order] for name in names}
+    return Posterior(**joined, evidence=tuple(told[at] for at in order.tolist()))
 
 
 def ruled_of(

@@ -17,6 +17,7 @@ nearness, which is little (the sums, and so what is believed of each action, are
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ class Nearness:
         self.voices = _voices(weights, forest=False)
         self.error: float | None = None  # mean squared error of telling outcomes from other states
         self._forest: Forest | None = None
-        self._leaves = np.zeros((0, TREES), dtype=np.int32)
+        self._leaves = np.zeros((TREES, 0), dtype=np.int32)
         states, acts, (weight, total) = rows
         names, place = _first_seen(states)
         known = _table(place, acts, weight, (len(names), actions))
@@ -64,20 +65,29 @@ class Nearness:
             self._forest = grow(matrix, known, told - known * usual)
         self.voices = _voices(weights, self._forest is not None)
 
-    def of(self, space: Space, vector: Matrix, here: int) -> Floats:
-        """[kinds, n] nearness of all states of ``space`` to one, of which ``here`` (-1: none) is itself: 0."""
-        distances = squared_distances(space.matrix, vector)
-        others = np.delete(distances, here) if here >= 0 else distances
-        median = float(np.median(others)) if len(others) else 0.0
-        near = np.zeros((FOREST + 1, len(distances)))
-        near[:FOREST] = np.exp(-distances / np.maximum(np.array(WIDTHS)[:, None] * median, 1e-9))
+    def of(self, space: Space, vectors: Matrix, heres: Ints) -> Iterator[Floats]:
+        """[kinds, n] nearness of all states of ``space`` to each of ``vectors`` [g, d], of which ``heres`` [g] (-1:
+        none) is itself: 0."""
+        widths = np.array(WIDTHS)[:, None]
+        leaves = np.zeros((TREES, 0), dtype=np.int32)
         if self._forest is not None:
-            if len(self._leaves) < space.size:
-                self._leaves = np.vstack([self._leaves, self._forest.leaves(space.matrix[len(self._leaves) :])])
-            near[FOREST] = (self._leaves == self._forest.leaves(vector[None, :])).mean(axis=1)
-        if here >= 0:
-            near[:, here] = 0.0
-        return near
+            known = self._leaves.shape[1]
+            if known < space.size:
+                fresh = self._forest.leaves(space.matrix[known:]).T
+                self._leaves = np.hstack([self._leaves, fresh])
+            leaves = self._forest.leaves(vectors).T
+        for at, here in enumerate(heres.tolist()):
+            distances = squared_distances(space.matrix, vectors[at])
+            others = np.delete(distances, here) if here >= 0 else distances
+            median = float(np.median(others)) if len(others) else 0.0
+            near = np.zeros((FOREST + 1, len(distances)))
+            near[:FOREST] = np.exp(-distances / np.maximum(widths * median, 1e-9))
+            if self._forest is not None:
+                alike = self._leaves == leaves[:, at : at + 1]
+                near[FOREST] = alike.view(np.uint8).sum(axis=0, dtype=np.uint8) / TREES
+            if here >= 0:
+                near[:, here] = 0.0
+            yield near
 
 
 def _first_seen(states: Ints) -> tuple[Ints, Ints]:
