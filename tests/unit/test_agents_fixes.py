@@ -268,3 +268,11 @@ def test_an_error_that_cannot_be_told_or_is_very_long_is_noted(agent: Agent) -> 
     found = agent.fixes()
     assert len(found) == 2
     assert all(len(one.message) < 40_000 for one in found)
+
+
+def test_an_error_as_tools_print_it_is_looked_up_like_any_other(agent: Agent) -> None:
+    do(agent, lambda _: broken(FULL.format(1)))
+    noise = "\x00" + "line of a log \ud800\n" * 200_000
+    task = do(agent, lambda _: "done", "clean up", error=f"OSError: {FULL.format(2)}", traceback=noise)
+    assert task is not None
+    assert task.problem is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -54,11 +53,8 @@ def test_all_options_at_once_are_believed_as_one_by_one(seed: int) -> None:
         for name in SHOWN:
             assert getattr(together, name)[index] == pytest.approx(getattr(alone, name)[0], rel=1e-9, abs=1e-9), name
         for mine, its in zip(together.evidence[index], alone.evidence[0], strict=True):
-            assert (mine.level, mine.visits, mine.mean) == (
-                its.level,
-                pytest.approx(its.visits),
-                pytest.approx(its.mean),
-            )
+            assert mine.level == its.level
+            assert (mine.visits, mine.mean) == pytest.approx((its.visits, its.mean))
 
 
 def test_the_same_question_gets_the_same_bits() -> None:
@@ -67,26 +63,3 @@ def test_the_same_question_gets_the_same_bits() -> None:
             belief_of(known, asked_of(None, options), list(options)) for known, options in (case(seed), case(seed))
         )
         assert all(getattr(first, name).tobytes() == getattr(again, name).tobytes() for name in SHOWN)
-
-
-def test_a_hundred_options_cost_far_less_than_a_hundred_questions() -> None:
-    rng = np.random.default_rng(1)
-    told: list[Told] = [
-        ({f"f{i}": float(value) for i, value in enumerate(rng.normal(size=4))}, f"o{number % 80}", 1.0, 1.0)
-        for number in range(2_000)
-    ]
-    known = table(told)
-    options = {f"o{n}": {f"f{i}": float(value) for i, value in enumerate(rng.normal(size=4))} for n in range(100)}
-    asked = asked_of(None, options)
-    belief_of(known, asked, list(options))  # what nearness is made of is made once
-
-    def taken(ask: Any) -> float:
-        spent = []
-        for _ in range(3):
-            before = time.process_time()
-            ask()
-            spent.append(time.process_time() - before)
-        return min(spent)
-
-    at_once = taken(lambda: belief_of(known, asked, list(options)))
-    assert at_once < 0.5 * taken(lambda: one_by_one(known, options))

@@ -88,6 +88,7 @@ class Mending:
 
     def look(self, agent: Agent, told: Any, key: str | None, max_tokens: int) -> str:
         """Find the problem, and what is known of it as text; "" when there is none."""
+        told = _sounded(told)
         if key is not None:
             self._open = agent.kv(NAMESPACE).get(key)
             self._kept = self._open is not None
@@ -201,3 +202,10 @@ def _sound(text: str) -> str:
     """Valid Unicode of bounded length."""
     text = text.encode("utf-8", "replace").decode().replace("\x00", " ")
     return text if len(text) <= _HEAD + _TAIL else clipped(text, _HEAD, _TAIL)
+
+
+def _sounded(problem: Any) -> Any:
+    """The same with sound texts: what tools print is longer, and odder, than what is kept."""
+    if isinstance(problem, Mapping):
+        return {name: _sound(value) if isinstance(value, str) else value for name, value in problem.items()}
+    return _sound(problem) if isinstance(problem, str) else problem
