@@ -113,7 +113,7 @@ def faulty(agent: Agent, after: int) -> Iterator[None]:
         with real(tenant) as tx:
             yield Faulty(tx)
 
-    store.transaction = transaction  # type: ignore[method-assign]
+    store.transaction = transaction  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:

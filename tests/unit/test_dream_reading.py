@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
 
@@ -120,14 +121,25 @@ def test_what_is_observed_all_the_time_is_read_as_of_one_moment(
     memory: Memory, agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     agent.observe_many(rows(5))
-    plain: Callable[..., Any] = memory.store.read_together
+    plain: Callable[..., Any] = memory.store.transaction
 
-    def between(asked: Iterable[Any]) -> Iterator[Any]:
-        for one in asked:
-            yield one
+    class Between:
+        """A transaction after each of whose readings somebody observes."""
+
+        def __init__(self, tx: Any) -> None:
+            self._tx = tx
+
+        def read(self, *asked: Any) -> Any:
+            found = self._tx.read(*asked)
             agent.observe_many(rows(3))
+            return found
 
-    monkeypatch.setattr(memory.store, "read_together", lambda tenant, asked: plain(tenant, between(asked)))
+    @contextmanager
+    def watched(tenant: str, reading: bool = False) -> Iterator[Any]:
+        with plain(tenant, reading) as tx:
+            yield Between(tx) if reading else tx
+
+    monkeypatch.setattr(memory.store, "transaction", watched)
     for times in range(3):
         counts, log = memory.logged.both("acme", TASK)
         assert counts.data == log.data

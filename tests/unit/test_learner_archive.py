@@ -161,10 +161,10 @@ class Meddled:
         act()
 
     @contextmanager
-    def transaction(self, tenant: str) -> Iterator[Transaction]:
+    def transaction(self, tenant: str, reading: bool = False) -> Iterator[Transaction]:
         if not self._within:
             self._once()
-        with self._store.transaction(tenant) as tx:
+        with self._store.transaction(tenant, reading) as tx:
             yield tx
 
     def read(self, name: str, params: Any = {}) -> Any:  # noqa: B006

@@ -82,8 +82,8 @@ class LoggedExperiences:
     def both(self, tenant: str, task_type: str, agent: str | None = None) -> tuple[Counts, Log]:
         if not self._cold.closed():
             asked: dict[str, Any] = {"tenant": tenant, "task_type": task_type, "agent": agent}
-            both = [("step_counts", asked), ("step_list", {**asked, "since": 0})]
-            groups, steps = self._store.read_together(tenant, both)
+            with self._store.transaction(tenant, reading=True) as tx:
+                groups, steps = tx.read("step_counts", asked), tx.read("step_list", {**asked, "since": 0})
             if not self._cold.closed():
                 return counted(grouped(groups)), logged(_plain(steps))
         return _both(self._cold, self._cold.steps(tenant, task_type, agent, 0))

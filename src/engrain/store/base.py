@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -33,10 +33,7 @@ class BaseStore:
     def read(self, name: str, params: Params = {}) -> list[Row]: ...  # noqa: B006
 
     @abstractmethod
-    def read_together(self, tenant: str, asked: Iterable[tuple[str, Params]]) -> list[list[Row]]: ...
-
-    @abstractmethod
-    def transaction(self, tenant: str) -> AbstractContextManager[Transaction]: ...
+    def transaction(self, tenant: str, reading: bool = False) -> AbstractContextManager[Transaction]: ...
 
     @abstractmethod
     def _before_migration(self, version: int) -> None:

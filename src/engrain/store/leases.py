@@ -117,9 +117,10 @@ class Fenced:
         return getattr(self._store, name)
 
     @contextmanager
-    def transaction(self, tenant: str) -> Iterator[Transaction]:
-        with self._store.transaction(tenant) as tx:
-            self._guard(tx)
+    def transaction(self, tenant: str, reading: bool = False) -> Iterator[Transaction]:
+        with self._store.transaction(tenant, reading) as tx:
+            if not reading:
+                self._guard(tx)
             yield tx
 
     def write(self, statements: Sequence[tuple[str, Params]]) -> list[int]:

@@ -13,7 +13,7 @@ Promises (proved for each engine by ``engrain.testing.store_contract``):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,17 +50,13 @@ class Store(Protocol):
         """Rows of a read statement. A list or tuple among the parameters is unrolled for ``in (:ids)``."""
         ...
 
-    def read_together(self, tenant: str, asked: Iterable[tuple[str, Params]]) -> list[list[Row]]:
-        """Rows of each of several read statements of one tenant, all as of one moment, however much is written
-        meanwhile."""
-        ...
-
     def write(self, statements: Sequence[tuple[str, Params]]) -> list[int]:
         """Run statements in one transaction; the rows that each changed."""
         ...
 
-    def transaction(self, tenant: str) -> AbstractContextManager[Transaction]:
-        """One write transaction for statements of one tenant ("*" for administration)."""
+    def transaction(self, tenant: str, reading: bool = False) -> AbstractContextManager[Transaction]:
+        """One write transaction for statements of one tenant ("*" for administration). With ``reading`` it writes
+        nothing and waits for nobody: all that is read is as of one moment, however much is written meanwhile."""
         ...
 
     def migrate(self, target: int | None = None) -> list[int]:

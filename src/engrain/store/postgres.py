@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
@@ -171,12 +171,8 @@ class PostgresStore(BaseStore):
                 raise self._error(error) from error
         raise AssertionError("the last attempt returns or raises")
 
-    def read_together(self, tenant: str, asked: Iterable[tuple[str, Params]]) -> list[list[Row]]:
-        with self._transaction(tenant, "repeatable read read only") as tx:
-            return [tx.read(name, params) for name, params in asked]
-
-    def transaction(self, tenant: str) -> AbstractContextManager[PostgresTransaction]:
-        return self._transaction(tenant, "read committed")
+    def transaction(self, tenant: str, reading: bool = False) -> AbstractContextManager[PostgresTransaction]:
+        return self._transaction(tenant, "repeatable read read only" if reading else "read committed")
 
     @contextmanager
     def _transaction(self, tenant: str, level: LiteralString) -> Iterator[PostgresTransaction]:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -219,15 +219,14 @@ class SqliteStore(BaseStore):
         finally:
             self._back(connection)
 
-    def read_together(self, tenant: str, asked: Iterable[tuple[str, Params]]) -> list[list[Row]]:
-        with self._reader() as connection, self._translated(), snapshot(connection):
-            placed = (self._statement(name).placed(params) for name, params in asked)
-            return [cast("list[Row]", connection.execute(text, values).fetchall()) for text, values in placed]
-
     @contextmanager
-    def transaction(self, tenant: str) -> Iterator[SqliteTransaction]:
+    def transaction(self, tenant: str, reading: bool = False) -> Iterator[SqliteTransaction]:
         del tenant  # the predicates of the statements do the work here; there is no row-level security to tell
         self._check_open()
+        if reading:
+            with self._reader() as connection, self._translated(), snapshot(connection):
+                yield SqliteTransaction(connection, self._statement)
+            return
         with self._lock:
             self._check_open()
             try:

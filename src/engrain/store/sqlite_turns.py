@@ -33,6 +33,7 @@ def begin(connection: sqlite3.Connection, seconds: float) -> None:
 @contextmanager
 def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
     """One state of the store for all reads: a copy would begin anew with every write of another process."""
+    connection.execute("pragma query_only = on")
     connection.execute("begin")
     try:
         connection.execute("select 1 from sqlite_master limit 1").fetchone()
@@ -40,3 +41,4 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
     finally:
         if connection.in_transaction:
             connection.execute("rollback")
+        connection.execute("pragma query_only = off")

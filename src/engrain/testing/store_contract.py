@@ -20,7 +20,7 @@ import pytest
 
 from engrain.errors import StoreBusy, StoreClosed, StoreError
 from engrain.store.leases import acquire, release
-from engrain.store.port import Params, Store
+from engrain.store.port import Store
 from engrain.store.rows import INDEX
 from engrain.testing.contract_rows import INDEXED, kv_keys, kv_row, memory_row, passage_row, run_together
 from engrain.testing.schema_contract import SchemaContract
@@ -161,17 +161,14 @@ class StoreContract(SchemaContract):
         store.write([("kv_set", kv_row("old"))])
         asked = "kv_search", {**kv_row("x"), "low": "", "high": None, "limit": 10}
 
-        def each() -> Iterator[tuple[str, Params]]:
-            yield asked
+        with store.transaction("t", reading=True) as tx:
             for number in range(3):
+                assert [row["key"] for row in tx.read(*asked)] == ["old"]
                 other.write([("kv_set", kv_row(f"new {number}"))])
-                yield asked
-
-        found = store.read_together("t", each())
-        assert [[row["key"] for row in rows] for rows in found] == [["old"]] * 4
+            assert [row["key"] for row in tx.read(*asked)] == ["old"]
         assert kv_keys(store) == ["new 0", "new 1", "new 2", "old"]
-        with pytest.raises(StoreError):
-            store.read_together("t", [("nonsense", {})])
+        with pytest.raises(StoreError), store.transaction("t", reading=True) as tx:
+            tx.run("kv_set", kv_row("not written"))
         assert store.write([("kv_set", kv_row("after"))]) == [1]
         assert len(kv_keys(store)) == 5, "a later read sees what is there now"
         other.close()
